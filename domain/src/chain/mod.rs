@@ -1,0 +1,10 @@
+//! The chain in our own words: what a block holds that concerns us, what we ask the chain to do, and how a run
+//! of blocks is followed.
+
+mod block;
+mod intent;
+
+pub use block::{
+    Block, ContractKind, Delivery, Evidence, Head, Lock, Resource, ResourceAction, ResourceEvent, Transfer,
+};
+pub use intent::{BroadcastAnswer, ChainAction, RefusalCode, SignedTransaction, TransactionIntent};

@@ -1,0 +1,116 @@
+//! The chain as the actors see it.
+
+use async_trait::async_trait;
+use leyden_domain::{
+    Address, Bandwidth, Energy, EnergyRatio, Height, Span, Sun, TxId,
+    chain::{Block, BroadcastAnswer, Head, SignedTransaction},
+};
+
+/// Why a question to the chain got no answer. None of these says anything about the chain's state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// No answer, or one that says "later": time-out, reset, 5xx, busy. Worth asking again.
+    #[error("node unavailable: {0}")]
+    Unavailable(String),
+    /// The node or gateway limits us. Worth asking again after the span it named.
+    #[error("rate limited by the node")]
+    RateLimited {
+        /// How long it asked us to wait, where it said so.
+        retry_after: Option<Span>,
+    },
+    /// The answer is not what the endpoint promises.
+    #[error("malformed answer: {0}")]
+    Malformed(String),
+    /// A block whose own parts contradict each other (transaction ids, Merkle root, witness signature).
+    #[error("block failed verification: {0}")]
+    Unverified(String),
+    /// The node refuses this question for good: wrong key, closed endpoint, bad argument.
+    #[error("node refused: {0}")]
+    Refused(String),
+}
+
+impl ChainError {
+    /// Whether the same question may be answered later.
+    pub const fn is_retryable(&self) -> bool {
+        !matches!(self, Self::Refused(_))
+    }
+}
+
+/// What is known of any address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountInfo {
+    /// TRX on it.
+    pub balance: Sun,
+    /// Whether it is a contract (which cannot receive delegations).
+    pub is_contract: bool,
+}
+
+/// What is known of a pool account at the head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolChainState {
+    /// The head before the questions were asked: everything up to it is contained in the answers.
+    pub observed_at: Height,
+    /// Own stake for energy, delegated-out part included.
+    pub staked: Sun,
+    /// Stake delegated out for energy.
+    pub delegated: Sun,
+    /// Stake that can be delegated now (usage still recovering is already taken off).
+    pub delegatable: Sun,
+    /// TRX on the account: pays for bandwidth when none is left.
+    pub balance: Sun,
+    /// Bandwidth left now, staked and free together.
+    pub bandwidth: Bandwidth,
+    /// Energy usage still recovering.
+    pub recovering: Energy,
+    /// The network's exchange rate.
+    pub ratio: EnergyRatio,
+}
+
+/// Where a transaction is, as a node says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sighting {
+    /// The block that holds it.
+    pub height: Height,
+    /// Whether that block is solid.
+    pub solid: bool,
+}
+
+/// Reads the chain. Every method may be repeated freely.
+#[async_trait]
+pub trait ChainReader: Send + Sync + 'static {
+    /// The newest block's place and time.
+    async fn head(&self) -> Result<Head, ChainError>;
+
+    /// The newest solid block's place and time.
+    async fn solid(&self) -> Result<Head, ChainError>;
+
+    /// One block with its proven transfers, checked against itself; `None` where there is none yet at that height.
+    /// A block is either complete (all receipts that its transfers need were read) or an error.
+    async fn block(&self, height: Height) -> Result<Option<Block>, ChainError>;
+
+    /// Up to `count` consecutive blocks from `from`; fewer where the chain ends.
+    async fn blocks(&self, from: Height, count: u32) -> Result<Vec<Block>, ChainError>;
+
+    /// An address; `None` where it was never activated.
+    async fn account(&self, address: Address) -> Result<Option<AccountInfo>, ChainError>;
+
+    /// A pool account's stake and what can be done with it.
+    async fn pool_account(&self, address: Address) -> Result<PoolChainState, ChainError>;
+
+    /// Whether the address holds any of the configured USDT token: decides what a transfer to it costs.
+    async fn holds_usdt(&self, address: Address) -> Result<bool, ChainError>;
+
+    /// Stake for energy that `owner` has delegated to `receiver`, locked and unlocked together.
+    async fn delegated(&self, owner: Address, receiver: Address) -> Result<Sun, ChainError>;
+
+    /// Which block holds a transaction; `None` where no block does.
+    async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError>;
+}
+
+/// Writes to the chain.
+#[async_trait]
+pub trait ChainWriter: Send + Sync + 'static {
+    /// Offers a signed transaction. Idempotent by its id: the same bytes may be offered any number of times.
+    /// An error means that nothing is known; so does any answer, until the block stream shows the transaction.
+    async fn broadcast(&self, transaction: &SignedTransaction) -> Result<BroadcastAnswer, ChainError>;
+}

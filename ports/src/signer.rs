@@ -1,0 +1,29 @@
+//! Signing. A signer takes a typed intent, builds the bytes itself and signs those; it never signs a hash that
+//! somebody else computed and never hands out a key.
+
+use async_trait::async_trait;
+use leyden_domain::{
+    Address,
+    chain::{SignedTransaction, TransactionIntent},
+};
+
+/// Why nothing was signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignError {
+    /// No key for this account and permission.
+    #[error("no key for {0}")]
+    NoKey(Address),
+    /// The intent is not one that this key may sign, or cannot be expressed.
+    #[error("signer refused: {0}")]
+    Refused(String),
+    /// The signer cannot be reached now.
+    #[error("signer unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// Signs typed intents. The same intent always gives the same transaction (deterministic signatures, RFC 6979).
+#[async_trait]
+pub trait Signer: Send + Sync + 'static {
+    /// Builds, hashes and signs; the key is chosen by the intent's owner and permission.
+    async fn sign(&self, intent: &TransactionIntent) -> Result<SignedTransaction, SignError>;
+}

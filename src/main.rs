@@ -1,0 +1,2 @@
+//! leyden
+fn main() {}

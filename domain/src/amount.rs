@@ -29,12 +29,12 @@ macro_rules! micro_amount {
             }
 
             /// Sum, or an error where it cannot be represented.
-            pub fn add(self, other: Self) -> Result<Self, ArithmeticError> {
+            pub fn plus(self, other: Self) -> Result<Self, ArithmeticError> {
                 self.0.checked_add(other.0).map(Self).ok_or(ArithmeticError($label))
             }
 
             /// Difference, or an error where it cannot be represented. May be negative.
-            pub fn sub(self, other: Self) -> Result<Self, ArithmeticError> {
+            pub fn minus(self, other: Self) -> Result<Self, ArithmeticError> {
                 self.0.checked_sub(other.0).map(Self).ok_or(ArithmeticError($label))
             }
 
@@ -45,7 +45,7 @@ macro_rules! micro_amount {
 
             /// Sum of many, or an error where it cannot be represented.
             pub fn sum(amounts: impl IntoIterator<Item = Self>) -> Result<Self, ArithmeticError> {
-                amounts.into_iter().try_fold(Self::ZERO, Self::add)
+                amounts.into_iter().try_fold(Self::ZERO, Self::plus)
             }
 
             /// As a decimal number of whole coins, for printing.

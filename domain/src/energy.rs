@@ -29,7 +29,7 @@ macro_rules! resource_count {
             }
 
             /// Sum, or an error where it cannot be represented.
-            pub fn add(self, other: Self) -> Result<Self, ArithmeticError> {
+            pub fn plus(self, other: Self) -> Result<Self, ArithmeticError> {
                 self.0.checked_add(other.0).map(Self).ok_or(ArithmeticError($label))
             }
 

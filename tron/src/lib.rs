@@ -1,1 +1,9 @@
-//! placeholder
+//! TRON: its bytes, its hashes and signatures, its nodes. Implements the chain and signer ports over real nodes
+//! and keys; what comes in from a node is untrusted until it has been checked against itself.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::expect_used, clippy::panic)
+)]
+
+pub mod crypto;
+pub mod wire;

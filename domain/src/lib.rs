@@ -7,9 +7,8 @@
 //! * [`order::step`] is the only code that changes an order's state;
 //! * [`payment::match_payment`] is the only code that says whose a payment is;
 //! * [`pool::plan`] is the only code that chooses who delegates;
-//! * [`operation::step`] with [`operation::may_resign`] is the only code that allows a second signature;
+//! * [`operation::next_act`] with [`operation::may_resign`] is the only code that allows a second signature;
 //! * [`chain::Follower`] is the only code that decides what the canonical chain is;
-//! * [`invariants`] says what must be true of all of it, at every moment.
 #![cfg_attr(
     not(test),
     deny(
@@ -24,10 +23,15 @@
 
 pub mod address;
 pub mod amount;
+pub mod book;
 pub mod chain;
 pub mod energy;
 pub mod error;
 pub mod id;
+pub mod operation;
+pub mod order;
+pub mod payment;
+pub mod pool;
 pub mod time;
 
 pub use address::{Address, BlockId, BlockRef, Height, TxId};

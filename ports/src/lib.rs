@@ -2,12 +2,16 @@
 //! documentation says, and nothing else may be assumed of it; everything the actors do to the outside goes
 //! through here, so a test or a simulation can stand in for any of it.
 
+pub mod cache;
 pub mod chain;
 pub mod clock;
 pub mod entropy;
 pub mod signer;
+pub mod store;
 
+pub use cache::{Cache, CacheError};
 pub use chain::{AccountInfo, ChainError, ChainReader, ChainWriter, PoolChainState, Sighting};
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use signer::{SignError, Signer};
+pub use store::{Store, StoreError};

@@ -2,9 +2,11 @@
 //! of blocks is followed.
 
 mod block;
+mod follow;
 mod intent;
 
 pub use block::{
     Block, ContractKind, Delivery, Evidence, Head, Lock, Resource, ResourceAction, ResourceEvent, Transfer,
 };
+pub use follow::{Follower, Resolution};
 pub use intent::{BroadcastAnswer, ChainAction, RefusalCode, SignedTransaction, TransactionIntent};

@@ -1,0 +1,33 @@
+//! The books as one value: what the invariants are checked on.
+
+use crate::{
+    address::BlockId,
+    chain::{Head, ResourceEvent},
+    operation::{Attempt, Operation},
+    order::Order,
+    payment::Payment,
+    pool::{PoolAccount, Reservation},
+};
+
+/// All rows that the invariants speak of, read at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Book {
+    /// Orders.
+    pub orders: Vec<Order>,
+    /// Payments.
+    pub payments: Vec<Payment>,
+    /// Pool accounts.
+    pub accounts: Vec<PoolAccount>,
+    /// Reservations.
+    pub reservations: Vec<Reservation>,
+    /// Operations.
+    pub operations: Vec<Operation>,
+    /// Attempts.
+    pub attempts: Vec<Attempt>,
+    /// The recorded blocks, oldest first, with their parents' ids.
+    pub blocks: Vec<(Head, BlockId)>,
+    /// Recorded resource events with their blocks.
+    pub events: Vec<(Head, ResourceEvent)>,
+    /// The newest solid block.
+    pub solid: Option<Head>,
+}

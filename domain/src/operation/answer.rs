@@ -1,0 +1,86 @@
+//! What a node's refusal means once the refused transaction is proven dead. Before that it means nothing: the
+//! node may be behind, on another fork, or refusing because the transaction has already taken effect.
+//! Texts: java-tron `DelegateResourceActuator`, `UnDelegateResourceActuator`, `Wallet.broadcastTransaction`.
+
+use super::Refusal;
+use crate::{chain::RefusalCode, error::ParseError};
+use std::str::FromStr;
+
+/// What to do about an operation whose dead transaction had been refused so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalMeaning {
+    /// Sign again.
+    TryAgain,
+    /// The account cannot give this much now: plan again, perhaps elsewhere.
+    CapacityGone,
+    /// No account can delegate to this receiver.
+    ReceiverUnusable,
+    /// The account cannot pay for its own transactions.
+    AccountBroke,
+    /// Our key may not do this.
+    KeyUnfit,
+    /// There is no such delegation to take back.
+    NothingToReclaim,
+}
+
+impl RefusalMeaning {
+    const ALL: [Self; 6] = [
+        Self::TryAgain,
+        Self::CapacityGone,
+        Self::ReceiverUnusable,
+        Self::AccountBroke,
+        Self::KeyUnfit,
+        Self::NothingToReclaim,
+    ];
+
+    /// A stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TryAgain => "try_again",
+            Self::CapacityGone => "capacity_gone",
+            Self::ReceiverUnusable => "receiver_unusable",
+            Self::AccountBroke => "account_broke",
+            Self::KeyUnfit => "key_unfit",
+            Self::NothingToReclaim => "nothing_to_reclaim",
+        }
+    }
+}
+
+impl FromStr for RefusalMeaning {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::ALL
+            .into_iter()
+            .find(|meaning| meaning.name() == text)
+            .ok_or_else(|| ParseError::Name { kind: "refusal meaning", value: text.to_owned() })
+    }
+}
+
+/// Reads a refusal by its code and text.
+pub fn meaning_of(refusal: &Refusal) -> RefusalMeaning {
+    let says = |part: &str| refusal.message.contains(part);
+    match refusal.code {
+        RefusalCode::BandwithError => RefusalMeaning::AccountBroke,
+        RefusalCode::SigError => RefusalMeaning::KeyUnfit,
+        RefusalCode::ContractValidateError
+            if says("available FreezeEnergyV2 balance") || says("available FreezeBandwidthV2 balance") =>
+        {
+            RefusalMeaning::CapacityGone
+        }
+        RefusalCode::ContractValidateError
+            if says("Do not allow delegate resources to contract")
+                || says("Invalid receiverAddress")
+                || says("receiverAddress must not be the same")
+                || (says("Account[") && says("does not exist")) =>
+        {
+            RefusalMeaning::ReceiverUnusable
+        }
+        RefusalCode::ContractValidateError
+            if says("delegated Resource does not exist") || says("insufficient delegate") =>
+        {
+            RefusalMeaning::NothingToReclaim
+        }
+        _ => RefusalMeaning::TryAgain,
+    }
+}

@@ -1,0 +1,187 @@
+//! Which event is due? Read from the facts alone, so that a hint, a timer, a sweep and a restart all come to the
+//! same answer, and a lost message costs time and nothing else.
+
+use super::{Confirmation, Funding, Order, OrderEvent, OrderState, RefundReason};
+use crate::{
+    amount::Sun,
+    energy::Energy,
+    operation::{ChainView, Operation, OperationState, RefusalMeaning},
+    payment::{Payment, PaymentState},
+    time::Timestamp,
+};
+
+/// All that bears on an order at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The payment assigned to it, where there is one.
+    pub payment: Option<&'a Payment>,
+    /// Its delegations, failed and cancelled ones included.
+    pub delegations: &'a [Operation],
+    /// The operations that take those back.
+    pub reclaims: &'a [Operation],
+    /// The chain as far as it has been read.
+    pub chain: ChainView,
+    /// Payments above this wait until their block is solid.
+    pub solid_above: Sun,
+}
+
+/// The funding that a payment gives an order; `None` while it does not settle one or its block is undone.
+fn funding_of(payment: &Payment) -> Option<Funding> {
+    match (payment.state, payment.block) {
+        (PaymentState::Settles { count, excess, .. }, Some(block)) => Some(Funding {
+            payment: payment.id,
+            paid: Sun::new(payment.amount),
+            count,
+            excess,
+            payer: payment.from,
+            block,
+        }),
+        _ => None,
+    }
+}
+
+/// Whether a payment is confirmed enough, and how.
+pub fn confirmation_of(funding: &Funding, chain: ChainView, solid_above: Sun) -> Option<Confirmation> {
+    if funding.block.block.height() <= chain.solid.height() {
+        return Some(Confirmation::Solid { height: chain.solid.height() });
+    }
+    (funding.paid <= solid_above).then_some(Confirmation::ForkBound { block: funding.block.block })
+}
+
+/// The energy that was bought and that no delegation, done or still possible, will deliver.
+pub fn undelivered(order: &Order, delegations: &[Operation]) -> Energy {
+    let promised = effective(delegations)
+        .try_fold(Energy::ZERO, |sum, operation| sum.plus(operation.energy))
+        .unwrap_or(Energy::new(i64::MAX));
+    order.energy_bought().unwrap_or(Energy::ZERO).saturating_sub(promised)
+}
+
+/// Delegations that happened or still may.
+fn effective(delegations: &[Operation]) -> impl Iterator<Item = &Operation> {
+    delegations.iter().filter(|o| !matches!(o.state, OperationState::Failed | OperationState::Cancelled))
+}
+
+/// The event that is due, if one is.
+pub fn next_event(order: &Order, facts: &Facts<'_>) -> Option<OrderEvent> {
+    let funding_now = facts.payment.and_then(funding_of);
+    let none_signed = !facts.delegations.iter().any(|o| o.state == OperationState::Signed);
+    let none_happened = !facts.delegations.iter().any(|o| o.state.took_effect());
+    let nothing_live = none_signed && none_happened;
+
+    match &order.state {
+        OrderState::AwaitingPayment => awaiting(order, facts, funding_now),
+
+        OrderState::Paid { funding } => moved_or_undone(funding, funding_now, nothing_live).or_else(|| {
+            confirmation_of(funding, facts.chain, facts.solid_above).map(OrderEvent::PaymentConfirmed)
+        }),
+
+        OrderState::Funded { funding, .. } => moved_or_undone(funding, funding_now, nothing_live)
+            .or_else(|| receiver_unusable(facts.delegations, nothing_live)),
+
+        OrderState::Reserved { funding, .. } => moved_or_undone(funding, funding_now, nothing_live)
+            .or_else(|| receiver_unusable(facts.delegations, nothing_live))
+            .or_else(|| (!nothing_live).then_some(OrderEvent::DelegationSigned))
+            .or_else(|| {
+                (undelivered(order, facts.delegations) > Energy::ZERO).then_some(OrderEvent::DelegationFailed)
+            }),
+
+        OrderState::Delegating { funding, .. } => {
+            delegating(order, facts, funding, funding_now, nothing_live)
+        }
+
+        OrderState::Active { ends_at, funding, .. } => active(facts, *ends_at, funding, funding_now),
+
+        OrderState::Reclaiming { .. } => {
+            let all_back = effective(facts.delegations).all(|delegation| {
+                facts.reclaims.iter().any(|reclaim| {
+                    matches!(reclaim.kind, crate::operation::OperationKind::Undelegate { delegation: of } if of == delegation.id)
+                        && reclaim.state == OperationState::Solid
+                })
+            });
+            all_back.then_some(OrderEvent::Reclaimed)
+        }
+
+        OrderState::Completed { .. }
+        | OrderState::Reverted { .. }
+        | OrderState::RefundDue { .. }
+        | OrderState::Refunding { .. }
+        | OrderState::Refunded { .. }
+        | OrderState::Expired { .. }
+        | OrderState::Cancelled { .. }
+        | OrderState::Held { .. } => None,
+    }
+}
+
+/// Waits for its payment, or for the end of its time.
+fn awaiting(order: &Order, facts: &Facts<'_>, funding_now: Option<Funding>) -> Option<OrderEvent> {
+    if let Some(funding) = funding_now {
+        return Some(OrderEvent::PaymentMatched(funding));
+    }
+    // A payment whose block was undone may come back on another branch: give it until that is settled.
+    let read_up_to = match facts.payment {
+        Some(_) => facts.chain.solid.timestamp,
+        None => facts.chain.head.timestamp,
+    };
+    (read_up_to > order.expires_at).then_some(OrderEvent::DeadlinePassed)
+}
+
+/// The payment is gone or elsewhere.
+fn moved_or_undone(funding: &Funding, now: Option<Funding>, nothing_live: bool) -> Option<OrderEvent> {
+    match now {
+        // What is signed is bound to the old block and must be dead before the order may forget it.
+        None => nothing_live.then_some(OrderEvent::PaymentUndone),
+        Some(now) if now.block != funding.block => Some(OrderEvent::PaymentMoved(now.block)),
+        Some(_) => None,
+    }
+}
+
+/// No account can delegate to this receiver, and nothing of ours is under way.
+fn receiver_unusable(delegations: &[Operation], nothing_live: bool) -> Option<OrderEvent> {
+    let refused = delegations.iter().any(|o| o.failure == Some(RefusalMeaning::ReceiverUnusable));
+    (refused && nothing_live).then_some(OrderEvent::Unservable(RefundReason::RecipientUnusable))
+}
+
+/// Something is signed: wait until all of it is in blocks, or dead.
+fn delegating(
+    order: &Order,
+    facts: &Facts<'_>,
+    funding: &Funding,
+    funding_now: Option<Funding>,
+    nothing_live: bool,
+) -> Option<OrderEvent> {
+    if let Some(event) = moved_or_undone(funding, funding_now, nothing_live) {
+        return Some(event);
+    }
+    if let Some(event) = receiver_unusable(facts.delegations, nothing_live) {
+        return Some(event);
+    }
+    let missing = undelivered(order, facts.delegations) > Energy::ZERO;
+    if missing && funding_now.is_some() {
+        return Some(OrderEvent::DelegationFailed);
+    }
+    let all_happened = effective(facts.delegations).all(|o| o.state.took_effect());
+    let last = effective(facts.delegations).filter_map(|o| o.delivery).map(|d| d.timestamp).max();
+    match last {
+        Some(at) if all_happened => Some(OrderEvent::Delivered(at)),
+        _ => None,
+    }
+}
+
+/// The energy is delivered: watch that it stays so, and the clock.
+fn active(
+    facts: &Facts<'_>,
+    ends_at: Timestamp,
+    funding: &Funding,
+    funding_now: Option<Funding>,
+) -> Option<OrderEvent> {
+    if effective(facts.delegations).any(|o| !o.state.took_effect()) {
+        return Some(OrderEvent::DeliveryUndone);
+    }
+    let all_solid = effective(facts.delegations).all(|o| o.state == OperationState::Solid);
+    match funding_now {
+        None if all_solid => return Some(OrderEvent::PaymentUndone),
+        Some(now) if now.block != funding.block => return Some(OrderEvent::PaymentMoved(now.block)),
+        _ => {}
+    }
+    (all_solid && facts.chain.head.timestamp >= ends_at).then_some(OrderEvent::RentalEnded)
+}

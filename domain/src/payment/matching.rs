@@ -1,0 +1,218 @@
+//! Whose payment is this? One pure function with the rules in their order; the first that fits wins.
+
+use crate::{
+    address::Address,
+    amount::{Asset, Sun},
+    id::OrderId,
+    order::CountRule,
+    payment::{Payment, SuspenseReason, tail::count_and_tail},
+    time::Timestamp,
+};
+use std::collections::BTreeSet;
+
+/// What an order expects, as matching sees it. The caller passes the few orders that the payment's amount or
+/// sender point at, not all that are open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expectation {
+    /// The order.
+    pub order: OrderId,
+    /// Where it wants to be paid.
+    pub payment_address: Address,
+    /// Price of one transfer's energy.
+    pub unit_price: Sun,
+    /// What makes its amount unique.
+    pub tail: Sun,
+    /// How many transfers may be bought.
+    pub count: CountRule,
+    /// Who gets the energy.
+    pub recipient: Address,
+    /// Who said in advance that they will pay.
+    pub bound_sender: Option<Address>,
+    /// Last moment of chain time at which a payment is in time.
+    pub expires_at: Timestamp,
+    /// Until when its tail stays taken.
+    pub closes_at: Timestamp,
+    /// What has become of it so far.
+    pub standing: Standing,
+}
+
+/// What has become of an order, as far as payments are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Waits for its payment.
+    Open,
+    /// Has its payment.
+    Paid,
+    /// Expired or cancelled without one.
+    Closed,
+}
+
+/// What matching may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchPolicy {
+    /// Below this a TRX transfer is dust: counted, not recorded.
+    pub dust_sun: Sun,
+    /// Below this a USDT transfer is dust, in millionths.
+    pub dust_usdt_micro: i64,
+    /// Orderless sale: a plain multiple of this price gives energy to the sender. `None` switches it off.
+    pub orderless: Option<Orderless>,
+    /// Senders whose payments are never answered with energy or a refund on their own: exchanges' hot wallets.
+    pub denied_senders: BTreeSet<Address>,
+}
+
+/// Terms of the orderless sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Orderless {
+    /// Price of one transfer's energy.
+    pub unit_price: Sun,
+    /// Most transfers per payment.
+    pub max_transactions: u32,
+}
+
+/// Whose a payment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Match {
+    /// Below the dust limit.
+    Dust,
+    /// Pays for this order; what is over waits for a refund.
+    Settles {
+        /// The order.
+        order: OrderId,
+        /// Transfers bought.
+        count: u32,
+        /// Paid beyond the most that may be bought.
+        excess: Sun,
+    },
+    /// Less than the order costs.
+    Under {
+        /// The order.
+        order: OrderId,
+    },
+    /// After the order's time.
+    Late {
+        /// The order.
+        order: OrderId,
+    },
+    /// The order is already paid.
+    Second {
+        /// The order.
+        order: OrderId,
+    },
+    /// Makes a new order for the sender.
+    Orderless {
+        /// Price of one transfer's energy.
+        unit_price: Sun,
+        /// Transfers bought.
+        count: u32,
+        /// Paid beyond the most that may be bought.
+        excess: Sun,
+    },
+    /// Nobody's.
+    Suspense(SuspenseReason),
+}
+
+/// Says whose `payment` is. `paid_at` is the slot time of its block. `candidates` must hold every order of the
+/// payment's address whose tail fits the amount under that order's price, and every open one whose recipient or
+/// bound sender is the payer.
+pub fn match_payment(
+    payment: &Payment,
+    paid_at: Timestamp,
+    candidates: &[Expectation],
+    policy: &MatchPolicy,
+) -> Match {
+    match payment.asset {
+        Asset::Usdt if payment.amount < policy.dust_usdt_micro => return Match::Dust,
+        Asset::Usdt => return Match::Suspense(SuspenseReason::WrongAsset),
+        Asset::Trx if payment.amount < policy.dust_sun.get() => return Match::Dust,
+        Asset::Trx => {}
+    }
+    let amount = Sun::new(payment.amount);
+    let here = || candidates.iter().filter(|e| e.payment_address == payment.to);
+    let fits = |e: &Expectation| {
+        e.tail > Sun::ZERO
+            && count_and_tail(amount, e.unit_price).is_some_and(|(_, tail)| tail == e.tail)
+            && paid_at <= e.closes_at
+    };
+
+    let tail_fits: Vec<&Expectation> = here().filter(|e| fits(e)).collect();
+    match tail_fits.as_slice() {
+        [one] => return by_tail(amount, paid_at, one),
+        [] => {}
+        several => {
+            // A tail is unique per address, but the same amount may fit two tails under two prices. If only one
+            // of them is still waiting for money, that one is meant; else nobody guesses.
+            let mut open = several.iter().filter(|e| e.standing == Standing::Open && paid_at <= e.expires_at);
+            return match (open.next(), open.next()) {
+                (Some(only), None) => by_tail(amount, paid_at, only),
+                _ => Match::Suspense(SuspenseReason::Ambiguous),
+            };
+        }
+    }
+
+    let denied = policy.denied_senders.contains(&payment.from);
+    if !denied {
+        let mut by_sender = here().filter(|e| {
+            e.standing == Standing::Open
+                && paid_at <= e.expires_at
+                && (e.bound_sender == Some(payment.from)
+                    || (e.bound_sender.is_none() && e.recipient == payment.from))
+                && count_and_tail(amount, e.unit_price)
+                    .is_some_and(|(count, tail)| count >= 1 && tail == Sun::ZERO)
+        });
+        match (by_sender.next(), by_sender.next()) {
+            (Some(only), None) => {
+                let count = count_and_tail(amount, only.unit_price).map_or(0, |(count, _)| count);
+                return settle(only.order, count, only.unit_price, only.count);
+            }
+            (Some(_), Some(_)) => return Match::Suspense(SuspenseReason::Ambiguous),
+            (None, _) => {}
+        }
+    }
+
+    let Some(terms) = policy.orderless else {
+        return Match::Suspense(SuspenseReason::NoOrder);
+    };
+    match count_and_tail(amount, terms.unit_price) {
+        Some((count, Sun::ZERO)) if count >= 1 => {
+            if denied {
+                return Match::Suspense(SuspenseReason::SenderDenied);
+            }
+            let (count, excess) = cap(count, terms.unit_price, terms.max_transactions);
+            Match::Orderless { unit_price: terms.unit_price, count, excess }
+        }
+        _ => Match::Suspense(SuspenseReason::NoOrder),
+    }
+}
+
+/// The tail names this order; the time, its standing and the count say what that means.
+fn by_tail(amount: Sun, paid_at: Timestamp, order: &Expectation) -> Match {
+    match order.standing {
+        Standing::Paid => Match::Second { order: order.order },
+        Standing::Closed => Match::Late { order: order.order },
+        Standing::Open if paid_at > order.expires_at => Match::Late { order: order.order },
+        Standing::Open => {
+            let count = count_and_tail(amount, order.unit_price).map_or(0, |(count, _)| count);
+            settle(order.order, count, order.unit_price, order.count)
+        }
+    }
+}
+
+/// Applies an order's count rule to the count that was paid.
+fn settle(order: OrderId, paid_count: i64, unit_price: Sun, rule: CountRule) -> Match {
+    let (least, most) = match rule {
+        CountRule::Fixed { count } => (count, count),
+        CountRule::Open { max } => (1, max),
+    };
+    if paid_count < i64::from(least) {
+        return Match::Under { order };
+    }
+    let (count, excess) = cap(paid_count, unit_price, most);
+    Match::Settles { order, count, excess }
+}
+
+/// Cuts a count to the most that may be bought and says what the rest was worth.
+fn cap(paid_count: i64, unit_price: Sun, most: u32) -> (u32, Sun) {
+    let count = u32::try_from(paid_count).map_or(most, |count| count.min(most));
+    let beyond = paid_count.saturating_sub(i64::from(count)).max(0);
+    (count, Sun::new(unit_price.get().saturating_mul(beyond)))
+}

@@ -1,0 +1,75 @@
+//! The books. One method is one transaction; what a method writes is written whole or not at all, guarded by the
+//! versions of what it changes. Everything that an actor knows it has read from here, so any actor may be killed
+//! between any two calls.
+//!
+//! The trait is split by aggregate so that each reader sees what it may touch; [`Store`] is all of them together.
+
+mod blocks;
+mod operations;
+mod orders;
+mod payments;
+mod pool;
+mod service;
+
+pub use blocks::{BlockCommit, BlockStore, ChainPosition, DustCount, RewindReport};
+pub use operations::{AttemptCommit, OperationChange, OperationCommit, OperationStore, ReclaimDraft};
+pub use orders::{
+    CreateRefusal, Created, IdempotencyClaim, IdempotencyKey, NewOrder, OrderCommit, OrderDetail,
+    OrderFilter, OrderStore, OrderWait, Page, StoredResponse, TimelineEntry,
+};
+pub use payments::{PaymentFilter, PaymentStore, Routing, UnroutedPayment};
+pub use pool::{NewPoolAccount, PoolStore, ReserveCommit};
+pub use service::{
+    ApiKeyRecord, ConfigDocument, EncryptedKey, MonitoringRow, NewApiKey, ServiceStore, StoredQuote, Totals,
+};
+
+use async_trait::async_trait;
+use leyden_domain::order::InvalidTransition;
+
+/// Why the books did not do what was asked. Nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else changed it first. Read again and decide anew.
+    #[error("{0} was changed by somebody else")]
+    Conflict(&'static str),
+    /// A row says something that cannot be. An operator must look; nothing is guessed.
+    #[error("inconsistent row in {table}.{column} of {id}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// Which row.
+        id: String,
+    },
+    /// The database cannot be reached or refused for a reason of its own (busy, full, gone). Worth trying again;
+    /// if it was a write, it may have been committed all the same.
+    #[error("database unavailable: {0}")]
+    Unavailable(String),
+    /// The database says that a rule of the schema would be broken: a defect of ours.
+    #[error("rule broken: {0}")]
+    Rule(String),
+}
+
+/// A decision that could not be made on the rows that were read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StepError {
+    /// The books.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The rules.
+    #[error(transparent)]
+    Transition(#[from] InvalidTransition),
+}
+
+/// All of the books.
+#[async_trait]
+pub trait Store:
+    OrderStore + PaymentStore + BlockStore + PoolStore + OperationStore + ServiceStore + std::fmt::Debug
+{
+    /// Answers if the database can be read and written.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// All rows that the invariants speak of, at one moment.
+    async fn book(&self) -> Result<leyden_domain::book::Book, StoreError>;
+}

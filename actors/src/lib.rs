@@ -1,1 +1,3 @@
-//! placeholder
+//! The actors of the service and the kernel that keeps them alive.
+
+pub mod kernel;

@@ -1,0 +1,75 @@
+//! What the actors are told at the start and never again.
+
+use leyden_domain::{
+    Address, Energy, Span, Sun, operation::OperationPolicy, payment::MatchPolicy, pool::PlanPolicy,
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+/// How the actors work.
+#[derive(Debug, Clone)]
+pub struct ActorSettings {
+    /// Addresses that customers pay to.
+    pub payment_addresses: BTreeSet<Address>,
+    /// How payments are matched.
+    pub matching: MatchPolicy,
+    /// How orders are served.
+    pub planning: PlanPolicy,
+    /// How transactions are signed and repeated.
+    pub operations: OperationPolicy,
+    /// Payments above this wait until their block is solid.
+    pub solid_above: Sun,
+    /// Energy and duration of an orderless sale.
+    pub orderless: OrderlessTerms,
+    /// How long a paid order may wait for capacity before its money must go back, in chain time.
+    pub capacity_patience: Span,
+    /// How long the energy stays beyond the rental's end before it is taken back.
+    pub reclaim_grace: Span,
+    /// How often the chain is asked for a new block.
+    pub poll_interval: Duration,
+    /// How often the sweeps run that make up for lost hints.
+    pub sweep_interval: Duration,
+    /// How often a pool account is asked after when nothing happens.
+    pub observe_interval: Duration,
+    /// Most blocks that one commit records while catching up.
+    pub catch_up_batch: u32,
+    /// Where to begin when nothing was recorded: this many blocks behind the head.
+    pub start_behind: i64,
+    /// A live transaction is sent again after this many new blocks.
+    pub resend_after_blocks: i64,
+    /// Most orders that may be watched at once.
+    pub max_watchers: usize,
+    /// How long monitoring rows are kept.
+    pub keep_logs: Span,
+    /// How long idempotency keys are kept.
+    pub keep_keys: Span,
+    /// Called with a name after each step of an actor; tests kill actors there. `None` outside tests.
+    pub step_hook: Option<StepHook>,
+}
+
+/// What an orderless sale gives.
+#[derive(Debug, Clone, Copy)]
+pub struct OrderlessTerms {
+    /// Energy that one transfer gets.
+    pub energy_per_transfer: Energy,
+    /// How long the energy stays.
+    pub duration: Span,
+}
+
+/// Called with the name of the step that an actor has just done. May panic, which is the point of it.
+#[derive(Clone)]
+pub struct StepHook(pub Arc<dyn Fn(&'static str) + Send + Sync>);
+
+impl std::fmt::Debug for StepHook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StepHook")
+    }
+}
+
+impl ActorSettings {
+    /// Tells the hook, if there is one, that a step is done.
+    pub fn did(&self, step: &'static str) {
+        if let Some(hook) = &self.step_hook {
+            (hook.0)(step);
+        }
+    }
+}

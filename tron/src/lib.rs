@@ -5,5 +5,10 @@
     deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::expect_used, clippy::panic)
 )]
 
+pub mod abi;
 pub mod crypto;
+pub mod decode;
+pub mod inspect;
+pub mod tx;
+pub mod verify;
 pub mod wire;

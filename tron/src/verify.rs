@@ -1,0 +1,118 @@
+//! Checks a block against itself: ids are the hashes they should be, the Merkle root covers exactly these
+//! transactions, and the witness signed this header. A node that invents, hides or changes a transaction would
+//! have to forge the witness's signature (java-tron `BlockCapsule.calcMerkleRoot`, `validateSignature`).
+//!
+//! Receipts are not under the root, so what only they show (token transfers) is believed of the node that sent it.
+
+use crate::{
+    crypto,
+    decode::{Form, Header, RawBlock},
+};
+use leyden_domain::{Address, BlockId};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which keys sign for which witness. A witness signs with its own key unless it gave another the witness
+/// permission; such keys must be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WitnessKeys(BTreeMap<Address, BTreeSet<Address>>);
+
+impl WitnessKeys {
+    /// From pairs of a witness and the address of a key that signs for it.
+    pub fn new(pairs: impl IntoIterator<Item = (Address, Address)>) -> Self {
+        let mut keys = Self::default();
+        for (witness, signer) in pairs {
+            keys.allow(witness, signer);
+        }
+        keys
+    }
+
+    /// Adds a key.
+    pub fn allow(&mut self, witness: Address, signer: Address) {
+        self.0.entry(witness).or_default().insert(signer);
+    }
+
+    /// Whether `signer` signs for `witness`.
+    pub fn accepts(&self, witness: Address, signer: Address) -> bool {
+        witness == signer || self.0.get(&witness).is_some_and(|signers| signers.contains(&signer))
+    }
+}
+
+/// What was found out about a block. `None` where the input cannot tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Verified {
+    /// Every transaction's id is the hash of its raw data: the id given with it or, where none is given, the one
+    /// under the Merkle root.
+    pub tx_ids: Option<bool>,
+    /// The root in the header is the root of these transactions. JSON can hide parts of a transaction, so there
+    /// a difference proves nothing.
+    pub merkle_root: Option<bool>,
+    /// The header is the one its id names, and its witness signed it.
+    pub witness: Option<bool>,
+    /// It names the block before it as its parent.
+    pub parent: Option<bool>,
+}
+
+/// Checks a block, and its link to the one before it where that is known.
+pub fn verify(block: &RawBlock, previous: Option<BlockId>, keys: &WitnessKeys) -> Verified {
+    let merkle_root = check_merkle_root(block);
+    Verified {
+        tx_ids: check_tx_ids(block, merkle_root),
+        merkle_root,
+        witness: check_witness(&block.header, keys),
+        parent: previous.map(|previous| block.header.parent == previous),
+    }
+}
+
+fn check_tx_ids(block: &RawBlock, merkle_root: Option<bool>) -> Option<bool> {
+    let mut all_claimed = true;
+    for tx in &block.transactions {
+        match tx.claimed_id {
+            Some(claimed) if claimed != tx.id => return Some(false),
+            Some(_) => {}
+            None => all_claimed = false,
+        }
+    }
+    let told = (all_claimed && !block.transactions.is_empty()) || merkle_root == Some(true);
+    told.then_some(true)
+}
+
+fn check_merkle_root(block: &RawBlock) -> Option<bool> {
+    let expected = block.header.merkle_root;
+    if block.transactions.is_empty() {
+        // No transactions although there is a root: the input may be of headers only.
+        return (expected == [0; 32]).then_some(true);
+    }
+    if merkle_root(block.transactions.iter().map(|tx| tx.leaf)) == expected {
+        return Some(true);
+    }
+    (block.form == Form::Protobuf || expected == [0; 32]).then_some(false)
+}
+
+fn check_witness(header: &Header, keys: &WitnessKeys) -> Option<bool> {
+    if header.claimed_id.is_some_and(|claimed| claimed != header.id) {
+        return Some(false);
+    }
+    header.signature.as_ref()?;
+    Some(signer(header).is_some_and(|signer| keys.accepts(header.witness, signer)))
+}
+
+/// Whose key signed a header; `None` where there is no signature or nobody's.
+pub fn signer(header: &Header) -> Option<Address> {
+    crypto::recover(&header.hash, header.signature.as_deref()?).ok()
+}
+
+/// The Merkle root of these leaves: pairs are hashed together, an odd one moves up as it is. Zeros for none.
+pub fn merkle_root(leaves: impl IntoIterator<Item = [u8; 32]>) -> [u8; 32] {
+    let mut level: Vec<[u8; 32]> = leaves.into_iter().collect();
+    while level.len() > 1 {
+        level = level
+            .chunks(2)
+            .map(|pair| match pair {
+                [left, right] => crypto::sha256(&[left.as_slice(), right.as_slice()].concat()),
+                odd => odd.first().copied().unwrap_or_default(),
+            })
+            .collect();
+    }
+    level.first().copied().unwrap_or_default()
+}

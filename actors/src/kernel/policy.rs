@@ -92,9 +92,9 @@ impl Policy {
         Self {
             restart: Restart::Permanent,
             backoff: Backoff::doubling(Duration::from_millis(200), Duration::from_secs(30)),
-            intensity: Intensity { restarts: 10, within: Duration::from_secs(300) },
+            intensity: Intensity { restarts: 10, within: Duration::from_mins(5) },
             give_up: GiveUp::Escalate,
-            stall_after: Some(Duration::from_secs(60)),
+            stall_after: Some(Duration::from_mins(1)),
         }
     }
 
@@ -103,9 +103,9 @@ impl Policy {
         Self {
             restart: Restart::Transient,
             backoff: Backoff::doubling(Duration::from_millis(200), Duration::from_secs(30)),
-            intensity: Intensity { restarts: 2, within: Duration::from_secs(600) },
+            intensity: Intensity { restarts: 2, within: Duration::from_mins(10) },
             give_up: GiveUp::Quarantine,
-            stall_after: Some(Duration::from_secs(60)),
+            stall_after: Some(Duration::from_mins(1)),
         }
     }
 

@@ -62,8 +62,11 @@ impl Control {
         self.waker.register(waker);
     }
 
-    /// Takes the strongest order; weaker ones given with it are void, except that a stop is never forgotten.
+    /// Takes the strongest order; weaker ones given with it are void.
     pub(crate) fn take(&self) -> Option<Order> {
+        if self.orders.load(Ordering::Acquire) == 0 && self.abandon.load(Ordering::Acquire) == 0 {
+            return None; // on every poll of every actor: reading is cheaper than swapping
+        }
         let orders = self.orders.swap(0, Ordering::AcqRel);
         let abandon = self.abandon.swap(0, Ordering::AcqRel);
         if orders & KILL != 0 {

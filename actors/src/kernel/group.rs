@@ -95,7 +95,8 @@ pub struct Group<A: Actor<Context = Context<A>>, K: Key> {
 }
 
 impl<A: Actor<Context = Context<A>>, K: Key> Group<A, K> {
-    /// The child called `key`, started if there is none.
+    /// The child called `key`, started if there is none. One that is just ending may still be found; as with every
+    /// lost hint, the sweep that comes next starts it afresh.
     pub fn start(&self, key: K) -> Result<ActorRef<A>, StartError> {
         let inner = &self.inner;
         if inner.closed.load(Ordering::Acquire) || inner.shutdown.is_requested() {

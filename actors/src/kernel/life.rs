@@ -6,10 +6,11 @@
 //! was waiting for is inside the future that is thrown away.
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
-    task::{self, Poll},
+    task::{self, Poll, ready},
     time::Duration,
 };
 
@@ -17,7 +18,7 @@ use actix::{
     Actor, ActorContext,
     dev::{ContextFut, channel::AddressReceiver},
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
     Context, FailureKind, Generation, GiveUp, Policy, Restart, Shutdown, State,
@@ -55,6 +56,7 @@ pub(crate) trait Origin<A>: Send + 'static {
 /// The receiving half of a published address, with its pulse.
 pub(crate) type Opened<A> = (AddressReceiver<A>, Arc<Pulse>);
 
+/// All of a supervised actor that outlives its generations, and may travel to the thread it will run on.
 pub(crate) struct Life<A: Actor<Context = Context<A>>, O: Origin<A>> {
     pub(crate) slot: Arc<Slot<A>>,
     pub(crate) origin: O,
@@ -80,100 +82,182 @@ enum Verdict {
     End,
 }
 
-impl<A: Actor<Context = Context<A>>, O: Origin<A>> Life<A, O> {
-    /// Runs until the actor has ended for good. `opened` is the first generation's mailbox, published before this
-    /// task first runs so that nothing cast in between is lost.
-    pub(crate) async fn run(mut self, mut opened: Opened<A>) {
-        let mut generation = Generation::FIRST;
+/// The loop itself. Written out as a state machine because there is one per actor: the compiler's own would keep
+/// every argument twice, some 200 bytes for each open order.
+pub(crate) struct Supervision<A: Actor<Context = Context<A>>, O: Origin<A>> {
+    /// Dropped before `life`: the books are closed when nothing of the actor is left.
+    phase: Phase<A>,
+    generation: Generation,
+    began: Instant,
+    life: Life<A, O>,
+}
+
+enum Phase<A: Actor<Context = Context<A>>> {
+    /// The address is published, the actor not yet made.
+    Opened(Opened<A>),
+    Living(Box<Body<A>>),
+    /// Waiting for a restart, or in quarantine for an order. On the heap: the healthy should not pay for a timer.
+    Pausing(Option<Pin<Box<Sleep>>>),
+    Over,
+}
+
+// Nothing in here is pinned in place: the context is `Unpin`, the timer is boxed, the rest is plain data.
+impl<A: Actor<Context = Context<A>>, O: Origin<A>> Unpin for Supervision<A, O> {}
+
+impl<A: Actor<Context = Context<A>>, O: Origin<A>> Future for Supervision<A, O> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
         loop {
-            let began = Instant::now();
-            self.slot.cell.note_started();
-            let exit = self.live(opened, generation).await;
-            self.slot.close();
-            let go_on = match exit {
-                Exit::Ended => false,
-                Exit::Renewed => {
-                    self.failures = None;
-                    true
+            this.life.slot.control.register(cx.waker());
+            let go_on = match this.phase {
+                Phase::Opened(_) => match this.begin() {
+                    Ok(()) => true,
+                    Err(exit) => this.settle(exit),
+                },
+                Phase::Living(_) => {
+                    let exit = ready!(this.live(cx));
+                    this.settle(exit)
                 }
-                Exit::Failed(kind, text) => {
-                    match self.judge(Failure { kind, text, generation }, began.elapsed()) {
-                        Verdict::Again(delay) => self.pause(Some(delay)).await,
-                        Verdict::Quarantine(failure) => {
-                            self.quarantine(&failure);
-                            self.pause(None).await
-                        }
-                        Verdict::End => false,
+                Phase::Pausing(_) => {
+                    let go_on = ready!(this.pause(cx));
+                    if go_on {
+                        this.renew();
                     }
+                    go_on
                 }
+                Phase::Over => false,
             };
             if !go_on {
-                return;
+                this.phase = Phase::Over;
+                return Poll::Ready(());
             }
-            generation = generation.next();
-            self.slot.cell.note_restart();
-            self.slot.vitals.enter(&self.slot.cell, State::Starting);
-            opened = self.slot.open(generation);
         }
     }
+}
 
-    /// One generation, from the factory to its end.
-    async fn live(&self, (letters, pulse): Opened<A>, generation: Generation) -> Exit {
-        let actor = match catch(|| self.origin.create(generation)) {
-            Ok(actor) => actor,
-            Err(caught) => return Exit::Failed(FailureKind::Panicked, caught.text),
+impl<A: Actor<Context = Context<A>>, O: Origin<A>> Supervision<A, O> {
+    /// `opened` is the first generation's mailbox, published before this first runs so that nothing cast in between
+    /// is lost.
+    pub(crate) fn new(life: Life<A, O>, opened: Opened<A>) -> Self {
+        Self { phase: Phase::Opened(opened), generation: Generation::FIRST, began: Instant::now(), life }
+    }
+
+    /// Makes the actor.
+    fn begin(&mut self) -> Result<(), Exit> {
+        let Phase::Opened((letters, pulse)) = mem::replace(&mut self.phase, Phase::Over) else {
+            return Ok(());
         };
-        let slot = Arc::clone(&self.slot);
-        let mut body = Body {
-            context: Some(Context::embody(actor, letters, slot, Arc::clone(&pulse), generation)),
-            pulse,
-        };
-        let mut stopping = false;
-        let mut started = false;
-        let exit = poll_fn(|cx| {
-            self.slot.control.register(cx.waker());
-            // Orders come before work: an actor that always has work can still be stopped.
-            match self.slot.control.take() {
-                Some(Order::Kill) => return Poll::Ready(Exit::Ended),
-                Some(Order::Stop) => {
-                    stopping = true;
-                    body.ask_to_stop();
-                }
-                Some(Order::Restart) => return Poll::Ready(Exit::Renewed),
-                Some(Order::Abandon(stalled)) if stalled == generation => {
-                    return Poll::Ready(Exit::Failed(FailureKind::Stalled, self.stalled_text()));
-                }
-                Some(Order::Abandon(_)) | None => {}
-            }
-            let polled = body.poll(cx);
-            if !started && matches!(polled, Ok(Poll::Pending)) {
-                started = true;
-                self.slot.vitals.enter_from(&self.slot.cell, State::Starting, State::Running);
-            }
-            match polled {
-                Ok(Poll::Pending) => Poll::Pending,
-                Ok(Poll::Ready(())) if stopping || self.policy.restart == Restart::Transient => {
-                    Poll::Ready(Exit::Ended)
-                }
-                Ok(Poll::Ready(())) => {
-                    Poll::Ready(Exit::Failed(FailureKind::Stopped, "stopped by itself".to_owned()))
-                }
-                Err(caught) => Poll::Ready(Exit::Failed(FailureKind::Panicked, caught.text)),
-            }
-        })
-        .await;
+        let (life, generation) = (&self.life, self.generation);
+        self.began = Instant::now();
+        life.slot.cell.note_started();
+        let actor = catch(|| life.origin.create(generation))
+            .map_err(|caught| Exit::Failed(FailureKind::Panicked, caught.text))?;
+        let context = Context::embody(actor, letters, Arc::clone(&life.slot), Arc::clone(&pulse), generation);
+        self.phase =
+            Phase::Living(Box::new(Body { context: Some(context), pulse, stopping: false, started: false }));
+        Ok(())
+    }
+
+    /// Lets the running generation work until it ends.
+    fn live(&mut self, cx: &mut task::Context<'_>) -> Poll<Exit> {
+        let Phase::Living(body) = &mut self.phase else { return Poll::Pending };
+        let exit = ready!(self.life.drive(body, self.generation, cx));
         // The address goes before the actor does, so that nobody sends to a generation being taken apart.
-        self.slot.close();
-        match (body.bury(), exit) {
+        self.life.slot.close();
+        let stopping = body.stopping;
+        Poll::Ready(match (body.bury(), exit) {
             (Err(caught), Exit::Ended | Exit::Renewed) if !stopping => {
                 Exit::Failed(FailureKind::Panicked, caught.text)
             }
             (_, Exit::Failed(kind, text)) if stopping => {
                 // It was on its way out; how it went does not matter to anybody but the log.
-                tracing::warn!(actor = %self.slot.cell.path, ?kind, %text, "failed while stopping");
+                tracing::warn!(actor = %self.life.slot.cell.path, ?kind, %text, "failed while stopping");
                 Exit::Ended
             }
             (_, exit) => exit,
+        })
+    }
+
+    /// Decides what follows a generation. `false`: nothing does.
+    fn settle(&mut self, exit: Exit) -> bool {
+        let life = &mut self.life;
+        life.slot.close();
+        match exit {
+            Exit::Ended => return false,
+            Exit::Renewed => {
+                life.failures = None;
+                self.renew();
+            }
+            Exit::Failed(kind, text) => {
+                let failure = Failure { kind, text, generation: self.generation };
+                match life.judge(failure, self.began.elapsed()) {
+                    Verdict::Again(delay) => self.phase = Phase::Pausing(Some(Box::pin(sleep(delay)))),
+                    Verdict::Quarantine(failure) => {
+                        life.quarantine(&failure);
+                        self.phase = Phase::Pausing(None);
+                    }
+                    Verdict::End => return false,
+                }
+            }
+        }
+        true
+    }
+
+    /// Waits out a delay, or for ever in quarantine. `false` if the actor is to end instead of going on.
+    fn pause(&mut self, cx: &mut task::Context<'_>) -> Poll<bool> {
+        match self.life.slot.control.take() {
+            Some(Order::Kill | Order::Stop) => return Poll::Ready(false),
+            Some(Order::Restart) => {
+                self.life.failures = None;
+                return Poll::Ready(true);
+            }
+            Some(Order::Abandon(_)) | None => {}
+        }
+        match &mut self.phase {
+            Phase::Pausing(Some(timer)) => timer.as_mut().poll(cx).map(|()| true),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Opens the next generation.
+    fn renew(&mut self) {
+        let slot = &self.life.slot;
+        self.generation = self.generation.next();
+        slot.cell.note_restart();
+        slot.vitals.enter(&slot.cell, State::Starting);
+        self.phase = Phase::Opened(slot.open(self.generation));
+    }
+}
+
+impl<A: Actor<Context = Context<A>>, O: Origin<A>> Life<A, O> {
+    /// One poll of a generation, after a look at the orders.
+    fn drive(&self, body: &mut Body<A>, generation: Generation, cx: &mut task::Context<'_>) -> Poll<Exit> {
+        // Orders come before work: an actor that always has work can still be stopped.
+        match self.slot.control.take() {
+            Some(Order::Kill) => return Poll::Ready(Exit::Ended),
+            Some(Order::Stop) => body.ask_to_stop(),
+            Some(Order::Restart) => return Poll::Ready(Exit::Renewed),
+            Some(Order::Abandon(stalled)) if stalled == generation => {
+                return Poll::Ready(Exit::Failed(FailureKind::Stalled, self.stalled_text()));
+            }
+            Some(Order::Abandon(_)) | None => {}
+        }
+        let polled = body.poll(cx);
+        if !body.started && matches!(polled, Ok(Poll::Pending)) {
+            body.started = true;
+            self.slot.vitals.enter_from(&self.slot.cell, State::Starting, State::Running);
+        }
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(())) if body.stopping || self.policy.restart == Restart::Transient => {
+                Poll::Ready(Exit::Ended)
+            }
+            Ok(Poll::Ready(())) => {
+                Poll::Ready(Exit::Failed(FailureKind::Stopped, "stopped by itself".to_owned()))
+            }
+            Err(caught) => Poll::Ready(Exit::Failed(FailureKind::Panicked, caught.text)),
         }
     }
 
@@ -223,32 +307,6 @@ impl<A: Actor<Context = Context<A>>, O: Origin<A>> Life<A, O> {
             tracing::error!(actor = %self.slot.cell.path, error = %caught.text, "a callback panicked");
         }
     }
-
-    /// Waits out a delay, or for ever in quarantine. `false` if the actor is to end instead of going on.
-    async fn pause(&mut self, delay: Option<Duration>) -> bool {
-        // On the heap: a timer inside this future would make every healthy actor pay for it.
-        let mut timer = delay.map(|delay| Box::pin(tokio::time::sleep(delay)));
-        let order = poll_fn(|cx| {
-            self.slot.control.register(cx.waker());
-            match self.slot.control.take() {
-                Some(Order::Abandon(_)) | None => {}
-                Some(order) => return Poll::Ready(Some(order)),
-            }
-            match &mut timer {
-                Some(timer) => timer.as_mut().poll(cx).map(|()| None),
-                None => Poll::Pending,
-            }
-        })
-        .await;
-        match order {
-            Some(Order::Restart) => {
-                self.failures = None;
-                true
-            }
-            Some(Order::Kill | Order::Stop | Order::Abandon(_)) => false,
-            None => true,
-        }
-    }
 }
 
 impl<A: Actor<Context = Context<A>>, O: Origin<A>> Drop for Life<A, O> {
@@ -264,6 +322,10 @@ impl<A: Actor<Context = Context<A>>, O: Origin<A>> Drop for Life<A, O> {
 struct Body<A: Actor<Context = Context<A>>> {
     context: Option<ContextFut<A, Context<A>>>,
     pulse: Arc<Pulse>,
+    /// It was asked to end.
+    stopping: bool,
+    /// `started` has run.
+    started: bool,
 }
 
 impl<A: Actor<Context = Context<A>>> Body<A> {
@@ -276,6 +338,7 @@ impl<A: Actor<Context = Context<A>>> Body<A> {
     }
 
     fn ask_to_stop(&mut self) {
+        self.stopping = true;
         if let Some(context) = &mut self.context {
             context.ctx().stop();
         }

@@ -167,3 +167,48 @@ impl Failures {
         Some(delay)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: Duration = Duration::from_millis(200);
+    const CEILING: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn delays_double_up_to_the_ceiling_and_stay_there() {
+        let backoff = Backoff::doubling(BASE, CEILING);
+        let ms: Vec<_> = (0..10).map(|earlier| backoff.delay(earlier).as_millis()).collect();
+        assert_eq!(ms, [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000]);
+        assert_eq!(backoff.delay(u32::MAX), CEILING);
+        assert_eq!(Backoff::doubling(Duration::MAX, CEILING).delay(31), CEILING);
+    }
+
+    #[test]
+    fn jitter_is_what_it_is_told_to_be() {
+        let halve: Jitter = Arc::new(|delay| delay / 2);
+        let backoff = Backoff { jitter: Some(halve), ..Backoff::doubling(BASE, CEILING) };
+        assert_eq!(backoff.delay(1), BASE);
+    }
+
+    #[test]
+    fn restarts_are_granted_within_a_sliding_window() {
+        let within = Duration::from_secs(10);
+        let policy = Policy::permanent().granting(2, within);
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let (short, long) = (Duration::ZERO, within);
+        let mut failures = Failures::default();
+        assert_eq!(failures.grant(&policy, short, at(0)), Some(BASE));
+        assert_eq!(failures.grant(&policy, short, at(9)), Some(BASE * 2));
+        assert_eq!(failures.grant(&policy, short, at(9)), None, "two within ten seconds were granted");
+        assert_eq!(failures.grant(&policy, short, at(10)), Some(BASE * 4), "the first is ten seconds ago");
+        assert_eq!(failures.grant(&policy, long, at(30)), Some(BASE), "a long life clears the streak");
+    }
+
+    #[test]
+    fn no_restart_at_all_can_be_granted() {
+        let policy = Policy::transient().granting(0, Duration::from_secs(10));
+        assert_eq!(Failures::default().grant(&policy, Duration::ZERO, Instant::now()), None);
+    }
+}

@@ -13,14 +13,15 @@ use super::{
     ActorRef, Context, Ending, Failure, Generation, HealthRegistry, Policy, Shutdown,
     actor_ref::Slot,
     group::{self, Group, GroupSpec, Key},
-    life::{Life, Opened, Origin},
+    life::{Life, Opened, Origin, Supervision},
     registry::{Entry, watchdog},
 };
 
 /// Which thread actors run on.
 #[derive(Debug, Clone)]
 pub enum Place {
-    /// The thread that starts them. With everything here and time paused, a run is deterministic.
+    /// The thread that starts them, which must be running an actix system. With everything here and time paused, a
+    /// run is deterministic.
     Here,
     /// That arbiter's thread.
     On(ArbiterHandle),
@@ -231,9 +232,9 @@ where
     O: Origin<A>,
 {
     match place {
-        Place::Here => drop(actix_rt::spawn(life.run(opened))),
+        Place::Here => drop(actix_rt::spawn(Supervision::new(life, opened))),
         Place::On(arbiter) => {
-            if !arbiter.spawn_fn(move || drop(actix_rt::spawn(life.run(opened)))) {
+            if !arbiter.spawn_fn(move || drop(actix_rt::spawn(Supervision::new(life, opened)))) {
                 return Err(StartError::ArbiterGone);
             }
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use actix::prelude::{Actor, Handler, Message};
-use leyden_actors::kernel::{ActorSpec, Cast, Context, Place, Policy, State};
+use leyden_actors::kernel::{ActorSpec, Cast, Context, Place, Policy, StartError, State};
 
 use super::support::{Add, Boom, Log, PATIENCE, Worker, answering, tree, until};
 
@@ -66,4 +66,26 @@ async fn a_blocked_thread_is_reported_at_once_and_replaced_when_it_lets_go() {
     assert_eq!(tree.stop(Duration::from_millis(10)).await, ["leyden/blocker"], "and the truth is told");
     open.send(()).unwrap();
     until("it is gone", || blocker.state() == State::Stopped).await;
+}
+
+#[actix::test]
+async fn a_thread_that_ends_takes_its_actors_off_the_books() {
+    let place = Place::own_thread().unwrap();
+    let tree = tree().on(place.clone());
+    let log = Log::default();
+    let make = log.clone();
+    let worker = tree
+        .supervise(ActorSpec::new("worker", Policy::permanent()), move |g| Worker::new(g, &make))
+        .unwrap();
+    assert_eq!(worker.ask(Add(1), PATIENCE).await, Ok(1));
+    let Place::On(arbiter) = place else { panic!("it is on an arbiter") };
+    arbiter.stop();
+    until("the books are closed", || tree.registry().snapshot().actors.is_empty()).await;
+    assert_eq!(worker.cast(Add(1)), Cast::Down);
+    assert_eq!(log.lines(), ["started 1", "dropped 1"]);
+    until("the thread is gone", || !arbiter.alive()).await;
+    let late =
+        tree.supervise(ActorSpec::new("worker", Policy::permanent()), |g| Worker::new(g, &Log::default()));
+    assert_eq!(late.unwrap_err(), StartError::ArbiterGone);
+    assert!(tree.registry().snapshot().actors.is_empty());
 }

@@ -1,0 +1,282 @@
+//! `block_listener`: one per network. Asks the node for the next block, checks that it continues the chain, and
+//! commits it together with everything derived from it and the cursor. If the node's chain has turned, undoes
+//! blocks down to the common ancestor first. Never below a solid block: then it stops and says so, and nobody moves
+//! money until a person has looked.
+
+use crate::{
+    boards::ChainStatus,
+    kernel::Progress,
+    shared::Shared,
+    worker::{After, Cause, Worker},
+};
+use async_trait::async_trait;
+use leyden_domain::{
+    Asset, Height,
+    chain::{Block, Follower, Head, ResourceAction, ResourceEvent, Resolution},
+    payment::{Payment, PaymentState},
+    PaymentId,
+};
+use leyden_ports::{
+    ChainError, StoreError,
+    store::{BlockCommit, ChainPosition, DustCount},
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
+
+/// Most rounds of fetch and commit in one look, so that a long catch-up yields now and then.
+const ROUNDS_AT_ONCE: u32 = 64;
+
+/// Reads the chain into the books.
+#[derive(Debug)]
+pub(crate) struct BlockListener {
+    shared: Arc<Shared>,
+    /// Only ever locked by the one look that is under way.
+    follower: Mutex<Option<Follower>>,
+}
+
+/// Why a round ended early.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a round of fetch and commit did.
+enum Round {
+    Moved,
+    Idle,
+    Broken(Height),
+}
+
+impl BlockListener {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, follower: Mutex::new(None) }
+    }
+
+    /// Reads where the books stand. Where they are empty, begins a little behind the node's head.
+    async fn load(&self) -> Result<Follower, Trouble> {
+        let Shared { ports, settings, .. } = self.shared.as_ref();
+        if let Some(position) = ports.store.chain_position().await? {
+            let follower = Follower::new(
+                position.first,
+                position.window.iter().copied(),
+                position.view.solid.height(),
+            );
+            self.post_position(&position);
+            return Ok(follower);
+        }
+        let head = ports.chain.head().await?;
+        let start = head.height().get().saturating_sub(settings.start_behind).max(1);
+        Ok(Follower::new(Height::new(start), [], Height::new(start.saturating_sub(1))))
+    }
+
+    async fn read_chain(&self, progress: &Progress) -> Result<After, Trouble> {
+        let mut guard = self.follower.lock().await;
+        if guard.is_none() {
+            *guard = Some(self.load().await?);
+        }
+        let Some(follower) = guard.as_mut() else { return Ok(After::Rest) };
+        if self.shared.boards.chain.read().paused {
+            return Ok(After::Rest);
+        }
+        let head = self.shared.ports.chain.head().await?;
+        self.update(|status| {
+            status.node_head = Some(head);
+            status.answered_at = Some(self.shared.ports.clock.now());
+        });
+        follower.note_head(head);
+        for _ in 0..ROUNDS_AT_ONCE {
+            match self.round(follower, head).await? {
+                Round::Moved => progress.tick(),
+                Round::Idle => return Ok(After::Rest),
+                Round::Broken(at) => {
+                    tracing::error!(height = %at, "the node's chain differs from ours below a solid block; money stands still");
+                    self.update(|status| status.below_solid = Some(at));
+                    return Ok(After::Rest);
+                }
+            }
+        }
+        Ok(After::Again)
+    }
+
+    /// Fetches what is wanted next and commits what it means.
+    async fn round(&self, follower: &mut Follower, head: Head) -> Result<Round, Trouble> {
+        let Shared { ports, settings, .. } = self.shared.as_ref();
+        let wanted = follower.wanted();
+        let behind = head.height().get().saturating_sub(wanted.get()).saturating_add(1);
+        if follower.is_comparing() {
+            let Some(block) = ports.chain.block(wanted).await? else { return Ok(Round::Idle) };
+            return self.turn(follower, &block).await;
+        }
+        if behind < 1 {
+            return Ok(Round::Idle);
+        }
+        let batch = u32::try_from(behind).unwrap_or(u32::MAX).min(settings.catch_up_batch.max(1));
+        let blocks = match batch {
+            1 => ports.chain.block(wanted).await?.into_iter().collect(),
+            _ => ports.chain.blocks(wanted, batch).await?,
+        };
+        settings.did("listener.fetched");
+
+        let mut trial = follower.clone();
+        let mut commits = Vec::with_capacity(blocks.len());
+        for block in &blocks {
+            let continues = block.height() == trial.wanted()
+                && trial.tip().is_none_or(|tip| *tip.id() == block.parent);
+            if continues {
+                trial.appended(block.reference());
+                commits.push(self.commit_of(block));
+            } else if commits.is_empty() {
+                return self.turn(follower, block).await;
+            } else {
+                break;
+            }
+        }
+        if commits.is_empty() {
+            return Ok(Round::Idle);
+        }
+        let solid = self.solid_head(&trial, head).await?;
+        let position = ports.store.record_blocks(commits, solid, ports.clock.now()).await?;
+        settings.did("listener.recorded");
+        trial.solidified(position.view.solid.height());
+        *follower = trial;
+        self.post_position(&position);
+        self.tell();
+        Ok(Round::Moved)
+    }
+
+    /// The newest solid block that belongs to our chain. A node whose solid block is not ours is on another fork:
+    /// then nothing new is solid.
+    async fn solid_head(&self, trial: &Follower, head: Head) -> Result<Head, Trouble> {
+        let solid = self.shared.ports.chain.solid().await?;
+        let known = self.shared.boards.chain.read().solid;
+        if solid.height() > head.height() || trial.agrees_with(solid.block) == Some(false) {
+            tracing::warn!(solid = ?solid.block, "the node's solid block is not on its own chain as we read it");
+            return Ok(known.unwrap_or(solid));
+        }
+        Ok(solid)
+    }
+
+    /// A block that does not continue our chain.
+    async fn turn(&self, follower: &mut Follower, block: &Block) -> Result<Round, Trouble> {
+        match follower.resolve(block.id, block.parent) {
+            Resolution::Rewind { to } => {
+                let Shared { ports, settings, .. } = self.shared.as_ref();
+                let report = ports.store.rewind(to, ports.clock.now()).await?;
+                settings.did("listener.rewound");
+                tracing::warn!(to = ?to, blocks = report.blocks, orders = report.orders.len(), "the chain turned");
+                follower.rewound(to);
+                if let Some(position) = ports.store.chain_position().await? {
+                    self.post_position(&position);
+                }
+                self.tell();
+                Ok(Round::Moved)
+            }
+            Resolution::Compare => Ok(Round::Moved),
+            Resolution::BelowSolid { at } => Ok(Round::Broken(at)),
+            // `Append` is not reached: the caller has seen that the block does not continue the chain.
+            Resolution::Append | Resolution::Unasked => Ok(Round::Idle),
+        }
+    }
+
+    /// What of a block concerns us.
+    fn commit_of(&self, block: &Block) -> BlockCommit {
+        let settings = &self.shared.settings;
+        let watched = self.shared.boards.pool.read();
+        let is_pool = |address| watched.accounts.iter().any(|account| account.address == address);
+        let mut payments = Vec::new();
+        let mut dust: BTreeMap<Asset, DustCount> = BTreeMap::new();
+        for transfer in &block.transfers {
+            let to_us = settings.payment_addresses.contains(&transfer.to);
+            let from_us = settings.payment_addresses.contains(&transfer.from);
+            if !to_us || from_us || !transfer.evidence.is_proof() || transfer.amount <= 0 {
+                continue;
+            }
+            let limit = match transfer.asset {
+                Asset::Trx => settings.matching.dust_sun.get(),
+                Asset::Usdt => settings.matching.dust_usdt_micro,
+            };
+            if transfer.amount < limit {
+                let sum = dust.entry(transfer.asset).or_insert(DustCount {
+                    asset: transfer.asset,
+                    count: 0,
+                    amount: 0,
+                });
+                sum.count = sum.count.saturating_add(1);
+                sum.amount = sum.amount.saturating_add(transfer.amount);
+                continue;
+            }
+            payments.push(Payment {
+                id: PaymentId { tx_id: transfer.tx_id, index: transfer.index },
+                asset: transfer.asset,
+                from: transfer.from,
+                to: transfer.to,
+                amount: transfer.amount,
+                block: Some(leyden_domain::chain::Delivery {
+                    block: block.reference(),
+                    timestamp: block.timestamp,
+                }),
+                state: PaymentState::Unrouted,
+            });
+        }
+        let touches_pool = |event: &&ResourceEvent| {
+            is_pool(event.owner)
+                || matches!(event.action, ResourceAction::Delegate { receiver, .. } | ResourceAction::Undelegate { receiver, .. } if is_pool(receiver))
+        };
+        BlockCommit {
+            head: block.head(),
+            parent: block.parent,
+            payments,
+            resource_events: block.resource_events.iter().filter(touches_pool).cloned().collect(),
+            dust: dust.into_values().collect(),
+            transactions: block.transaction_count(),
+        }
+    }
+
+    fn post_position(&self, position: &ChainPosition) {
+        let view = position.view;
+        self.update(|status| {
+            status.processed = Some(view.head);
+            status.solid = Some(view.solid);
+            status.error = None;
+        });
+    }
+
+    fn update(&self, change: impl FnOnce(&mut ChainStatus)) {
+        let mut status = ChainStatus::clone(&self.shared.boards.chain.read());
+        change(&mut status);
+        self.shared.boards.chain.post(status);
+    }
+
+    /// The chain has moved: everybody whose work hangs on blocks may look.
+    fn tell(&self) {
+        self.shared.hint_router();
+        self.shared.hint_allocator();
+        self.shared.hint_all_agents();
+    }
+}
+
+#[async_trait]
+impl Worker for BlockListener {
+    fn interval(&self) -> Option<Duration> {
+        Some(self.shared.settings.poll_interval)
+    }
+
+    async fn look(self: Arc<Self>, _: Cause, progress: Progress) -> After {
+        match self.read_chain(&progress).await {
+            Ok(after) => after,
+            Err(error) => {
+                // The follower may be ahead of books that answered late, or behind them: read them again.
+                *self.follower.lock().await = None;
+                let text = error.to_string();
+                if self.shared.boards.chain.read().error.as_deref() != Some(text.as_str()) {
+                    tracing::warn!(%error, "could not read the chain; will ask again");
+                }
+                self.update(|status| status.error = Some(text));
+                After::Rest
+            }
+        }
+    }
+}

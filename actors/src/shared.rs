@@ -1,0 +1,240 @@
+//! What all actors hold: the ports, the settings, the boards and the wires to each other. Plus the one thing that
+//! all of them do to an order: read it, ask what is due, step, commit, and tell whoever is next.
+
+use crate::{
+    handles::Boards,
+    kernel::{Group, Outlet},
+    messages::Look,
+    payment_watcher::PaymentWatcher,
+    settings::ActorSettings,
+    account_agent::AccountAgent,
+    worker::Looper,
+};
+use leyden_domain::{
+    AccountId, OperationId, OrderId,
+    operation::{ChainView, Operation},
+    order::{Effect, Facts, Order, OrderEvent, OrderState, OrderStateKind, next_event, step},
+};
+use leyden_ports::{
+    ChainReader, ChainWriter, Clock, Entropy, Signer, Store, StoreError,
+    store::{OrderCommit, OrderDetail, ReclaimDraft, StepError},
+};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+/// The world, as the actors reach it.
+#[derive(Clone)]
+pub struct Ports {
+    /// The books.
+    pub store: Arc<dyn Store>,
+    /// Reads the chain.
+    pub chain: Arc<dyn ChainReader>,
+    /// Writes to the chain.
+    pub writer: Arc<dyn ChainWriter>,
+    /// Signs.
+    pub signer: Arc<dyn Signer>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Gives random bytes.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl std::fmt::Debug for Ports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ports")
+    }
+}
+
+pub(crate) type Watchers = Group<Looper<PaymentWatcher>, OrderId>;
+pub(crate) type Agents = Group<Looper<AccountAgent>, AccountId>;
+
+/// Who can be told to look. Filled once while the tree is planted; a hint to an empty socket is lost, as hints may be.
+#[derive(Debug, Default)]
+pub(crate) struct Wires {
+    pub(crate) listener: OnceLock<Outlet<Look>>,
+    pub(crate) router: OnceLock<Outlet<Look>>,
+    pub(crate) allocator: OnceLock<Outlet<Look>>,
+    pub(crate) watchers: OnceLock<Watchers>,
+    pub(crate) agents: OnceLock<Agents>,
+}
+
+/// What all actors hold.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) ports: Ports,
+    pub(crate) settings: ActorSettings,
+    pub(crate) boards: Arc<Boards>,
+    pub(crate) wires: Wires,
+    /// Orders that were made and have no watcher yet. Lost at a restart, which reads all open orders anyway.
+    pub(crate) to_watch: Mutex<BTreeSet<OrderId>>,
+    /// Orders whose watcher failed again and again.
+    pub(crate) poisoned: Mutex<BTreeSet<OrderId>>,
+}
+
+/// More steps than any order takes at once: a loop that needs more is a defect, and ends.
+const MAX_STEPS_AT_ONCE: u32 = 16;
+
+impl Shared {
+    /// The chain as far as the books have it; `None` before the first block.
+    pub(crate) fn view(&self) -> Option<ChainView> {
+        let chain = self.boards.chain.read();
+        Some(ChainView { head: chain.processed?, solid: chain.solid? })
+    }
+
+    /// Whether money must not be moved: the node's chain contradicts what we took for final.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.boards.chain.read().below_solid.is_some()
+    }
+
+    /// Tells the router to look.
+    pub(crate) fn hint_router(&self) {
+        if let Some(router) = self.wires.router.get() {
+            router.cast(Look);
+        }
+    }
+
+    /// Tells the allocator to look.
+    pub(crate) fn hint_allocator(&self) {
+        if let Some(allocator) = self.wires.allocator.get() {
+            allocator.cast(Look);
+        }
+    }
+
+    /// Tells the agents of these accounts to look.
+    pub(crate) fn hint_agents(&self, accounts: impl IntoIterator<Item = AccountId>) {
+        let Some(agents) = self.wires.agents.get() else { return };
+        let accounts: BTreeSet<AccountId> = accounts.into_iter().collect();
+        for account in accounts {
+            if let Some(agent) = agents.get(&account) {
+                agent.cast(Look);
+            }
+        }
+    }
+
+    /// Tells all agents to look.
+    pub(crate) fn hint_all_agents(&self) {
+        if let Some(agents) = self.wires.agents.get() {
+            self.hint_agents(agents.keys());
+        }
+    }
+
+    /// A new operation id.
+    pub(crate) fn operation_id(&self) -> OperationId {
+        OperationId::new(self.ports.clock.now(), self.ports.entropy.for_id())
+    }
+
+    /// Takes an order as far as the facts allow and tells whoever is next. `None`: there is no such order, or the
+    /// chain has not been read yet.
+    pub(crate) async fn drive(&self, id: OrderId) -> Result<Option<OrderDetail>, StepError> {
+        let Some(detail) = self.advance(id).await? else { return Ok(None) };
+        match detail.order.state.kind() {
+            OrderStateKind::Funded => self.hint_allocator(),
+            OrderStateKind::Reserved | OrderStateKind::Delegating => {
+                self.hint_agents(detail.delegations.iter().map(|o| o.account));
+            }
+            OrderStateKind::Reclaiming => self.hint_agents(detail.reclaims.iter().map(|o| o.account)),
+            _ => {}
+        }
+        Ok(Some(detail))
+    }
+
+    /// Reads an order, makes every step that is due, commits them as one, and reads again until nothing is due.
+    async fn advance(&self, id: OrderId) -> Result<Option<OrderDetail>, StepError> {
+        for _ in 0..MAX_STEPS_AT_ONCE {
+            let Some(view) = self.view() else { return Ok(None) };
+            let Some(detail) = self.ports.store.order_detail(id).await? else { return Ok(None) };
+            let Some(commit) = self.due(&detail, view)? else { return Ok(Some(detail)) };
+            match self.ports.store.commit_order(commit).await {
+                Ok(()) => self.settings.did("order.committed"),
+                // Somebody else moved it, which is as good: look at what it is now.
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        tracing::error!(order = %id, "an order did not come to rest");
+        Ok(None)
+    }
+
+    /// All steps that are due on the same facts, as one commit. A step with effects ends the run: it changes facts.
+    fn due(&self, detail: &OrderDetail, view: ChainView) -> Result<Option<OrderCommit>, StepError> {
+        let mut order = detail.order.clone();
+        let mut commit = OrderCommit { transitions: Vec::new(), reclaims: Vec::new(), note: None };
+        for _ in 0..MAX_STEPS_AT_ONCE {
+            let Some(event) = self.next(&order, detail, view) else { break };
+            let transition = step(&order, &event, view.head.timestamp)?;
+            order = transition.order.clone();
+            let changes_facts = !transition.effects.is_empty();
+            if transition.effects.contains(&Effect::IntendReclaims) {
+                commit.reclaims = self.reclaim_drafts(detail);
+            }
+            commit.transitions.push(transition);
+            if changes_facts {
+                break;
+            }
+        }
+        Ok((!commit.transitions.is_empty()).then_some(commit))
+    }
+
+    fn next(&self, order: &Order, detail: &OrderDetail, view: ChainView) -> Option<OrderEvent> {
+        let facts = Facts {
+            payment: detail.payment.as_ref(),
+            delegations: &detail.delegations,
+            reclaims: &detail.reclaims,
+            chain: view,
+            solid_above: self.settings.solid_above,
+        };
+        let event = next_event(order, &facts)?;
+        // The customer keeps the energy a little longer than was sold, so that the rental is never cut short by a
+        // clock or a slow last transfer.
+        if let (OrderEvent::RentalEnded, OrderState::Active { ends_at, .. }) = (&event, &order.state)
+            && view.head.timestamp < ends_at.plus(self.settings.reclaim_grace)
+        {
+            return None;
+        }
+        Some(event)
+    }
+
+    /// One undelegation for each delegation that took effect and has none yet.
+    fn reclaim_drafts(&self, detail: &OrderDetail) -> Vec<ReclaimDraft> {
+        let ended_by = |delegation: &Operation| {
+            detail.reclaims.iter().any(|reclaim| {
+                matches!(reclaim.kind, leyden_domain::operation::OperationKind::Undelegate { delegation: of } if of == delegation.id)
+            })
+        };
+        detail
+            .delegations
+            .iter()
+            .filter(|delegation| delegation.state.took_effect() && !ended_by(delegation))
+            .map(|delegation| ReclaimDraft { id: self.operation_id(), delegation: delegation.id })
+            .collect()
+    }
+
+    /// Makes one step that no fact asks for: a decision of an actor or a person. A conflict is for the caller to see.
+    pub(crate) async fn decide(
+        &self,
+        order: &Order,
+        event: &OrderEvent,
+        note: Option<String>,
+    ) -> Result<Order, StepError> {
+        let now = self.view().map_or_else(|| self.ports.clock.now(), |view| view.head.timestamp);
+        let transition = step(order, event, now)?;
+        let decided = transition.order.clone();
+        self.ports
+            .store
+            .commit_order(OrderCommit { transitions: vec![transition], reclaims: Vec::new(), note })
+            .await?;
+        Ok(decided)
+    }
+
+    /// Takes the ids out of one of the queues.
+    pub(crate) fn take(queue: &Mutex<BTreeSet<OrderId>>) -> BTreeSet<OrderId> {
+        std::mem::take(&mut *queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts an id into one of the queues.
+    pub(crate) fn put(queue: &Mutex<BTreeSet<OrderId>>, order: OrderId) {
+        queue.lock().unwrap_or_else(PoisonError::into_inner).insert(order);
+    }
+}

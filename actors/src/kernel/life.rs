@@ -6,6 +6,7 @@
 //! was waiting for is inside the future that is thrown away.
 
 use std::{
+    fmt,
     future::Future,
     mem,
     pin::Pin,
@@ -39,6 +40,12 @@ pub struct Failure {
     pub text: String,
     /// Which generation.
     pub generation: Generation,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "generation {}: {}", self.generation, self.text)
+    }
 }
 
 /// Where generations come from and who is told how they end.

@@ -11,10 +11,9 @@ use crate::{
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    Asset, Height,
-    chain::{Block, Follower, Head, ResourceAction, ResourceEvent, Resolution},
+    Asset, Height, PaymentId,
+    chain::{Block, Follower, Head, Resolution, ResourceAction, ResourceEvent},
     payment::{Payment, PaymentState},
-    PaymentId,
 };
 use leyden_ports::{
     ChainError, StoreError,
@@ -59,11 +58,8 @@ impl BlockListener {
     async fn load(&self) -> Result<Follower, Trouble> {
         let Shared { ports, settings, .. } = self.shared.as_ref();
         if let Some(position) = ports.store.chain_position().await? {
-            let follower = Follower::new(
-                position.first,
-                position.window.iter().copied(),
-                position.view.solid.height(),
-            );
+            let follower =
+                Follower::new(position.first, position.window.iter().copied(), position.view.solid.height());
             self.post_position(&position);
             return Ok(follower);
         }
@@ -85,6 +81,7 @@ impl BlockListener {
         self.update(|status| {
             status.node_head = Some(head);
             status.answered_at = Some(self.shared.ports.clock.now());
+            status.error = None;
         });
         follower.note_head(head);
         for _ in 0..ROUNDS_AT_ONCE {
@@ -123,8 +120,8 @@ impl BlockListener {
         let mut trial = follower.clone();
         let mut commits = Vec::with_capacity(blocks.len());
         for block in &blocks {
-            let continues = block.height() == trial.wanted()
-                && trial.tip().is_none_or(|tip| *tip.id() == block.parent);
+            let continues =
+                block.height() == trial.wanted() && trial.tip().is_none_or(|tip| *tip.id() == block.parent);
             if continues {
                 trial.appended(block.reference());
                 commits.push(self.commit_of(block));

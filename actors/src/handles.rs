@@ -1,28 +1,21 @@
 //! What the rest of the service may ask of the actors. Everything here works while actors are down: hints are
 //! lost without harm, boards grow old, requests answer that they cannot be served now.
 
-use crate::boards::{Board, ChainStatus, PoolStatus};
+use crate::{
+    boards::{Board, ChainStatus, PoolStatus},
+    claims,
+    kernel::{Ending, Shutdown, Supervisor, TreeStatus},
+    messages::Look,
+    settings::ActorSettings,
+    shared::Shared,
+};
 use leyden_domain::{
     Height, OrderId, TxId,
-    order::{Order, Party},
+    order::{Order, OrderEvent, Party},
     payment::Payment,
 };
-use leyden_ports::StoreError;
-use std::sync::Arc;
-
-/// Why a request to an actor was not answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unserved {
-    /// Its mailbox is full.
-    #[error("busy")]
-    Busy,
-    /// It is not running.
-    #[error("down")]
-    Down,
-    /// It did not answer in time. What was asked may still happen.
-    #[error("timed out")]
-    TimedOut,
-}
+use leyden_ports::{StoreError, store::StepError};
+use std::{sync::Arc, time::Duration};
 
 /// Why an order was not cancelled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,9 +29,6 @@ pub enum CancelError {
     /// The books.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Its watcher.
-    #[error("not now: {0}")]
-    Unserved(#[from] Unserved),
 }
 
 /// What is known of a transaction that somebody names as the payment of an order.
@@ -78,9 +68,6 @@ pub enum ClaimError {
     /// The chain.
     #[error(transparent)]
     Chain(#[from] leyden_ports::ChainError),
-    /// The actor.
-    #[error("not now: {0}")]
-    Unserved(#[from] Unserved),
 }
 
 /// The boards that actors post to.
@@ -92,31 +79,95 @@ pub struct Boards {
     pub pool: Board<PoolStatus>,
 }
 
-/// The way to the actors.
+/// The way to the actors. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handles {
-    pub(crate) boards: Arc<Boards>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) supervisor: Supervisor,
 }
 
 impl Handles {
     /// The boards.
     pub fn boards(&self) -> &Boards {
-        &self.boards
+        &self.shared.boards
+    }
+
+    /// Every actor's state, as the supervisors see it. Read from cells: no actor is asked.
+    pub fn tree(&self) -> TreeStatus {
+        self.supervisor.registry().snapshot()
+    }
+
+    /// How the actors were told to work.
+    pub fn settings(&self) -> &ActorSettings {
+        &self.shared.settings
+    }
+
+    /// Asks the service to end.
+    pub fn shutdown(&self) -> &Shutdown {
+        self.supervisor.shutdown()
+    }
+
+    /// Waits until somebody asks the service to end, then stops the actors within `deadline`.
+    pub async fn run(&self, deadline: Duration) -> Ending {
+        self.supervisor.run(deadline).await
+    }
+
+    /// Starts an actor afresh by its path in the tree. `false`: there is none of that path.
+    pub fn restart(&self, path: &str) -> bool {
+        self.supervisor.registry().restart(path)
+    }
+
+    /// Stops or resumes the reading of blocks.
+    pub fn pause_reading(&self, paused: bool) {
+        let mut status = ChainStatus::clone(&self.shared.boards.chain.read());
+        status.paused = paused;
+        self.shared.boards.chain.post(status);
+        if let Some(listener) = self.shared.wires.listener.get() {
+            listener.cast(Look);
+        }
     }
 
     /// Hint: an order was made.
-    pub fn watch_order(&self, _order: OrderId) {
-        todo!()
+    pub fn watch_order(&self, order: OrderId) {
+        Shared::put(&self.shared.to_watch, order);
+        self.shared.hint_router();
     }
 
-    /// Calls off an order that is not paid.
-    pub async fn cancel_order(&self, _order: OrderId, _by: Party) -> Result<Order, CancelError> {
-        todo!()
+    /// How many orders are being watched, and how many may be.
+    pub fn watchers(&self) -> (usize, usize) {
+        let watched = self.shared.wires.watchers.get().map_or(0, crate::kernel::Group::len);
+        (watched, self.shared.settings.max_watchers)
+    }
+
+    /// Calls off an order that is not paid. Decided on the order's row and committed against its version, so it
+    /// needs no actor to be alive and cannot race one.
+    pub async fn cancel_order(&self, id: OrderId, by: Party) -> Result<Order, CancelError> {
+        const TRIES: u32 = 4;
+        for _ in 0..TRIES {
+            let order = self.shared.ports.store.order(id).await?.ok_or(CancelError::NoOrder)?;
+            match self.shared.decide(&order, &OrderEvent::Cancelled(by), None).await {
+                Ok(cancelled) => {
+                    if let Some(watchers) = self.shared.wires.watchers.get() {
+                        watchers.stop(&id);
+                    }
+                    return Ok(cancelled);
+                }
+                Err(StepError::Transition(_)) => return Err(CancelError::TooLate(Box::new(order))),
+                Err(StepError::Store(StoreError::Conflict(_))) => {
+                    // A payment is assigned, or somebody moved it: take it as far as it goes and look again.
+                    if let Err(error) = self.shared.drive(id).await {
+                        tracing::warn!(order = %id, %error, "could not take an order further before its cancellation");
+                    }
+                }
+                Err(StepError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(CancelError::Store(StoreError::Conflict("order")))
     }
 
     /// Looks up a transaction that somebody names as the payment of an order. Never gives the payment to anybody:
     /// the ordinary rules decide.
-    pub async fn claim_payment(&self, _order: OrderId, _tx_id: TxId) -> Result<ClaimOutcome, ClaimError> {
-        todo!()
+    pub async fn claim_payment(&self, order: OrderId, tx_id: TxId) -> Result<ClaimOutcome, ClaimError> {
+        claims::look_up(&self.shared, order, tx_id).await
     }
 }

@@ -1,3 +1,36 @@
 //! The actors of the service and the kernel that keeps them alive.
+//!
+//! The books are the truth; an actor is a worker with a cache. Every actor here does the same thing: something
+//! wakes it (a hint, its timer, a restart), it reads what may be due, asks the domain's pure rules what that means,
+//! commits, and tells whoever is next. Any of them may be killed between any two instructions: what was committed
+//! is found again by whoever looks next, and what was not committed did not happen.
+//!
+//! | actor | one per | what it does |
+//! |---|---|---|
+//! | `block_listener` | network | reads blocks into the books, gapless; undoes them when the chain turns |
+//! | `payment_router` | service | says whose each payment is; keeps watchers; sweeps |
+//! | `payment_watcher` | order in its payment phase | takes the order through payment, confirmation, expiry |
+//! | `pool_allocator` | service | holds capacity for paid orders; ends rentals |
+//! | `account_agent` | pool account | signs, stores, sends and follows its transactions |
+//! | `janitor` | service | gives back what time has freed |
 
+mod account_agent;
+mod block_listener;
+pub mod boards;
+mod claims;
+pub mod handles;
+mod janitor;
 pub mod kernel;
+mod messages;
+mod payment_router;
+mod payment_watcher;
+mod pool_allocator;
+pub mod settings;
+mod shared;
+mod system;
+mod worker;
+
+pub use handles::{CancelError, ClaimError, ClaimOutcome, Handles};
+pub use settings::{ActorSettings, OrderlessTerms, StepHook};
+pub use shared::Ports;
+pub use system::{Placement, SystemError, start};

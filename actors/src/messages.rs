@@ -6,4 +6,4 @@ use actix::Message;
 /// Something may have changed that concerns you. Sent without waiting; many of them become one look.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
-pub struct Look;
+pub(crate) struct Look;

@@ -2,12 +2,12 @@
 //! all of them do to an order: read it, ask what is due, step, commit, and tell whoever is next.
 
 use crate::{
+    account_agent::AccountAgent,
     handles::Boards,
     kernel::{Group, Outlet},
     messages::Look,
     payment_watcher::PaymentWatcher,
     settings::ActorSettings,
-    account_agent::AccountAgent,
     worker::Looper,
 };
 use leyden_domain::{
@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) to_watch: Mutex<BTreeSet<OrderId>>,
     /// Orders whose watcher failed again and again.
     pub(crate) poisoned: Mutex<BTreeSet<OrderId>>,
+    /// Accounts whose agent failed again and again: the allocator takes them out of service.
+    pub(crate) unfit_accounts: Mutex<BTreeSet<AccountId>>,
 }
 
 /// More steps than any order takes at once: a loop that needs more is a defect, and ends.
@@ -141,7 +143,7 @@ impl Shared {
     }
 
     /// Reads an order, makes every step that is due, commits them as one, and reads again until nothing is due.
-    async fn advance(&self, id: OrderId) -> Result<Option<OrderDetail>, StepError> {
+    pub(crate) async fn advance(&self, id: OrderId) -> Result<Option<OrderDetail>, StepError> {
         for _ in 0..MAX_STEPS_AT_ONCE {
             let Some(view) = self.view() else { return Ok(None) };
             let Some(detail) = self.ports.store.order_detail(id).await? else { return Ok(None) };
@@ -229,12 +231,12 @@ impl Shared {
     }
 
     /// Takes the ids out of one of the queues.
-    pub(crate) fn take(queue: &Mutex<BTreeSet<OrderId>>) -> BTreeSet<OrderId> {
+    pub(crate) fn take<T: Ord>(queue: &Mutex<BTreeSet<T>>) -> BTreeSet<T> {
         std::mem::take(&mut *queue.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Puts an id into one of the queues.
-    pub(crate) fn put(queue: &Mutex<BTreeSet<OrderId>>, order: OrderId) {
-        queue.lock().unwrap_or_else(PoisonError::into_inner).insert(order);
+    pub(crate) fn put<T: Ord>(queue: &Mutex<BTreeSet<T>>, id: T) {
+        queue.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
     }
 }

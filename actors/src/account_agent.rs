@@ -1,0 +1,421 @@
+//! `account_agent`: one per pool account, the only one that signs for it. It takes each of the account's operations
+//! through `operation::next_act`: signs, commits the signed bytes, and only then sends them; sends the same bytes
+//! again until the block stream shows them or proves them dead. Every answer of a node is a hint.
+
+use crate::{
+    kernel::Progress,
+    shared::Shared,
+    worker::{After, Cause, Worker},
+};
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+use leyden_domain::{
+    AccountId, BlockRef, Height, OrderId, Timestamp, TxId,
+    chain::{BroadcastAnswer, ChainAction, Resource, SignedTransaction, TransactionIntent},
+    operation::{
+        Attempt, ChainView, NextAct, Operation, OperationKind, OperationWork, Refusal, RefusalMeaning,
+        next_act,
+    },
+    order::{HoldReason, OrderEvent},
+    pool::{AccountState, Observed, PoolAccount},
+};
+use leyden_ports::{
+    SignError, StoreError,
+    store::{AttemptCommit, OperationChange, OperationCommit, StepError},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Most operations taken by one look.
+const WORK_AT_ONCE: u32 = 500;
+/// Most broadcasts under way at once.
+const BROADCASTS_AT_ONCE: usize = 8;
+
+/// Signs, sends and follows for one pool account.
+#[derive(Debug)]
+pub(crate) struct AccountAgent {
+    shared: Arc<Shared>,
+    account: AccountId,
+    memory: Mutex<Memory>,
+}
+
+/// What an agent remembers between looks. Losing it costs a broadcast that was not needed.
+#[derive(Debug, Default)]
+struct Memory {
+    /// At which height each live transaction was last sent.
+    sent: BTreeMap<TxId, Height>,
+    /// Timestamp of the newest transaction: each gets its own millisecond, so that equal intents differ.
+    newest: Timestamp,
+    /// The chain must be asked what the account can do now.
+    stale: bool,
+    /// When it was last asked.
+    asked_at: Option<Timestamp>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Step(#[from] StepError),
+}
+
+/// What one look decided about all operations.
+#[derive(Debug, Default)]
+struct Decisions {
+    sign: Vec<(Operation, BlockRef, Timestamp)>,
+    send: Vec<SignedTransaction>,
+    commit: Vec<OperationCommit>,
+    give_up: Vec<OrderId>,
+    unfit: Option<AccountState>,
+    touched: BTreeSet<OrderId>,
+}
+
+impl AccountAgent {
+    pub(crate) fn new(shared: Arc<Shared>, account: AccountId) -> Self {
+        let memory = Memory { stale: true, ..Memory::default() };
+        Self { shared, account, memory: Mutex::new(memory) }
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn work(&self, progress: &Progress) -> Result<After, Trouble> {
+        let Some(me) = self.account_row() else { return Ok(After::Rest) };
+        if let Some(view) = self.shared.view()
+            && !self.shared.is_halted()
+        {
+            let work = self.shared.ports.store.account_work(self.account, WORK_AT_ONCE).await?;
+            let full = work.len() >= usize::try_from(WORK_AT_ONCE).unwrap_or(usize::MAX);
+            let decisions = self.decide(&work, view);
+            let acted = self.act(&me, decisions, view, progress).await?;
+            if full && acted {
+                return Ok(After::Again);
+            }
+        }
+        // Last, so that no delegation waits for it.
+        self.observe(&me).await?;
+        Ok(After::Rest)
+    }
+
+    fn account_row(&self) -> Option<PoolAccount> {
+        self.shared.boards.pool.read().accounts.iter().find(|a| a.id == self.account).cloned()
+    }
+
+    /// What is to be done with each operation. Decides only.
+    fn decide(&self, work: &[OperationWork], view: ChainView) -> Decisions {
+        let mut decisions = Decisions::default();
+        let policy = self.shared.settings.operations;
+        // The chain merges what one account delegates to one receiver, so undelegations from it go one at a time.
+        let mut reclaiming = BTreeSet::new();
+        for item in work {
+            let operation = &item.operation;
+            let change = match next_act(item, view, policy) {
+                NextAct::Wait => {
+                    // A wait may also be for the order: a crash may have come between an operation's commit and it.
+                    continue;
+                }
+                NextAct::Sign { reference, expiration } => {
+                    let one_at_a_time = matches!(operation.kind, OperationKind::Undelegate { .. });
+                    if !one_at_a_time || reclaiming.insert(operation.receiver) {
+                        decisions.sign.push((operation.clone(), reference, expiration));
+                        decisions.touched.insert(operation.order);
+                    }
+                    continue;
+                }
+                NextAct::Send => {
+                    if let Some(tracked) = &item.newest
+                        && self.is_due(tracked.attempt.tx_id, view.head.height())
+                    {
+                        decisions.send.push(signed(&tracked.attempt));
+                    }
+                    continue;
+                }
+                NextAct::GiveUp => {
+                    decisions.give_up.push(operation.order);
+                    continue;
+                }
+                NextAct::Include(delivery) => OperationChange::Include(delivery),
+                NextAct::Exclude => OperationChange::Exclude,
+                NextAct::Solidify(delivery) => OperationChange::Solidify(delivery),
+                NextAct::Bury => OperationChange::Bury,
+                NextAct::Fail(meaning) => {
+                    decisions.unfit = match meaning {
+                        RefusalMeaning::AccountBroke => Some(AccountState::Broke),
+                        RefusalMeaning::KeyUnfit => Some(AccountState::KeyUnfit),
+                        _ => decisions.unfit,
+                    };
+                    if meaning == RefusalMeaning::NothingToReclaim {
+                        decisions.give_up.push(operation.order);
+                    }
+                    OperationChange::Fail(meaning)
+                }
+                NextAct::Cancel => OperationChange::Cancel,
+            };
+            decisions.touched.insert(operation.order);
+            decisions.commit.push(OperationCommit {
+                operation: operation.id,
+                version: operation.version,
+                change,
+                order: None,
+            });
+        }
+        decisions
+    }
+
+    /// Carries decisions out. `true`: something was done.
+    async fn act(
+        &self,
+        me: &PoolAccount,
+        decisions: Decisions,
+        view: ChainView,
+        progress: &Progress,
+    ) -> Result<bool, Trouble> {
+        let Shared { ports, settings, .. } = self.shared.as_ref();
+        let mut acted = false;
+        let mut to_send = decisions.send;
+        if !decisions.sign.is_empty() {
+            to_send.extend(self.sign(me, decisions.sign).await?);
+            acted = true;
+            progress.tick();
+        }
+        if !to_send.is_empty() {
+            self.send(&to_send, view.head.height()).await?;
+            progress.tick();
+        }
+        if !decisions.commit.is_empty() {
+            let answers = ports.store.commit_operations(decisions.commit, ports.clock.now()).await?;
+            settings.did("agent.committed");
+            for answer in answers {
+                match answer {
+                    Ok(()) | Err(StoreError::Conflict(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            self.memory().stale = true;
+            acted = true;
+        }
+        if let Some(state) = decisions.unfit {
+            tracing::error!(account = %me.address, state = state.name(), "pool account taken out of service");
+            ports
+                .store
+                .set_account_state(self.account, state, "refused by the chain", ports.clock.now())
+                .await?;
+            self.shared.hint_allocator();
+        }
+        for order in decisions.touched {
+            self.shared.drive(order).await?;
+            progress.tick();
+        }
+        settings.did("agent.drove");
+        for id in decisions.give_up {
+            self.hold(id).await?;
+        }
+        Ok(acted)
+    }
+
+    /// Signs and commits the signed bytes. What is returned may be sent; nothing else may.
+    async fn sign(
+        &self,
+        me: &PoolAccount,
+        wanted: Vec<(Operation, BlockRef, Timestamp)>,
+    ) -> Result<Vec<SignedTransaction>, Trouble> {
+        let Shared { ports, settings, .. } = self.shared.as_ref();
+        let mut commits = Vec::with_capacity(wanted.len());
+        let mut transactions = Vec::with_capacity(wanted.len());
+        for (operation, reference, expiration) in wanted {
+            let intent = TransactionIntent {
+                action: action_of(&operation),
+                permission_id: me.permission_id,
+                reference,
+                timestamp: self.own_millisecond(),
+                expiration,
+            };
+            let transaction = match ports.signer.sign(&intent).await {
+                Ok(transaction) => transaction,
+                Err(SignError::Unavailable(why)) => {
+                    tracing::warn!(operation = %operation.id, why, "signer unavailable; will ask again");
+                    continue;
+                }
+                Err(error) => {
+                    tracing::error!(account = %me.address, %error, "pool account taken out of service");
+                    let state = AccountState::KeyUnfit;
+                    let reason = error.to_string();
+                    ports.store.set_account_state(self.account, state, &reason, ports.clock.now()).await?;
+                    self.shared.hint_allocator();
+                    continue;
+                }
+            };
+            commits.push(AttemptCommit {
+                operation_version: operation.version,
+                attempt: Attempt {
+                    tx_id: transaction.tx_id,
+                    operation: operation.id,
+                    number: operation.attempts.saturating_add(1),
+                    bytes: transaction.bytes.clone(),
+                    reference: transaction.reference,
+                    expiration: transaction.expiration,
+                    signed_at: ports.clock.now(),
+                    refusal: None,
+                    dead: false,
+                },
+            });
+            transactions.push(transaction);
+        }
+        if commits.is_empty() {
+            return Ok(Vec::new());
+        }
+        settings.did("agent.signed");
+        let answers = ports.store.record_attempts(commits).await?;
+        settings.did("agent.recorded");
+        let mut recorded = Vec::with_capacity(transactions.len());
+        for (transaction, answer) in transactions.into_iter().zip(answers) {
+            match answer {
+                Ok(()) => recorded.push(transaction),
+                // Another generation was quicker, or the order moved on: its bytes are the ones that count.
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(recorded)
+    }
+
+    /// Sends stored bytes, several at once.
+    async fn send(&self, transactions: &[SignedTransaction], height: Height) -> Result<(), Trouble> {
+        let Shared { ports, settings, .. } = self.shared.as_ref();
+        let answers: Vec<_> = stream::iter(transactions.to_vec())
+            .map(|transaction| {
+                let writer = Arc::clone(&ports.writer);
+                async move { (transaction.tx_id, writer.broadcast(&transaction).await) }
+            })
+            .buffer_unordered(BROADCASTS_AT_ONCE)
+            .collect()
+            .await;
+        settings.did("agent.sent");
+        for (tx_id, answer) in answers {
+            self.memory().sent.insert(tx_id, height);
+            match answer {
+                Ok(BroadcastAnswer::Accepted | BroadcastAnswer::Duplicate) => {}
+                Ok(BroadcastAnswer::Refused { code, message }) => {
+                    tracing::warn!(%tx_id, ?code, message, "a node refused a transaction");
+                    ports.store.record_refusal(tx_id, &Refusal { code, message }).await?;
+                }
+                Err(error) => tracing::warn!(%tx_id, %error, "a broadcast has no answer; will send again"),
+            }
+        }
+        let oldest = height.offset(-1_000);
+        self.memory().sent.retain(|_, at| *at >= oldest);
+        Ok(())
+    }
+
+    /// Whether a live transaction should be sent (again) at this height.
+    fn is_due(&self, tx_id: TxId, height: Height) -> bool {
+        self.memory().sent.get(&tx_id).is_none_or(|sent| {
+            height.get().saturating_sub(sent.get()) >= self.shared.settings.resend_after_blocks
+        })
+    }
+
+    /// The wall clock's millisecond, but never the same twice.
+    fn own_millisecond(&self) -> Timestamp {
+        let now = self.shared.ports.clock.now();
+        let mut memory = self.memory();
+        let next = memory.newest.plus(leyden_domain::Span::from_ms(1));
+        memory.newest = now.max(next);
+        memory.newest
+    }
+
+    /// Asks the chain what the account can do, when something changed or long enough has passed.
+    async fn observe(&self, me: &PoolAccount) -> Result<(), Trouble> {
+        let Shared { ports, settings, .. } = self.shared.as_ref();
+        let now = ports.clock.now();
+        let due = {
+            let memory = self.memory();
+            let interval = i64::try_from(settings.observe_interval.as_millis()).unwrap_or(i64::MAX);
+            memory.stale || memory.asked_at.is_none_or(|asked| now.since(asked).ms() >= interval)
+        };
+        if !due {
+            return Ok(());
+        }
+        match ports.chain.pool_account(me.address).await {
+            Ok(state) => {
+                let observed = Observed {
+                    at: state.observed_at,
+                    asked_at: now,
+                    staked: state.staked,
+                    delegated: state.delegated,
+                    delegatable: state.delegatable,
+                    balance: state.balance,
+                    bandwidth: state.bandwidth,
+                    recovering: state.recovering,
+                    ratio: state.ratio,
+                };
+                ports.store.observe_account(self.account, observed).await?;
+                settings.did("agent.observed");
+                {
+                    let mut memory = self.memory();
+                    memory.stale = false;
+                    memory.asked_at = Some(now);
+                }
+                self.shared.hint_allocator();
+            }
+            Err(error) => tracing::warn!(account = %me.address, %error, "could not ask after a pool account"),
+        }
+        Ok(())
+    }
+
+    /// A person must look at this order.
+    async fn hold(&self, id: OrderId) -> Result<(), Trouble> {
+        let Some(order) = self.shared.ports.store.order(id).await? else { return Ok(()) };
+        let event = OrderEvent::Hold(HoldReason::TooManyAttempts);
+        match self.shared.decide(&order, &event, None).await {
+            Ok(_) => tracing::error!(order = %id, "order held: its transactions died too often"),
+            Err(StepError::Transition(_) | StepError::Store(StoreError::Conflict(_))) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}
+
+/// What an operation asks of the chain.
+fn action_of(operation: &Operation) -> ChainAction {
+    let Operation { owner, receiver, balance, .. } = *operation;
+    match operation.kind {
+        OperationKind::Delegate { lock, .. } => {
+            ChainAction::Delegate { owner, receiver, resource: Resource::Energy, balance, lock }
+        }
+        OperationKind::Undelegate { .. } => {
+            ChainAction::Undelegate { owner, receiver, resource: Resource::Energy, balance }
+        }
+    }
+}
+
+/// A stored attempt as it goes to a node.
+fn signed(attempt: &Attempt) -> SignedTransaction {
+    SignedTransaction {
+        tx_id: attempt.tx_id,
+        bytes: attempt.bytes.clone(),
+        reference: attempt.reference,
+        expiration: attempt.expiration,
+    }
+}
+
+#[async_trait]
+impl Worker for AccountAgent {
+    fn interval(&self) -> Option<Duration> {
+        Some(self.shared.settings.sweep_interval)
+    }
+
+    async fn look(self: Arc<Self>, _: Cause, progress: Progress) -> After {
+        match self.work(&progress).await {
+            Ok(after) => after,
+            Err(error) => {
+                tracing::warn!(account = %self.account, %error, "an agent's look did not finish; the next will");
+                After::Rest
+            }
+        }
+    }
+}

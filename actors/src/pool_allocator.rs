@@ -1,0 +1,264 @@
+//! `pool_allocator`: gives paid orders their capacity and takes it back when rentals end. Holds are reservations in
+//! the books, so the pool is locked by rows and not by this actor; there is one of it to save work, not to be safe.
+//! Plans are pure (`pool::plan`); the holds and the operations intended on them are committed together with the
+//! orders' steps, all orders of a look in one transaction.
+
+use crate::{
+    boards::PoolStatus,
+    kernel::Progress,
+    shared::Shared,
+    worker::{After, Cause, Worker},
+};
+use async_trait::async_trait;
+use leyden_domain::{
+    Energy, OrderId, ReservationId, Sun, Timestamp,
+    operation::{ChainView, Operation, OperationKind, OperationState},
+    order::{OrderEvent, OrderState, RefundReason, step, undelivered},
+    pool::{AccountState, Allocation, PoolAccount, Reservation, ReservationState, Shortfall, plan},
+};
+use leyden_ports::{
+    StoreError,
+    store::{OrderCommit, OrderDetail, OrderWait, ReserveCommit, StepError},
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// Most orders served by one look.
+const ORDERS_AT_ONCE: u32 = 500;
+
+/// Holds capacity for paid orders.
+#[derive(Debug)]
+pub(crate) struct PoolAllocator {
+    shared: Arc<Shared>,
+    /// Whether orders that were on their way when the service stopped have been looked at.
+    resumed: AtomicBool,
+}
+
+impl PoolAllocator {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, resumed: AtomicBool::new(false) }
+    }
+
+    async fn work(&self, cause: Cause, progress: &Progress) -> Result<After, StepError> {
+        self.retire_unfit().await?;
+        let Some(view) = self.shared.view() else {
+            self.post(Energy::ZERO).await?;
+            return Ok(After::Rest);
+        };
+        let more = self.serve(view).await?;
+        progress.tick();
+        self.end_rentals(view, progress).await?;
+        if cause != Cause::Hint || !self.resumed.swap(true, Ordering::Relaxed) {
+            self.drive_all(OrderWait::Operating, progress).await?;
+        }
+        Ok(if more { After::Again } else { After::Rest })
+    }
+
+    /// Plans and holds capacity for all orders that want it. `true`: some may be served by looking again at once.
+    async fn serve(&self, view: ChainView) -> Result<bool, StepError> {
+        let Shared { ports, settings, .. } = self.shared.as_ref();
+        let waiting = ports.store.waiting(OrderWait::Capacity, None, ORDERS_AT_ONCE).await?;
+        let mut accounts = ports.store.pool_accounts().await?;
+        let mut queued = Energy::ZERO;
+        let mut commits = Vec::new();
+        if !self.shared.is_halted() {
+            for id in waiting {
+                // First what the facts ask for: the payment may be gone or elsewhere.
+                let Some(detail) = self.shared.advance(id).await? else { continue };
+                let OrderState::Funded { funding, .. } = &detail.order.state else { continue };
+                let demand = undelivered(&detail.order, &detail.delegations);
+                match self.plan(&accounts, demand, view.head.timestamp) {
+                    Ok(allocation) => {
+                        occupy(&mut accounts, &allocation);
+                        commits.push(self.commit_of(&detail, &allocation, view)?);
+                    }
+                    Err(shortfall) => {
+                        let waited = view.head.timestamp.since(funding.block.timestamp);
+                        let idle = !detail.any_operation(OperationState::Signed)
+                            && !detail.delegations.iter().any(|o| o.state.took_effect());
+                        if waited > settings.capacity_patience && idle {
+                            self.give_up(&detail, &shortfall).await?;
+                        } else {
+                            queued = queued.plus(demand).unwrap_or(queued);
+                        }
+                    }
+                }
+            }
+        }
+        let held = commits.clone();
+        let answers = if commits.is_empty() { Vec::new() } else { ports.store.reserve(commits).await? };
+        settings.did("allocator.reserved");
+        let mut lost = false;
+        for (commit, answer) in held.iter().zip(&answers) {
+            match answer {
+                Ok(()) => self.shared.hint_agents(commit.operations.iter().map(|o| o.account)),
+                // Somebody else moved the order or the account: plan again on what is true now.
+                Err(StoreError::Conflict(what)) => {
+                    tracing::debug!(what, "a plan was overtaken");
+                    lost = true;
+                }
+                Err(error) => return Err(error.clone().into()),
+            }
+        }
+        self.post(queued).await?;
+        Ok(lost)
+    }
+
+    /// Accounts whose agent failed again and again serve no more until the service starts afresh.
+    async fn retire_unfit(&self) -> Result<(), StoreError> {
+        let Shared { ports, unfit_accounts, .. } = self.shared.as_ref();
+        for account in Shared::take(unfit_accounts) {
+            let state = AccountState::AgentQuarantined;
+            let retired = ports.store.set_account_state(
+                account,
+                state,
+                "its agent failed again and again",
+                ports.clock.now(),
+            );
+            if let Err(error) = retired.await {
+                Shared::put(unfit_accounts, account);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn plan(
+        &self,
+        accounts: &[PoolAccount],
+        demand: Energy,
+        now: Timestamp,
+    ) -> Result<Allocation, Shortfall> {
+        if demand == Energy::ZERO {
+            // Everything that was bought is already under way.
+            return Ok(Allocation { legs: Vec::new() });
+        }
+        plan(accounts, demand, now, &self.shared.settings.planning)
+    }
+
+    /// The order's step, one reservation and one intended delegation for each leg.
+    fn commit_of(
+        &self,
+        detail: &OrderDetail,
+        allocation: &Allocation,
+        view: ChainView,
+    ) -> Result<ReserveCommit, StepError> {
+        let Shared { ports, .. } = self.shared.as_ref();
+        let transition = step(&detail.order, &OrderEvent::CapacityHeld, view.head.timestamp)?;
+        let now = ports.clock.now();
+        let owner_of =
+            |id| self.shared.boards.pool.read().accounts.iter().find(|a| a.id == id).map(|a| a.address);
+        let mut reservations = Vec::new();
+        let mut operations = Vec::new();
+        for leg in &allocation.legs {
+            let Some(owner) = owner_of(leg.account) else {
+                return Err(StoreError::Conflict("pool account").into());
+            };
+            let reservation = ReservationId::new(now, ports.entropy.for_id());
+            reservations.push(Reservation {
+                id: reservation,
+                order: detail.order.id,
+                account: leg.account,
+                balance: leg.balance,
+                energy: leg.energy,
+                state: ReservationState::Pending,
+                created_at: now,
+            });
+            operations.push(Operation {
+                id: self.shared.operation_id(),
+                order: detail.order.id,
+                account: leg.account,
+                owner,
+                receiver: detail.order.recipient,
+                balance: leg.balance,
+                energy: leg.energy,
+                kind: OperationKind::Delegate { reservation, lock: None },
+                state: OperationState::Intended,
+                attempts: 0,
+                delivery: None,
+                failure: None,
+                version: 0,
+                created_at: now,
+            });
+        }
+        let order = OrderCommit { transitions: vec![transition], reclaims: Vec::new(), note: None };
+        Ok(ReserveCommit { order, reservations, operations })
+    }
+
+    /// Patience is over: the money must go back.
+    async fn give_up(&self, detail: &OrderDetail, shortfall: &Shortfall) -> Result<(), StepError> {
+        let event = OrderEvent::Unservable(RefundReason::NoCapacity);
+        let note = format!("the pool lacked {} energy", shortfall.missing);
+        tracing::warn!(order = %detail.order.id, missing = %shortfall.missing, "no capacity within patience");
+        match self.shared.decide(&detail.order, &event, Some(note)).await {
+            Ok(_) | Err(StepError::Store(StoreError::Conflict(_))) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Rentals whose time is over, grace included.
+    async fn end_rentals(&self, view: ChainView, progress: &Progress) -> Result<(), StepError> {
+        if self.shared.is_halted() {
+            return Ok(());
+        }
+        let over = view.head.timestamp.minus(self.shared.settings.reclaim_grace);
+        self.drive_all(OrderWait::EndsBefore(over), progress).await
+    }
+
+    /// Takes every order that waits for something as far as the facts allow.
+    async fn drive_all(&self, wait: OrderWait, progress: &Progress) -> Result<(), StepError> {
+        let mut after: Option<OrderId> = None;
+        loop {
+            let page = self.shared.ports.store.waiting(wait, after, ORDERS_AT_ONCE).await?;
+            after = page.last().copied();
+            for order in &page {
+                self.shared.drive(*order).await?;
+            }
+            progress.tick();
+            if page.len() < usize::try_from(ORDERS_AT_ONCE).unwrap_or(usize::MAX) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Shows the pool as it is now to whoever asks what can be sold.
+    async fn post(&self, queued: Energy) -> Result<(), StoreError> {
+        let Shared { ports, boards, .. } = self.shared.as_ref();
+        let accounts = ports.store.pool_accounts().await?;
+        boards.pool.post(PoolStatus { accounts, queued, read_at: ports.clock.now() });
+        Ok(())
+    }
+}
+
+/// Takes an allocation off the working copy, so that the next order of the same look is planned on what is left.
+fn occupy(accounts: &mut [PoolAccount], allocation: &Allocation) {
+    for leg in &allocation.legs {
+        if let Some(account) = accounts.iter_mut().find(|account| account.id == leg.account) {
+            let more = |sun: Sun| sun.plus(leg.balance).unwrap_or(sun);
+            account.held = more(account.held);
+            account.unseen = more(account.unseen);
+        }
+    }
+}
+
+#[async_trait]
+impl Worker for PoolAllocator {
+    fn interval(&self) -> Option<Duration> {
+        Some(self.shared.settings.sweep_interval.saturating_mul(2))
+    }
+
+    async fn look(self: Arc<Self>, cause: Cause, progress: Progress) -> After {
+        match self.work(cause, &progress).await {
+            Ok(after) => after,
+            Err(error) => {
+                tracing::warn!(%error, "allocation did not finish; the next look will");
+                After::Rest
+            }
+        }
+    }
+}

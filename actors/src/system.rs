@@ -1,0 +1,167 @@
+//! Plants the tree of actors: who supervises whom, on which thread, with which policy.
+//!
+//! ```text
+//! leyden
+//! ├─ intake (own thread)   block_listener, payment_router, payment_watcher × open orders
+//! ├─ pool   (own thread)   pool_allocator, account_agent × pool accounts
+//! └─ books                 janitor
+//! ```
+//! The router and the allocator must run or nothing does: if they fail again and again the service gives up and
+//! ends, to be started afresh. A watcher or an agent that fails again and again is quarantined alone.
+
+use crate::{
+    account_agent::AccountAgent,
+    block_listener::BlockListener,
+    boards::{ChainStatus, PoolStatus},
+    handles::{Boards, Handles},
+    janitor::Janitor,
+    kernel::{ActorSpec, GroupSpec, HealthRegistry, Place, Policy, Shutdown, StartError, Supervisor},
+    messages::Look,
+    payment_router::PaymentRouter,
+    payment_watcher::PaymentWatcher,
+    pool_allocator::PoolAllocator,
+    settings::ActorSettings,
+    shared::{Ports, Shared, Wires},
+    worker::Looper,
+};
+use leyden_domain::{AccountId, Energy, OrderId, pool::AccountState};
+use leyden_ports::StoreError;
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// Why the actors could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// The books could not be read.
+    #[error("the books cannot be read: {0}")]
+    Store(#[from] StoreError),
+    /// An actor could not be started.
+    #[error("an actor cannot be started: {0}")]
+    Start(#[from] StartError),
+    /// A thread could not be started.
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Which threads the actors run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// Intake and pool on threads of their own.
+    Threads,
+    /// All on the thread that starts them: with time paused, a run can be replayed.
+    OneThread,
+}
+
+/// Starts all actors. Must be called inside a running actix system.
+pub async fn start(
+    ports: Ports,
+    settings: ActorSettings,
+    placement: Placement,
+    shutdown: Shutdown,
+) -> Result<Handles, SystemError> {
+    let boards = Arc::new(Boards::default());
+    let mut accounts = ports.store.pool_accounts().await?;
+    for account in accounts.iter_mut().filter(|a| a.state == AccountState::AgentQuarantined) {
+        // A fresh process is a clean record for its agents.
+        ports
+            .store
+            .set_account_state(account.id, AccountState::Ready, "service started", ports.clock.now())
+            .await?;
+        account.state = AccountState::Ready;
+    }
+    let agents: Vec<AccountId> = accounts.iter().map(|account| account.id).collect();
+    boards.pool.post(PoolStatus { accounts, queued: Energy::ZERO, read_at: ports.clock.now() });
+    if let Some(position) = ports.store.chain_position().await? {
+        let (processed, solid) = (Some(position.view.head), Some(position.view.solid));
+        boards.chain.post(ChainStatus { processed, solid, ..ChainStatus::default() });
+    }
+
+    let registry = HealthRegistry::new(Arc::clone(&ports.clock));
+    let root = Supervisor::root("leyden", registry, shutdown);
+    let shared = Arc::new(Shared {
+        ports,
+        settings,
+        boards,
+        wires: Wires::default(),
+        to_watch: Mutex::default(),
+        poisoned: Mutex::default(),
+        unfit_accounts: Mutex::default(),
+    });
+    let place = || match placement {
+        Placement::Threads => Place::own_thread(),
+        Placement::OneThread => Ok(Place::Here),
+    };
+    let intake = root.branch("intake").on(place()?);
+    let pool = root.branch("pool").on(place()?);
+    let books = root.branch("books");
+
+    // From the far end of the flow to its source: whoever is hinted exists before whoever hints.
+    plant_pool(&shared, &pool, agents)?;
+    plant_intake(&shared, &intake)?;
+    let held = Arc::clone(&shared);
+    books.supervise(ActorSpec::new("janitor", Policy::permanent()), move |_| {
+        Looper::new(Janitor { shared: Arc::clone(&held) })
+    })?;
+    root.watch(Duration::from_secs(1))?;
+    Ok(Handles { shared, supervisor: root })
+}
+
+/// The allocator and one agent for each pool account.
+fn plant_pool(shared: &Arc<Shared>, pool: &Supervisor, accounts: Vec<AccountId>) -> Result<(), SystemError> {
+    let limit = u32::try_from(accounts.len()).unwrap_or(u32::MAX).saturating_add(1_000);
+    let (made, quarantined) = (Arc::clone(shared), Arc::clone(shared));
+    let spec = GroupSpec::<AccountId>::new("account_agent", Policy::transient(), limit).on_quarantine(
+        move |account, failure| {
+            tracing::error!(%account, %failure, "an account agent is quarantined");
+            Shared::put(&quarantined.unfit_accounts, *account);
+            quarantined.hint_allocator();
+        },
+    );
+    let agents = pool.group(spec, move |account: &AccountId, _| {
+        Looper::new(AccountAgent::new(Arc::clone(&made), *account))
+    })?;
+    shared.wires.agents.get_or_init(|| agents.clone());
+
+    let held = Arc::clone(shared);
+    let allocator = pool.supervise(ActorSpec::new("pool_allocator", Policy::permanent()), move |_| {
+        Looper::new(PoolAllocator::new(Arc::clone(&held)))
+    })?;
+    shared.wires.allocator.get_or_init(|| allocator.into());
+    for account in accounts {
+        agents.start(account)?;
+    }
+    Ok(())
+}
+
+/// The listener, the router and the group of watchers.
+fn plant_intake(shared: &Arc<Shared>, intake: &Supervisor) -> Result<(), SystemError> {
+    let limit = u32::try_from(shared.settings.max_watchers).unwrap_or(u32::MAX);
+    let (made, poisoned) = (Arc::clone(shared), Arc::clone(shared));
+    let spec = GroupSpec::<OrderId>::new("payment_watcher", Policy::transient(), limit)
+        .mailbox(4)
+        .on_quarantine(move |order, _| {
+            Shared::put(&poisoned.poisoned, *order);
+            poisoned.hint_router();
+        });
+    let watchers = intake.group(spec, move |order: &OrderId, _| {
+        Looper::resting(PaymentWatcher { shared: Arc::clone(&made), order: *order })
+    })?;
+    shared.wires.watchers.get_or_init(|| watchers);
+
+    let held = Arc::clone(shared);
+    let router = intake.supervise(ActorSpec::new("payment_router", Policy::permanent()), move |_| {
+        Looper::new(PaymentRouter::new(Arc::clone(&held)))
+    })?;
+    shared.wires.router.get_or_init(|| router.into());
+
+    let held = Arc::clone(shared);
+    let listener = intake.supervise(ActorSpec::new("block_listener", Policy::permanent()), move |_| {
+        Looper::new(BlockListener::new(Arc::clone(&held)))
+    })?;
+    shared.wires.listener.get_or_init(|| listener.clone().into());
+    listener.cast(Look);
+    Ok(())
+}

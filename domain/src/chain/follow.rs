@@ -56,6 +56,11 @@ impl Follower {
         self.comparing.unwrap_or_else(|| self.tip.map_or(self.start, |tip| tip.height().next()))
     }
 
+    /// Whether a block is on our chain; `None` where we do not remember its height.
+    pub fn agrees_with(&self, block: BlockRef) -> Option<bool> {
+        self.window.get(&block.height()).map(|ours| ours == block.id())
+    }
+
     /// Whether it is looking for the place where two chains part.
     pub const fn is_comparing(&self) -> bool {
         self.comparing.is_some()

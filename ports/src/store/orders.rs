@@ -114,12 +114,13 @@ impl OrderDetail {
     }
 }
 
-/// A transition with what its effects need: ids for the operations that `IntendReclaims` makes, one for each
-/// delegation that took effect, in the order of [`OrderDetail::delegations`].
+/// Consecutive transitions of one order, committed as one, with what their effects need: ids for the operations
+/// that `IntendReclaims` makes, one for each delegation that took effect.
 #[derive(Debug, Clone)]
 pub struct OrderCommit {
-    /// The transition.
-    pub transition: Transition,
+    /// The transitions, each made from the one before; never empty. The row's version must be the first one's
+    /// `from_version` and becomes the last one's; each leaves a line in the history; effects run in order.
+    pub transitions: Vec<Transition>,
     /// For [`leyden_domain::order::Effect::IntendReclaims`].
     pub reclaims: Vec<super::ReclaimDraft>,
     /// A line for the timeline, beyond the event's name.
@@ -186,7 +187,7 @@ pub enum OrderWait {
     PaymentChanged,
     /// Active, ends at or before this chain time.
     EndsBefore(Timestamp),
-    /// Reserved, delegating, active or reclaiming: any that has operations.
+    /// Reserved, delegating or reclaiming: on the way between two resting states. (Not active ones: those rest.)
     Operating,
 }
 

@@ -222,3 +222,22 @@ async fn an_orderly_end_restarts_the_permanent_and_removes_the_transient() {
     failing.cast(Boom);
     answering(&failing, 2).await;
 }
+
+#[actix::test]
+async fn an_ordered_restart_is_immediate_and_clears_the_record() {
+    let tree = paused_tree();
+    let policy = Policy::permanent().granting(1, Duration::from_hours(1)).giving_up_by(GiveUp::Quarantine);
+    let worker =
+        tree.supervise(ActorSpec::new("worker", policy), |g| Worker::new(g, &Log::default())).unwrap();
+    worker.cast(Boom);
+    answering(&worker, 2).await;
+    let begun = Instant::now();
+    assert!(tree.registry().restart("leyden/worker"));
+    answering(&worker, 3).await;
+    assert!(begun.elapsed() < Duration::from_millis(10), "no backoff: nothing failed");
+    worker.cast(Boom);
+    answering(&worker, 4).await;
+    worker.cast(Boom);
+    until("the second failure since then is one too many", || worker.state() == State::Quarantined).await;
+    assert!(!tree.registry().restart("leyden/nobody"));
+}

@@ -66,6 +66,7 @@ async fn one_branch_can_end_and_begin_again() {
         assert_eq!(worker.ask(Add(1), SOON).await, Ok(1));
         assert!(service.stop(SOON).await.is_empty());
         assert_eq!(worker.cast(Add(1)), Cast::Down);
+        assert_eq!(group.start(2).unwrap_err(), StartError::ShuttingDown, "an ended group stays ended");
     }
     assert_eq!(outside.ask(Add(1), SOON).await, Ok(1));
     assert_eq!(outside.generation().number(), 1);

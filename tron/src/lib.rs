@@ -9,6 +9,8 @@ pub mod abi;
 pub mod crypto;
 pub mod decode;
 pub mod inspect;
+pub mod keys;
+pub mod node;
 pub mod tx;
 pub mod verify;
 pub mod wire;

@@ -149,7 +149,7 @@ fn address_vectors_hold() {
             assert_eq!(SecretKey::from_hex(key).expect("key").address(), address);
         }
     }
-    let invalid = vectors.get("invalid").and_then(Value::as_array).expect("invalid");
+    let invalid = vectors.get("invalid_base58").and_then(Value::as_array).expect("invalid");
     assert!(!invalid.is_empty());
     for vector in invalid {
         let wrong = vector.as_str().or_else(|| vector.as_object()?.values().find_map(Value::as_str));

@@ -104,7 +104,7 @@ fn read_result(result: &json::TransactionResult<'_>) -> proto::TransactionResult
         fee: result.fee,
         ret: ret.into(),
         contract_ret: contract_ret.into(),
-        asset_issue_id: result.asset_issue_id.clone().into_owned(),
+        asset_issue_id: result.asset_issue_id.to_string(),
         withdraw_amount: result.withdraw_amount,
         unfreeze_amount: result.unfreeze_amount,
         exchange_received_amount: result.exchange_received_amount,
@@ -116,7 +116,7 @@ fn read_result(result: &json::TransactionResult<'_>) -> proto::TransactionResult
         cancel_unfreeze_v2_amount: result
             .cancel_unfreeze_v2_amount
             .iter()
-            .map(|entry| (entry.key.clone().into_owned(), entry.value))
+            .map(|entry| (entry.key.to_string(), entry.value))
             .collect(),
         ..proto::TransactionResult::default()
     }

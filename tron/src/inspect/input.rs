@@ -63,8 +63,7 @@ fn read_json(bytes: &[u8]) -> Result<Vec<InputBlock>, InspectError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| DecodeError::new("neither protobuf nor UTF-8 text").at(error.valid_up_to()))?;
     let mut blocks = Vec::new();
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
-    while let Some(value) = values.next() {
+    for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
         let value = value.map_err(|error| json_error(&error, text, text).in_block(blocks.len()))?;
         read_value(value.get(), text, &mut blocks)?;
     }

@@ -93,14 +93,14 @@ pub(super) fn report(input: &InputBlock, previous: Option<BlockId>, options: &In
             let total = report.transactions.entry(kind.name().to_owned()).or_insert(0);
             *total = total.saturating_add(count);
         }
-        report.transfers = block.transfers.into_iter().map(transfer).collect();
+        report.transfers = block.transfers.iter().map(transfer).collect();
         block.resource_events.into_iter().for_each(|event| delegation(&mut report, event));
     }
     report
 }
 
-fn transfer(transfer: Transfer) -> TransferReport {
-    let Transfer { tx_id, asset, from, to, amount, evidence, .. } = transfer;
+fn transfer(transfer: &Transfer) -> TransferReport {
+    let Transfer { tx_id, asset, from, to, amount, evidence, .. } = *transfer;
     TransferReport { tx_id, asset, from, to, amount, evidence }
 }
 

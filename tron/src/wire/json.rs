@@ -6,10 +6,27 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt, ops::Deref};
 
-/// A text that is borrowed unless it holds escapes.
-pub type Text<'a> = Cow<'a, str>;
+/// A text that is borrowed unless it holds escapes. A type of its own, because serde copies a `Cow` that stands
+/// inside an `Option` or a `Vec`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
 
 /// A block, or `{}` where there is none.
 #[derive(Debug, Default, Deserialize)]

@@ -109,20 +109,20 @@ pub fn rebuild(shown: &str) -> Result<Option<proto::TransactionRaw>, ShownError>
         return Ok(None);
     };
     Ok(Some(proto::TransactionRaw {
-        ref_block_bytes: hex::decode(raw.ref_block_bytes.as_ref())?,
+        ref_block_bytes: hex::decode(&*raw.ref_block_bytes)?,
         ref_block_num: raw.ref_block_num,
-        ref_block_hash: hex::decode(raw.ref_block_hash.as_ref())?,
+        ref_block_hash: hex::decode(&*raw.ref_block_hash)?,
         expiration: raw.expiration,
         auths: Vec::new(),
-        data: hex::decode(raw.data.as_ref())?,
+        data: hex::decode(&*raw.data)?,
         contract: vec![proto::Contract {
             r#type: kind.into(),
-            parameter: Some(proto::Any { type_url: contract.parameter.type_url.clone().into_owned(), value }),
-            provider: hex::decode(contract.provider.as_ref())?,
-            contract_name: hex::decode(contract.name.as_ref())?,
+            parameter: Some(proto::Any { type_url: contract.parameter.type_url.to_string(), value }),
+            provider: hex::decode(&*contract.provider)?,
+            contract_name: hex::decode(&*contract.name)?,
             permission_id: contract.permission_id,
         }],
-        scripts: hex::decode(raw.scripts.as_ref())?,
+        scripts: hex::decode(&*raw.scripts)?,
         timestamp: raw.timestamp,
         fee_limit: raw.fee_limit,
     }))
@@ -184,7 +184,7 @@ fn rebuild_contract(name: &str, value: &str) -> Result<Option<(ContractType, Vec
     if fields.owner_address.starts_with('T') {
         return Ok(None);
     }
-    let bytes = |text: &Text<'_>| hex::decode(text.as_ref());
+    let bytes = |text: &Text<'_>| hex::decode(&**text);
     let resource = match fields.resource.as_deref() {
         None | Some("BANDWIDTH") => 0,
         Some("ENERGY") => 1,

@@ -1,0 +1,129 @@
+//! Tells an answer from the many ways in which nodes and gateways say no, most of them with status 200
+//! (java-tron `Util.processError`, `RateLimiterServlet`; TronGrid's limiter).
+
+use leyden_domain::Span;
+use leyden_ports::ChainError;
+use serde::Deserialize;
+use std::borrow::Cow;
+
+/// Longer bodies are answers: no node wraps an error in this much.
+const LONGEST_ERROR: usize = 8 * 1024;
+/// How much of a foreign text is kept.
+const KEPT: usize = 200;
+
+/// The body of an error.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ErrorBody<'a> {
+    #[serde(borrow, rename = "Error")]
+    node: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "error")]
+    gateway: Option<Cow<'a, str>>,
+}
+
+/// What an answer refuses, if it does. `None` is a body of JSON that says nothing of an error.
+pub(super) fn refusal(status: u16, retry_after: Option<i64>, body: &[u8]) -> Option<ChainError> {
+    let text = String::from_utf8_lossy(body.get(..LONGEST_ERROR).unwrap_or(body));
+    let trimmed = text.trim_start();
+    let is_json = trimmed.starts_with('{') || trimmed.starts_with('[');
+    let said = if is_json && body.len() <= LONGEST_ERROR {
+        let parsed: ErrorBody<'_> = serde_json::from_str(&text).unwrap_or_default();
+        parsed.node.or(parsed.gateway).map(Cow::into_owned)
+    } else {
+        None
+    };
+    let message = || excerpt(said.as_deref().unwrap_or(trimmed));
+    let limited = said.as_deref().is_some_and(is_limit);
+    let wait = retry_after.or_else(|| said.as_deref().and_then(suspension)).map(Span::from_secs);
+    match status {
+        _ if limited => Some(ChainError::RateLimited { retry_after: wait }),
+        429 => Some(ChainError::RateLimited { retry_after: wait }),
+        403 if !is_key_error(said.as_deref().unwrap_or(trimmed)) => {
+            Some(ChainError::RateLimited { retry_after: wait })
+        }
+        200..=299 => match said {
+            Some(_) => Some(ChainError::Refused(message())),
+            None if is_json => None,
+            // A node in a mode that does not serve this says so in bare text.
+            None if trimmed.contains("is closed") => Some(ChainError::Refused(message())),
+            None => Some(ChainError::Malformed(format!("not JSON: {}", message()))),
+        },
+        408 | 500..=599 => Some(ChainError::Unavailable(format!("status {status}: {}", message()))),
+        _ => Some(ChainError::Refused(format!("status {status}: {}", message()))),
+    }
+}
+
+/// Whether a text is that of a rate limiter.
+fn is_limit(text: &str) -> bool {
+    [
+        "suspended for",
+        "exceeds the frequency",
+        "exceed the frequency",
+        "allowed_rps",
+        "lack of computing resources",
+        "daily usage",
+    ]
+    .iter()
+    .any(|mark| text.contains(mark))
+}
+
+/// Whether a text says that the API key is wrong, which no waiting mends.
+fn is_key_error(text: &str) -> bool {
+    text.contains("ApiKey not exists") || text.contains("API key") || text.contains("Unauthorized")
+}
+
+/// The seconds in `suspended for 5 s`.
+fn suspension(text: &str) -> Option<i64> {
+    let (_, rest) = text.split_once("suspended for ")?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+/// The start of a foreign text, on one line.
+pub(super) fn excerpt(text: &str) -> String {
+    text.chars().take(KEPT).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limited(seconds: Option<i64>) -> ChainError {
+        ChainError::RateLimited { retry_after: seconds.map(Span::from_secs) }
+    }
+
+    #[test]
+    fn limits_are_recognised_wherever_they_hide() {
+        let key = br#"{"Error":"The key exceeds the frequency limit(15), and the query server is suspended for 2s"}"#;
+        assert_eq!(refusal(403, None, key), Some(limited(Some(2))));
+        let rps = br#"{"Error":"request rate exceeded the allowed_rps(3), and the query server is suspended for 1s"}"#;
+        assert_eq!(refusal(200, None, rps), Some(limited(Some(1))));
+        let spaced = br#"{"Error":"request rate of (x) exceeded the allowed_rps(1),\nand the query server is suspended for 5 s. To"}"#;
+        assert_eq!(refusal(429, None, spaced), Some(limited(Some(5))));
+        let busy = br#"{"Error":"class java.lang.IllegalAccessException : lack of computing resources"}"#;
+        assert_eq!(refusal(200, None, busy), Some(limited(None)));
+        let daily = br#"{"Error":"Exceed the user daily usage (100000), the maximum query frequency is 1 time per second"}"#;
+        assert_eq!(refusal(403, None, daily), Some(limited(None)));
+        assert_eq!(
+            refusal(429, Some(7), br#"{"success":false,"error":"x","statusCode":429}"#),
+            Some(limited(Some(7)))
+        );
+        assert_eq!(refusal(403, None, b"<html>Forbidden</html>"), Some(limited(None)));
+    }
+
+    #[test]
+    fn refusals_failures_and_junk_are_told_apart() {
+        let refused =
+            |status, body: &[u8]| matches!(refusal(status, None, body), Some(ChainError::Refused(_)));
+        assert!(refused(403, br#"{"Error":"ApiKey not exists"}"#));
+        assert!(refused(404, br#"{"Error":"this API is unavailable due to config"}"#));
+        assert!(refused(200, br#"{"Error":"class java.lang.NullPointerException : null"}"#));
+        assert!(refused(200, b"this API is closed because this node is a lite fullnode"));
+        assert!(refused(413, b"<html>Payload Too Large</html>"));
+        assert!(matches!(refusal(502, None, b"<html>"), Some(ChainError::Unavailable(_))));
+        assert!(matches!(refusal(200, None, b"<html>"), Some(ChainError::Malformed(_))));
+        assert!(matches!(refusal(200, None, b""), Some(ChainError::Malformed(_))));
+        assert_eq!(refusal(200, None, b"{}"), None);
+        assert_eq!(refusal(200, None, b" [] "), None);
+    }
+}

@@ -1,0 +1,153 @@
+//! One node.
+
+use super::{HttpError, NodeSettings, http::Transport, retry};
+use crate::{
+    decode::{DecodeError, Header, RawBlock},
+    verify::{self, WitnessKeys},
+    wire::answers,
+};
+use leyden_domain::Address;
+use leyden_ports::ChainError;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError, atomic::AtomicBool},
+};
+
+/// A client of one node; implements the chain's reader and writer ports. Keeps connections open, so make one
+/// per node and share it.
+pub struct NodeClient {
+    pub(super) settings: NodeSettings,
+    pub(super) transport: Transport,
+    /// Whether `getblock` (headers only) is missing here, so that heads must be read as whole blocks.
+    pub(super) lacks_getblock: AtomicBool,
+    witness_keys: Mutex<WitnessKeys>,
+}
+
+impl fmt::Debug for NodeClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeClient").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl NodeClient {
+    /// A client for this node. Connects to nothing yet.
+    pub fn new(settings: NodeSettings) -> Result<Self, HttpError> {
+        Ok(Self {
+            transport: Transport::new(&settings)?,
+            witness_keys: Mutex::new(settings.witness_keys.clone()),
+            lacks_getblock: AtomicBool::new(false),
+            settings,
+        })
+    }
+
+    /// Where the node is.
+    pub fn base_url(&self) -> &str {
+        &self.settings.base_url
+    }
+
+    /// Reads, repeating as the settings say, and parses with `parse`.
+    pub(super) async fn read<T, B, P>(&self, path: &str, request: &B, parse: P) -> Result<T, ChainError>
+    where
+        B: Serialize + Sync,
+        P: Fn(&[u8]) -> Result<T, ChainError> + Sync,
+    {
+        let parse = &parse;
+        retry::repeat(&self.settings, path, || async move {
+            let body = self.transport.post(path, request).await?;
+            parse(&body).map_err(|error| in_path(path, error))
+        })
+        .await
+    }
+
+    /// Reads a small typed answer.
+    pub(super) async fn read_as<T, B>(&self, path: &str, request: &B) -> Result<T, ChainError>
+    where
+        T: DeserializeOwned,
+        B: Serialize + Sync,
+    {
+        self.read(path, request, from_json).await
+    }
+
+    /// Checks a header or a whole block; what is wrong is an error, what cannot be told is not.
+    pub(super) async fn check(&self, block: &RawBlock) -> Result<(), ChainError> {
+        if !self.settings.verify {
+            return Ok(());
+        }
+        let unverified =
+            |what: &str| Err(ChainError::Unverified(format!("block {}: {what}", block.header.height())));
+        let verified = verify::verify(block, None, &self.known_keys());
+        if verified.tx_ids == Some(false) {
+            return unverified("a transaction's id is not its hash");
+        }
+        match verified.merkle_root {
+            Some(true) => {}
+            Some(false) => return unverified("Merkle root"),
+            // A whole block was asked for, so no transactions under a root are transactions left out.
+            None if block.transactions.is_empty() => return unverified("transactions are missing"),
+            None if self.settings.require_merkle_root => {
+                return unverified("Merkle root cannot be reproduced");
+            }
+            None => {
+                tracing::warn!(height = %block.header.height(), "Merkle root cannot be reproduced from JSON");
+            }
+        }
+        self.check_header(&block.header).await
+    }
+
+    /// Checks a header's id and signature.
+    pub(super) async fn check_header(&self, header: &Header) -> Result<(), ChainError> {
+        let height = header.height();
+        let unverified = |what: &str| Err(ChainError::Unverified(format!("block {height}: {what}")));
+        if header.claimed_id.is_some_and(|claimed| claimed != header.id) {
+            return unverified("id is not the hash of its header");
+        }
+        if !self.settings.verify {
+            return Ok(());
+        }
+        let Some(signer) = verify::signer(header) else {
+            return unverified("no witness signature");
+        };
+        if self.known_keys().accepts(header.witness, signer) || self.learn(header.witness, signer).await? {
+            return Ok(());
+        }
+        unverified("signed by none of its witness's keys")
+    }
+
+    fn known_keys(&self) -> WitnessKeys {
+        self.witness_keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks whether `signer` has the witness's witness permission, and remembers it.
+    async fn learn(&self, witness: Address, signer: Address) -> Result<bool, ChainError> {
+        let account: answers::Account =
+            self.read_as("/wallet/getaccount", &json!({ "address": witness.to_hex() })).await?;
+        let may_sign = account
+            .witness_permission
+            .is_some_and(|permission| permission.keys.iter().any(|key| key.address == signer.to_hex()));
+        if may_sign {
+            tracing::info!(%witness, %signer, "learned a witness's signing key");
+            self.witness_keys.lock().unwrap_or_else(PoisonError::into_inner).allow(witness, signer);
+        }
+        Ok(may_sign)
+    }
+}
+
+/// Parses a typed answer.
+pub(super) fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ChainError> {
+    serde_json::from_slice(body).map_err(|error| ChainError::Malformed(error.to_string()))
+}
+
+/// A block or receipt that cannot be decoded.
+pub(super) fn malformed(error: &DecodeError) -> ChainError {
+    ChainError::Malformed(error.to_string())
+}
+
+/// Names the endpoint in an error about the shape of its answer.
+fn in_path(path: &str, error: ChainError) -> ChainError {
+    match error {
+        ChainError::Malformed(what) => ChainError::Malformed(format!("{path}: {what}")),
+        other => other,
+    }
+}

@@ -1,0 +1,16 @@
+//! Nodes over HTTP: java-tron itself or a gateway in front of it. Reads are repeated when they fail; writes are
+//! not, because whoever writes must decide that. Answers are bounded, parsed into typed shapes and checked.
+
+mod answer;
+mod calls;
+mod client;
+mod http;
+mod reader;
+mod retry;
+mod settings;
+mod writer;
+
+pub use calls::{CallOutcome, NodeState};
+pub use client::NodeClient;
+pub use http::{HttpError, http_client};
+pub use settings::NodeSettings;

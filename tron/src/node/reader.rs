@@ -1,0 +1,231 @@
+//! The reader port over one node.
+
+use super::{NodeClient, client::malformed};
+use crate::{
+    decode::{self, Header, RawBlock, Receipt},
+    wire::{answers, json},
+};
+use async_trait::async_trait;
+use leyden_domain::{
+    Address, Bandwidth, Energy, EnergyRatio, Height, Sun, TxId,
+    chain::{Block, Head},
+};
+use leyden_ports::{AccountInfo, ChainError, ChainReader, PoolChainState, Sighting};
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::atomic::Ordering;
+
+/// The most that one request for several blocks may ask for (java-tron `Wallet.getBlocksByLimitNext`).
+const MOST_BLOCKS: u32 = 100;
+
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ChainError> {
+    serde_json::from_slice(body).map_err(|error| ChainError::Malformed(error.to_string()))
+}
+
+fn parse_header(body: &[u8]) -> Result<Header, ChainError> {
+    let block: json::Block<'_> = parse(body)?;
+    decode::header_from_json(&block)
+        .map_err(|error| malformed(&error))?
+        .ok_or_else(|| ChainError::Malformed("no block header".to_owned()))
+}
+
+fn parse_block(body: &[u8]) -> Result<Option<RawBlock>, ChainError> {
+    decode::block_from_json(&parse(body)?).map_err(|error| malformed(&error))
+}
+
+fn parse_blocks(body: &[u8]) -> Result<Vec<RawBlock>, ChainError> {
+    let list: json::BlockList<'_> = parse(body)?;
+    list.block
+        .iter()
+        .map(|block| {
+            decode::block_from_json(block)
+                .map_err(|error| malformed(&error))?
+                .ok_or_else(|| ChainError::Malformed("no block header".to_owned()))
+        })
+        .collect()
+}
+
+fn parse_receipts(body: &[u8]) -> Result<Vec<Receipt>, ChainError> {
+    // No receipts are `[]` or `{}`; either way they will not fit a block that has transactions.
+    if body.trim_ascii_start().first() == Some(&b'{') {
+        return Ok(Vec::new());
+    }
+    let infos: Vec<json::TransactionInfo<'_>> = parse(body)?;
+    decode::receipts_from_json(&infos).map_err(|error| malformed(&error))
+}
+
+impl NodeClient {
+    /// The newest block's header under `/wallet` or `/walletsolidity`.
+    async fn newest(&self, root: &str) -> Result<Head, ChainError> {
+        let mut header = None;
+        if !self.lacks_getblock.load(Ordering::Relaxed) {
+            let path = format!("{root}/getblock");
+            match self.read(&path, &json!({ "detail": false }), parse_header).await {
+                Ok(read) => header = Some(read),
+                Err(ChainError::Refused(why)) => {
+                    tracing::info!(%why, "node has no getblock; heads are read as whole blocks");
+                    self.lacks_getblock.store(true, Ordering::Relaxed);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let header = match header {
+            Some(header) => header,
+            None => self.read(&format!("{root}/getnowblock"), &json!({}), parse_header).await?,
+        };
+        self.check_header(&header).await?;
+        Ok(Head { block: leyden_domain::BlockRef::new(header.id), timestamp: header.timestamp })
+    }
+
+    /// Checks a block and turns it into domain terms, with its receipts where it needs them.
+    async fn complete(&self, raw: RawBlock, height: Height) -> Result<Block, ChainError> {
+        if raw.header.height() != height {
+            return Err(ChainError::Malformed(format!(
+                "asked for block {height}, got {}",
+                raw.header.height()
+            )));
+        }
+        self.check(&raw).await?;
+        if !self.settings.receipts || !raw.needs_receipts() {
+            return self.to_domain(&raw, None);
+        }
+        self.read("/wallet/gettransactioninfobyblocknum", &json!({ "num": height.get() }), |body| {
+            let receipts = parse_receipts(body)?;
+            self.to_domain(&raw, Some(&receipts))
+        })
+        .await
+    }
+
+    fn to_domain(&self, raw: &RawBlock, receipts: Option<&[Receipt]>) -> Result<Block, ChainError> {
+        // A node answers with the receipts that it has; those of a fresh block may come a moment later.
+        decode::to_domain(raw, self.settings.usdt_contract, receipts)
+            .map_err(|missing| ChainError::Unavailable(format!("block {}: {missing}", raw.header.height())))
+    }
+
+    async fn sighting_under(&self, root: &str, tx_id: TxId) -> Result<Option<Height>, ChainError> {
+        let path = format!("{root}/gettransactioninfobyid");
+        self.read(&path, &json!({ "value": tx_id.to_string() }), |body| {
+            let info: json::TransactionInfo<'_> = parse(body)?;
+            match info.id.as_deref() {
+                None => Ok(None),
+                Some(id) if id.parse() == Ok(tx_id) => Ok(Some(Height::new(info.block_number))),
+                Some(_) => Err(ChainError::Malformed("receipt of another transaction".to_owned())),
+            }
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl ChainReader for NodeClient {
+    async fn head(&self) -> Result<Head, ChainError> {
+        self.newest("/wallet").await
+    }
+
+    async fn solid(&self) -> Result<Head, ChainError> {
+        self.newest("/walletsolidity").await
+    }
+
+    async fn block(&self, height: Height) -> Result<Option<Block>, ChainError> {
+        let raw = self.read("/wallet/getblockbynum", &json!({ "num": height.get() }), parse_block).await?;
+        match raw {
+            None => Ok(None),
+            Some(raw) => self.complete(raw, height).await.map(Some),
+        }
+    }
+
+    async fn blocks(&self, from: Height, count: u32) -> Result<Vec<Block>, ChainError> {
+        let mut blocks: Vec<Block> = Vec::new();
+        let mut left = count;
+        while left > 0 {
+            let batch = left.min(self.settings.batch.clamp(1, MOST_BLOCKS));
+            let start = blocks.last().map_or(from, |last| last.height().next());
+            let request = json!({ "startNum": start.get(), "endNum": start.offset(i64::from(batch)).get() });
+            let raws = self.read("/wallet/getblockbylimitnext", &request, parse_blocks).await?;
+            let received = u32::try_from(raws.len()).unwrap_or(u32::MAX);
+            if received > batch {
+                return Err(ChainError::Malformed(format!("asked for {batch} blocks, got {received}")));
+            }
+            for raw in raws {
+                let expected = blocks.last().map_or(from, |last| last.height().next());
+                if blocks.last().is_some_and(|last| last.id != raw.header.parent) {
+                    // The chain changed between two answers; what chains is still good.
+                    return Ok(blocks);
+                }
+                blocks.push(self.complete(raw, expected).await?);
+            }
+            left = left.saturating_sub(batch);
+            if received < batch {
+                break;
+            }
+        }
+        Ok(blocks)
+    }
+
+    async fn account(&self, address: Address) -> Result<Option<AccountInfo>, ChainError> {
+        let account = self.account_answer(address).await?;
+        if account.address.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(AccountInfo {
+            balance: Sun::new(account.balance),
+            is_contract: account.r#type.as_deref() == Some("Contract"),
+        }))
+    }
+
+    async fn pool_account(&self, address: Address) -> Result<PoolChainState, ChainError> {
+        // First, so that everything up to it is contained in what follows.
+        let observed_at = self.head().await?.height();
+        let account = self.account_answer(address).await?;
+        if account.address.is_none() {
+            return Err(ChainError::Refused(format!("{address} was never activated")));
+        }
+        let resources: answers::AccountResources =
+            self.read_as("/wallet/getaccountresource", &json!({ "address": address.to_hex() })).await?;
+        let delegatable = self.delegatable(address).await?;
+        if resources.total_energy_limit <= 0 || resources.total_energy_weight <= 0 {
+            return Err(ChainError::Malformed("getaccountresource without network totals".to_owned()));
+        }
+        let delegated = Sun::new(account.account_resource.delegated_frozen_v2_balance_for_energy);
+        let own = account
+            .frozen_v2
+            .iter()
+            .filter(|frozen| frozen.r#type.as_deref() == Some("ENERGY"))
+            .map(|frozen| Sun::new(frozen.amount));
+        let left = |limit: i64, used: i64| Bandwidth::new(limit).saturating_sub(Bandwidth::new(used));
+        let overflow = |error: leyden_domain::ArithmeticError| ChainError::Malformed(error.to_string());
+        Ok(PoolChainState {
+            observed_at,
+            staked: Sun::sum(own.chain([delegated])).map_err(overflow)?,
+            delegated,
+            delegatable,
+            balance: Sun::new(account.balance),
+            bandwidth: left(resources.net_limit, resources.net_used)
+                .plus(left(resources.free_net_limit, resources.free_net_used))
+                .map_err(overflow)?,
+            recovering: Energy::new(resources.energy_used.max(0)),
+            ratio: EnergyRatio {
+                total_limit: resources.total_energy_limit,
+                total_weight_trx: resources.total_energy_weight,
+            },
+        })
+    }
+
+    async fn holds_usdt(&self, address: Address) -> Result<bool, ChainError> {
+        Ok(self.usdt_balance(address).await? > 0)
+    }
+
+    async fn delegated(&self, owner: Address, receiver: Address) -> Result<Sun, ChainError> {
+        let records = self.delegations(owner, receiver).await?;
+        Sun::sum(records.iter().map(|record| Sun::new(record.frozen_balance_for_energy)))
+            .map_err(|error| ChainError::Malformed(error.to_string()))
+    }
+
+    async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError> {
+        if let Some(height) = self.sighting_under("/walletsolidity", tx_id).await? {
+            return Ok(Some(Sighting { height, solid: true }));
+        }
+        let height = self.sighting_under("/wallet", tx_id).await?;
+        Ok(height.map(|height| Sighting { height, solid: false }))
+    }
+}

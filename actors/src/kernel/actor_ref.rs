@@ -174,6 +174,7 @@ impl<A: Actor<Context = Context<A>>> ActorRef<A> {
     }
 
     /// Asks and waits for the answer for at most `deadline`.
+    #[expect(clippy::disallowed_methods, reason = "with a deadline around it")]
     pub async fn ask<M>(&self, message: M, deadline: Duration) -> Result<M::Result, AskError>
     where
         A: Handler<M>,

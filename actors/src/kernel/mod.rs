@@ -86,6 +86,7 @@ mod policy;
 mod pulse;
 mod registry;
 mod shutdown;
+#[expect(clippy::disallowed_methods, reason = "the one place that starts tasks")]
 mod supervisor;
 
 use std::fmt;

@@ -2,8 +2,8 @@
 //! one thread and in virtual time.
 
 use crate::{
-    chain::Chain,
     faults::{ReadFault, refusal_code},
+    lens::Lens,
     node::{OfferError, SimNode},
     tx::Action,
     view,
@@ -16,89 +16,49 @@ use leyden_domain::{
 };
 use leyden_ports::{AccountInfo, ChainError, ChainReader, ChainWriter, PoolChainState, Sighting};
 use leyden_tron::wire::proto::ResponseCode;
-use std::sync::MutexGuard;
 
-/// What the node shows of the chain: a stale node ends earlier.
-struct Shown<'a> {
-    chain: MutexGuard<'a, Chain>,
-    stale_by: i64,
-    without_receipts: bool,
-    lies: bool,
-}
-
-impl SimNode {
-    /// Uses up a fault of a question, or lets it be answered.
-    fn ask(&self) -> Result<Shown<'_>, ChainError> {
-        let mut faults = self.faults();
-        match faults.reads.pop_front() {
-            Some(ReadFault::Unavailable) => Err(ChainError::Unavailable("simulated".to_owned())),
-            Some(ReadFault::RateLimited { seconds }) => {
-                Err(ChainError::RateLimited { retry_after: Some(Span::from_secs(seconds.into())) })
-            }
-            None => Ok(Shown {
-                chain: self.chain(),
-                stale_by: faults.stale_by.into(),
-                without_receipts: faults.without_receipts,
-                lies: faults.lie_about_amounts != 0,
-            }),
+/// How the port names what goes wrong with a question.
+fn failed(fault: ReadFault) -> ChainError {
+    match fault {
+        ReadFault::Unavailable => ChainError::Unavailable("simulated".to_owned()),
+        ReadFault::RateLimited { seconds } => {
+            ChainError::RateLimited { retry_after: Some(Span::from_secs(seconds.into())) }
         }
     }
 }
 
-impl Shown<'_> {
-    /// The number of the newest block that is shown.
-    fn head(&self) -> i64 {
-        (self.chain.head().number() - self.stale_by).max(0)
+/// A block, or why it cannot be shown.
+fn block(lens: &Lens<'_>, number: i64) -> Result<Option<Block>, ChainError> {
+    let Some(stored) = lens.block(number) else { return Ok(None) };
+    let has = |wanted: fn(&Action) -> bool| stored.transactions.iter().any(|one| wanted(&one.tx.action));
+    if lens.faults.lie_about_amounts != 0 && has(|action| matches!(action, Action::Transfer(_))) {
+        return Err(ChainError::Unverified("a transaction is not what its id says".to_owned()));
     }
-
-    /// The number of the newest solid block that is shown.
-    fn solid(&self) -> i64 {
-        (self.head() - i64::from(self.chain.config().solid_depth)).max(0)
+    if lens.faults.without_receipts && has(|action| matches!(action, Action::Trigger(_))) {
+        return Err(ChainError::Malformed("receipts are missing".to_owned()));
     }
-
-    /// A block's place and time.
-    fn place(&self, number: i64) -> Head {
-        self.chain.block(number).unwrap_or_else(|| self.chain.head()).head()
-    }
-
-    /// A block, or why it cannot be shown.
-    fn block(&self, number: i64) -> Result<Option<Block>, ChainError> {
-        if number > self.head() {
-            return Ok(None);
-        }
-        let Some(stored) = self.chain.block(number) else { return Ok(None) };
-        let has = |wanted: fn(&Action) -> bool| stored.transactions.iter().any(|one| wanted(&one.tx.action));
-        if self.lies && has(|action| matches!(action, Action::Transfer(_))) {
-            return Err(ChainError::Unverified("a transaction is not what its id says".to_owned()));
-        }
-        if self.without_receipts && has(|action| matches!(action, Action::Trigger(_))) {
-            return Err(ChainError::Malformed("receipts are missing".to_owned()));
-        }
-        Ok(Some(view::block(stored, self.chain.config().usdt)))
-    }
+    Ok(Some(view::block(stored, lens.chain.config().usdt)))
 }
 
 #[async_trait]
 impl ChainReader for SimNode {
     async fn head(&self) -> Result<Head, ChainError> {
-        let shown = self.ask()?;
-        Ok(shown.place(shown.head()))
+        Ok(self.ask().map_err(failed)?.head().head())
     }
 
     async fn solid(&self) -> Result<Head, ChainError> {
-        let shown = self.ask()?;
-        Ok(shown.place(shown.solid()))
+        Ok(self.ask().map_err(failed)?.solid().head())
     }
 
     async fn block(&self, height: Height) -> Result<Option<Block>, ChainError> {
-        self.ask()?.block(height.get())
+        block(&self.ask().map_err(failed)?, height.get())
     }
 
     async fn blocks(&self, from: Height, count: u32) -> Result<Vec<Block>, ChainError> {
-        let shown = self.ask()?;
+        let shown = self.ask().map_err(failed)?;
         let mut found = Vec::new();
         for n in 0..i64::from(count) {
-            match shown.block(from.offset(n).get())? {
+            match block(&shown, from.offset(n).get())? {
                 Some(block) => found.push(block),
                 None => break,
             }
@@ -107,7 +67,7 @@ impl ChainReader for SimNode {
     }
 
     async fn account(&self, address: Address) -> Result<Option<AccountInfo>, ChainError> {
-        let shown = self.ask()?;
+        let shown = self.ask().map_err(failed)?;
         Ok(shown.chain.account(View::Pending, &address).map(|account| AccountInfo {
             balance: Sun::new(account.balance),
             is_contract: account.is_contract,
@@ -115,14 +75,14 @@ impl ChainReader for SimNode {
     }
 
     async fn pool_account(&self, address: Address) -> Result<PoolChainState, ChainError> {
-        let shown = self.ask()?;
+        let shown = self.ask().map_err(failed)?;
         let chain = &shown.chain;
         let resources = chain.resources(View::Pending, &address);
         let account = chain.account(View::Pending, &address);
         let bandwidth = (resources.net_limit - resources.net_used).max(0)
             + (resources.free_limit - resources.free_used).max(0);
         Ok(PoolChainState {
-            observed_at: Height::new(shown.head()),
+            observed_at: Height::new(shown.head_number()),
             staked: Sun::new(account.map_or(0, |account| account.energy.owned())),
             delegated: Sun::new(account.map_or(0, |account| account.energy.delegated)),
             delegatable: Sun::new(chain.delegatable(View::Pending, &address, Resource::Energy)),
@@ -137,23 +97,21 @@ impl ChainReader for SimNode {
     }
 
     async fn holds_usdt(&self, address: Address) -> Result<bool, ChainError> {
-        Ok(self.ask()?.chain.usdt_balance(View::Pending, &address) > 0)
+        Ok(self.ask().map_err(failed)?.chain.usdt_balance(View::Pending, &address) > 0)
     }
 
     async fn delegated(&self, owner: Address, receiver: Address) -> Result<Sun, ChainError> {
-        let shown = self.ask()?;
+        let shown = self.ask().map_err(failed)?;
         let records = shown.chain.delegation(View::Pending, owner, receiver);
         Ok(Sun::new(records.iter().flatten().map(|record| record.energy).sum()))
     }
 
     async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError> {
-        let shown = self.ask()?;
-        Ok(shown
-            .chain
-            .transaction(&tx_id)
-            .map(|(block, _)| block.number())
-            .filter(|number| *number <= shown.head())
-            .map(|number| Sighting { height: Height::new(number), solid: number <= shown.solid() }))
+        let shown = self.ask().map_err(failed)?;
+        Ok(shown.transaction(&tx_id).map(|(block, _)| Sighting {
+            height: Height::new(block.number()),
+            solid: block.number() <= shown.solid_number(),
+        }))
     }
 }
 

@@ -19,8 +19,11 @@ mod exec;
 pub mod faults;
 mod fees;
 pub mod fork;
+#[cfg(feature = "http")]
+pub mod http;
 mod journal;
 pub mod keys;
+mod lens;
 mod mempool;
 pub mod node;
 pub mod permission;

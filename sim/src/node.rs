@@ -98,6 +98,11 @@ impl SimNode {
         self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A number that was not given before.
+    pub(crate) fn next_nonce(&self) -> i64 {
+        self.0.nonce.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Waits until a transaction is offered.
     pub(crate) async fn wait_for_offer(&self) {
         self.0.offered.notified().await;
@@ -215,7 +220,7 @@ impl SimNode {
     pub fn signed<M: ContractMessage>(&self, key: &SecretKey, message: &M, mut options: Options) -> Vec<u8> {
         let head = Arc::clone(self.chain().head());
         if options.timestamp == 0 {
-            options.timestamp = head.timestamp() + self.0.nonce.fetch_add(1, Ordering::Relaxed);
+            options.timestamp = head.timestamp() + self.next_nonce();
         }
         if options.expiration == 0 {
             options.expiration = head.timestamp() + LIFE_MS;

@@ -183,6 +183,11 @@ impl Chain {
         enough
     }
 
+    /// Whether a contract lives at an address.
+    pub fn is_contract(&self, address: Address) -> bool {
+        token::exists(self.config(), address)
+    }
+
     /// A call that changes nothing; `None` where no contract lives at the address.
     pub fn constant_call(&self, caller: Address, contract: Address, value: i64, data: &[u8]) -> Option<CallResult> {
         if !token::exists(self.config(), contract) {

@@ -1,0 +1,211 @@
+//! One request: which method, with which parameters, in which form of addresses, as of when.
+
+use crate::{SimNode, View, faults::ReadFault, lens::Lens};
+use actix_web::HttpRequest;
+use leyden_domain::{Address, TxId};
+use serde_json::{Map, Value};
+
+/// Methods that a solidity node does not have.
+pub(super) const WALLET_ONLY: [&str; 31] = [
+    "accountpermissionupdate",
+    "broadcasthex",
+    "broadcasttransaction",
+    "cancelallunfreezev2",
+    "createaccount",
+    "createtransaction",
+    "delegateresource",
+    "freezebalancev2",
+    "getaccountnet",
+    "getaccountresource",
+    "getapprovedlist",
+    "getchainparameters",
+    "getcontract",
+    "getcontractinfo",
+    "getnextmaintenancetime",
+    "getpendingsize",
+    "getsignweight",
+    "gettransactionfrompending",
+    "gettransactionlistfrompending",
+    "listnodes",
+    "transfertrx",
+    "triggersmartcontract",
+    "undelegateresource",
+    "unfreezebalancev2",
+    "validateaddress",
+    "withdrawexpireunfreeze",
+    "createadressbyte",
+    "getburntrx",
+    "getreward",
+    "getbrokerage",
+    "getblockbalance",
+];
+
+/// Under which path a method was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    Wallet,
+    Solidity,
+}
+
+/// Why there is no proper answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// An exception of the node, as it prints them.
+    Java { class: &'static str, message: String },
+    /// No such method.
+    NotFound,
+    /// The answer got lost: a fault.
+    Lost,
+    /// The question got lost: a fault.
+    Read(ReadFault),
+}
+
+impl Failure {
+    /// A contract's own check failed.
+    pub(super) fn validate(message: impl Into<String>) -> Self {
+        Self::Java { class: "org.tron.core.exception.ContractValidateException", message: message.into() }
+    }
+
+    /// A parameter cannot be read.
+    pub(super) fn parse(message: impl Into<String>) -> Self {
+        Self::Java { class: "org.tron.core.services.http.JsonFormat$ParseException", message: message.into() }
+    }
+
+    /// What the node says where it did not expect something: typically Base58 with a wrong checksum.
+    pub(super) fn null() -> Self {
+        Self::Java { class: "java.lang.NullPointerException", message: "null".to_owned() }
+    }
+
+    /// Anything else that an argument can be.
+    pub(super) fn argument(message: impl Into<String>) -> Self {
+        Self::Java { class: "java.lang.IllegalArgumentException", message: message.into() }
+    }
+}
+
+/// An answer.
+pub(super) type Answer = Result<Value, Failure>;
+
+/// A request.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) node: &'a SimNode,
+    pub(super) method: String,
+    pub(super) scope: Scope,
+    /// Whether addresses are Base58.
+    pub(super) visible: bool,
+    pub(super) params: Map<String, Value>,
+}
+
+impl<'a> Call<'a> {
+    /// Reads a request; parameters of the body win over those of the query.
+    pub(super) fn read(
+        node: &'a SimNode,
+        request: &HttpRequest,
+        body: &[u8],
+        scope: Scope,
+    ) -> Result<Self, Failure> {
+        let method = request.match_info().get("method").unwrap_or_default().to_lowercase();
+        let mut params = Map::new();
+        if let Ok(query) = actix_web::web::Query::<Vec<(String, String)>>::from_query(request.query_string()) {
+            params.extend(query.into_inner().into_iter().map(|(key, value)| (key, Value::String(value))));
+        }
+        if !body.iter().all(u8::is_ascii_whitespace) {
+            let parsed: Value =
+                serde_json::from_slice(body).map_err(|error| Failure::parse(error.to_string()))?;
+            if let Value::Object(fields) = parsed {
+                params.extend(fields);
+            }
+        }
+        let visible = flag(params.get("visible"));
+        Ok(Self { node, method, scope, visible, params })
+    }
+
+    /// The chain as the node shows it.
+    pub(super) fn lens(&self) -> Result<Lens<'a>, Failure> {
+        self.node.ask().map_err(Failure::Read)
+    }
+
+    /// As of when state is asked for.
+    pub(super) fn view(&self) -> View {
+        match self.scope {
+            Scope::Wallet => View::Pending,
+            Scope::Solidity => View::Solid,
+        }
+    }
+
+    /// The newest block number that this path shows.
+    pub(super) fn newest(&self, lens: &Lens<'_>) -> i64 {
+        match self.scope {
+            Scope::Wallet => lens.head_number(),
+            Scope::Solidity => lens.solid_number(),
+        }
+    }
+
+    /// A text parameter; empty where it is missing.
+    pub(super) fn text(&self, name: &str) -> String {
+        match self.params.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Null) | None => String::new(),
+            Some(other) => other.to_string(),
+        }
+    }
+
+    /// A whole number; 0 where it is missing.
+    pub(super) fn number(&self, name: &str) -> Result<i64, Failure> {
+        number(self.params.get(name), name)
+    }
+
+    /// A switch; off where it is missing.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        flag(self.params.get(name))
+    }
+
+    /// An address.
+    pub(super) fn address(&self, name: &str) -> Result<Address, Failure> {
+        address(&self.text(name), self.visible)
+    }
+
+    /// A transaction id.
+    pub(super) fn tx_id(&self, name: &str) -> Option<TxId> {
+        self.text(name).trim_start_matches("0x").parse().ok()
+    }
+}
+
+/// A whole number, as a number or as text.
+pub(super) fn number(value: Option<&Value>, name: &str) -> Result<i64, Failure> {
+    match value {
+        None | Some(Value::Null) => Ok(0),
+        Some(Value::Number(number)) => number
+            .as_i64()
+            .ok_or_else(|| Failure::parse(format!("Couldn't parse integer: {name} {number}"))),
+        Some(Value::String(text)) if text.is_empty() => Ok(0),
+        Some(Value::String(text)) => {
+            text.parse().map_err(|_| Failure::parse(format!("Couldn't parse integer: For input string: \"{text}\"")))
+        }
+        Some(other) => Err(Failure::parse(format!("Couldn't parse integer: {name} {other}"))),
+    }
+}
+
+/// A switch, as a truth value or as text.
+pub(super) fn flag(value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::Bool(on)) => *on,
+        Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+        _ => false,
+    }
+}
+
+/// An address in the form that was asked for.
+pub(super) fn address(text: &str, visible: bool) -> Result<Address, Failure> {
+    if visible {
+        // A full node takes Base58 with a wrong checksum for nothing at all and stumbles over it.
+        return Address::from_base58(text).map_err(|_| {
+            if text.chars().all(|c| c.is_ascii_alphanumeric() && !"0OIl".contains(c)) {
+                Failure::null()
+            } else {
+                Failure::parse(format!("1:1: INVALID base58 String, {text}"))
+            }
+        });
+    }
+    Address::from_hex(text).map_err(|_| Failure::parse(format!("1:1: INVALID hex String, {text}")))
+}

@@ -1,0 +1,70 @@
+//! Transactions and receipts, in blocks and waiting.
+
+use super::{
+    call::{Answer, Call},
+    json,
+};
+use crate::lens::Lens;
+use crate::block::{Included, StoredBlock};
+use leyden_domain::TxId;
+use serde_json::{Value, json};
+
+pub(super) fn answer(call: &Call<'_>) -> Option<Answer> {
+    Some(match call.method.as_str() {
+        "gettransactionbyid" => by_id(call),
+        "gettransactioninfobyid" => info(call),
+        "gettransactioninfobyblocknum" => infos(call),
+        "gettransactionlistfrompending" => pending_ids(call),
+        "gettransactionfrompending" => pending(call),
+        "getpendingsize" => pending_size(call),
+        _ => return None,
+    })
+}
+
+/// A transaction in a block that this path shows.
+fn found<'a>(call: &Call<'_>, lens: &'a Lens<'_>, id: &TxId) -> Option<(&'a StoredBlock, &'a Included)> {
+    let newest = call.newest(lens);
+    lens.transaction(id).filter(|(block, _)| block.number() <= newest).map(|(block, one)| (block.as_ref(), one))
+}
+
+fn by_id(call: &Call<'_>) -> Answer {
+    let lens = call.lens()?;
+    let found = call.tx_id("value").and_then(|id| found(call, &lens, &id).map(|(_, one)| one));
+    Ok(found.map_or_else(|| json!({}), |one| json::included(one, call.visible)))
+}
+
+fn info(call: &Call<'_>) -> Answer {
+    let lens = call.lens()?;
+    if lens.faults.without_receipts {
+        return Ok(json!({}));
+    }
+    let found = call.tx_id("value").and_then(|id| found(call, &lens, &id).map(|(_, one)| one));
+    Ok(found.map_or_else(|| json!({}), |one| json::info(&one.info, call.visible)))
+}
+
+fn infos(call: &Call<'_>) -> Answer {
+    let lens = call.lens()?;
+    let number = call.number("num")?;
+    let block = lens.block(number).filter(|_| number <= call.newest(&lens) && !lens.faults.without_receipts);
+    let all: Vec<Value> = block
+        .map(|block| block.transactions.iter().map(|one| json::info(&one.info, call.visible)).collect())
+        .unwrap_or_default();
+    Ok(Value::Array(all))
+}
+
+fn pending_ids(call: &Call<'_>) -> Answer {
+    let lens = call.lens()?;
+    let ids = lens.chain.pending().map(|tx| tx.id.to_string().into()).collect();
+    Ok(json::Object::new().list("txId", ids).done())
+}
+
+fn pending(call: &Call<'_>) -> Answer {
+    let lens = call.lens()?;
+    let id = call.tx_id("value");
+    let found = lens.chain.pending().find(|tx| Some(tx.id) == id);
+    Ok(found.map_or_else(|| json!({}), |tx| json::transaction(tx, call.visible).done()))
+}
+
+fn pending_size(call: &Call<'_>) -> Answer {
+    Ok(json!({ "pendingSize": call.lens()?.chain.pending().count() }))
+}

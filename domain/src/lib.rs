@@ -28,6 +28,7 @@ pub mod chain;
 pub mod energy;
 pub mod error;
 pub mod id;
+pub mod invariants;
 pub mod operation;
 pub mod order;
 pub mod payment;

@@ -133,8 +133,11 @@ fn intended(work: &OperationWork, chain: ChainView, policy: OperationPolicy) -> 
 fn live(work: &OperationWork, newest: &TrackedAttempt, chain: ChainView, policy: OperationPolicy) -> NextAct {
     let recorded_included = work.operation.state == OperationState::Included;
     match newest.included {
-        Some(delivery) if delivery.block.height() <= chain.solid.height() => NextAct::Solidify(delivery),
+        // Inclusion is recorded before solidity: it is what turns the hold on the capacity into a delegation.
         Some(delivery) if !recorded_included => NextAct::Include(delivery),
+        // A fork put it into another block before anybody looked; the rental's clock depends on which.
+        Some(delivery) if work.operation.delivery != Some(delivery) => NextAct::Exclude,
+        Some(delivery) if delivery.block.height() <= chain.solid.height() => NextAct::Solidify(delivery),
         Some(_) => NextAct::Wait,
         None if recorded_included => NextAct::Exclude,
         None => match death_of(newest, chain) {

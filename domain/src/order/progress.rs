@@ -76,11 +76,16 @@ pub fn next_event(order: &Order, facts: &Facts<'_>) -> Option<OrderEvent> {
         }),
 
         OrderState::Funded { funding, .. } => moved_or_undone(funding, funding_now, nothing_live)
-            .or_else(|| receiver_unusable(facts.delegations, nothing_live)),
+            .or_else(|| receiver_unusable(facts.delegations, nothing_live))
+            .or_else(|| {
+                // All is promised already: a delegation was signed while the order was being taken back.
+                (undelivered(order, facts.delegations) == Energy::ZERO).then_some(OrderEvent::CapacityHeld)
+            }),
 
+        // What is signed cannot be released with the rest: that comes before any look at the payment.
+        OrderState::Reserved { .. } if !nothing_live => Some(OrderEvent::DelegationSigned),
         OrderState::Reserved { funding, .. } => moved_or_undone(funding, funding_now, nothing_live)
             .or_else(|| receiver_unusable(facts.delegations, nothing_live))
-            .or_else(|| (!nothing_live).then_some(OrderEvent::DelegationSigned))
             .or_else(|| {
                 (undelivered(order, facts.delegations) > Energy::ZERO).then_some(OrderEvent::DelegationFailed)
             }),
@@ -89,7 +94,7 @@ pub fn next_event(order: &Order, facts: &Facts<'_>) -> Option<OrderEvent> {
             delegating(order, facts, funding, funding_now, nothing_live)
         }
 
-        OrderState::Active { ends_at, funding, .. } => active(facts, *ends_at, funding, funding_now),
+        OrderState::Active { ends_at, funding, .. } => active(order, facts, *ends_at, funding, funding_now),
 
         OrderState::Reclaiming { .. } => {
             let all_back = effective(facts.delegations).all(|delegation| {
@@ -155,9 +160,9 @@ fn delegating(
     if let Some(event) = receiver_unusable(facts.delegations, nothing_live) {
         return Some(event);
     }
-    let missing = undelivered(order, facts.delegations) > Energy::ZERO;
-    if missing && funding_now.is_some() {
-        return Some(OrderEvent::DelegationFailed);
+    if undelivered(order, facts.delegations) > Energy::ZERO {
+        // Without its payment nothing is planned anew, and a part is no delivery.
+        return funding_now.map(|_| OrderEvent::DelegationFailed);
     }
     let all_happened = effective(facts.delegations).all(|o| o.state.took_effect());
     let last = effective(facts.delegations).filter_map(|o| o.delivery).map(|d| d.timestamp).max();
@@ -169,12 +174,15 @@ fn delegating(
 
 /// The energy is delivered: watch that it stays so, and the clock.
 fn active(
+    order: &Order,
     facts: &Facts<'_>,
     ends_at: Timestamp,
     funding: &Funding,
     funding_now: Option<Funding>,
 ) -> Option<OrderEvent> {
-    if effective(facts.delegations).any(|o| !o.state.took_effect()) {
+    // A delegation may have been excluded and have failed between two looks: then it is missing altogether.
+    let missing = undelivered(order, facts.delegations) > Energy::ZERO;
+    if missing || effective(facts.delegations).any(|o| !o.state.took_effect()) {
         return Some(OrderEvent::DeliveryUndone);
     }
     let all_solid = effective(facts.delegations).all(|o| o.state == OperationState::Solid);

@@ -74,9 +74,12 @@ impl OrderEvent {
 /// What must be written in the same commit as the order's new state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// No payment may be assigned to it at the moment of the commit, or the commit must fail.
+    /// No payment that is in a block may be assigned to it at the moment of the commit, or the commit must fail.
+    /// An assigned payment whose block is undone becomes unrouted again, so that it is matched anew should it
+    /// come back.
     RequireUnpaid,
-    /// Void its pending reservations and cancel their unsigned operations.
+    /// Void its pending reservations and cancel their operations. If one of its delegations is signed or took
+    /// effect at the moment of the commit, the commit must fail: an agent got in between.
     ReleaseCapacity,
     /// Intend one undelegation for each delegation that took effect.
     IntendReclaims,

@@ -2,6 +2,8 @@
 #![expect(clippy::expect_used, reason = "a test that cannot set up its server has failed")]
 
 mod common;
+#[path = "common/recorded.rs"]
+mod recorded;
 
 use common::{MadeBlock, address, delegate, signed, transfer, usdt};
 use leyden_domain::{
@@ -258,7 +260,7 @@ async fn reads_are_repeated_and_say_why_they_fail() {
 #[tokio::test]
 async fn slow_and_endless_answers_are_cut_off() {
     let server = MockServer::start().await;
-    let slow = ResponseTemplate::new(200).set_delay(std::time::Duration::from_secs(60));
+    let slow = ResponseTemplate::new(200).set_delay(std::time::Duration::from_mins(1));
     Mock::given(path(BY_NUM)).respond_with(slow).mount(&server).await;
     let hasty = NodeSettings { timeout_ms: 50, attempts: 1, ..settings(&server) };
     let result = NodeClient::new(hasty).expect("client").block(Height::new(1)).await;
@@ -434,4 +436,64 @@ async fn the_api_key_is_sent_and_never_shown() {
     assert_eq!(client.block(Height::new(1)).await, Ok(None));
     assert!(!format!("{client:?}").contains("canary"));
     assert!(NodeClient::new(NodeSettings::new("file:///etc/passwd")).is_err());
+}
+
+#[tokio::test]
+async fn every_recorded_refusal_is_understood() {
+    let Some(text) = recorded::file("errors.json") else { return };
+    let recorded: Value = serde_json::from_slice(&text).expect("recorded JSON");
+    let list = |name: &str| recorded[name].as_array().expect("list").clone();
+    let transaction = signed(transfer(1));
+    for case in list("broadcast") {
+        let server = MockServer::start().await;
+        let mut body = case["body"].clone();
+        body["txid"] = json!(transaction.tx_id.to_string());
+        answers(&server, BROADCAST, &body).await;
+        let answer = client(&server).broadcast(&transaction).await.expect("an answer");
+        match answer {
+            BroadcastAnswer::Accepted => assert_eq!(case["code"], "SUCCESS"),
+            BroadcastAnswer::Duplicate => assert_eq!(case["code"], "DUP_TRANSACTION_ERROR"),
+            BroadcastAnswer::Refused { code, message } => {
+                assert_eq!(message, case["message_text"].as_str().expect("text"));
+                let busy =
+                    ["SERVER_BUSY", "NO_CONNECTION", "NOT_ENOUGH_EFFECTIVE_CONNECTION", "BLOCK_UNSOLIDIFIED"];
+                let name = case["code"].as_str().expect("code");
+                let expected = if busy.contains(&name) {
+                    json!("BUSY")
+                } else {
+                    json!(name.replace("SIGERROR", "SIG_ERROR"))
+                };
+                assert_eq!(serde_json::to_value(code).expect("name"), expected);
+            }
+        }
+    }
+    let failing = [list("builder_validation"), list("node_generic"), list("trongrid")].concat();
+    let mut seen = 0;
+    for case in failing {
+        let Some(status) = case["http"].as_u64().and_then(|status| u16::try_from(status).ok()) else {
+            continue;
+        };
+        let answer = ResponseTemplate::new(status);
+        let answer = match case["body_text"].as_str() {
+            Some(text) => answer.set_body_string(text),
+            None if case["body"].get("Error").is_some() || case["body"].get("error").is_some() => {
+                answer.set_body_json(&case["body"])
+            }
+            None => continue,
+        };
+        let server = MockServer::start().await;
+        Mock::given(path("/wallet/getblockbynum")).respond_with(answer).mount(&server).await;
+        let error = NodeClient::new(NodeSettings { attempts: 1, ..settings(&server) })
+            .expect("client")
+            .block(Height::new(1))
+            .await
+            .expect_err("no block");
+        let text = case.to_string();
+        let limited = ["suspended", "lack of computing", "daily usage", "\"statusCode\":429"];
+        let expects_limit = limited.iter().any(|mark| text.contains(mark));
+        assert_eq!(matches!(error, ChainError::RateLimited { .. }), expects_limit, "{case}: {error}");
+        assert!(expects_limit || matches!(error, ChainError::Refused(_)), "{case}: {error}");
+        seen += 1;
+    }
+    assert!(seen > 15, "only {seen} shapes");
 }

@@ -2,6 +2,9 @@
 //! the folder that `LEYDEN_CHAIN_DATA` names and says so where there is none.
 #![expect(clippy::expect_used, reason = "a test that cannot read its data has failed")]
 
+#[path = "common/recorded.rs"]
+mod recorded;
+
 use leyden_domain::{
     Address, BlockId, Sun, Timestamp,
     chain::{ChainAction, Evidence, Lock, Resource, TransactionIntent},
@@ -14,22 +17,9 @@ use leyden_tron::{
     wire::{answers, json, json_raw},
 };
 use prost::Message as _;
+use recorded::file;
 use serde::Deserialize;
 use serde_json::Value;
-use std::{env, fs, path::PathBuf};
-
-#[expect(clippy::print_stderr, reason = "a test that tests nothing must say so")]
-fn data() -> Option<PathBuf> {
-    let folder = env::var_os("LEYDEN_CHAIN_DATA").map(PathBuf::from);
-    if folder.is_none() {
-        eprintln!("NOT TESTED: LEYDEN_CHAIN_DATA names no folder of recorded chain data");
-    }
-    folder
-}
-
-fn file(name: &str) -> Option<Vec<u8>> {
-    Some(fs::read(data()?.join(name)).expect("recorded file"))
-}
 
 fn parse<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> T {
     serde_json::from_slice(bytes).expect("recorded JSON")
@@ -318,4 +308,28 @@ fn recorded_account_answers_parse() {
     let resources: answers::AccountResources = parse(resources.as_bytes());
     assert_eq!(resources.total_energy_weight, 19_125_511_029);
     assert_eq!(resources.free_net_limit - resources.free_net_used, 73);
+}
+
+#[test]
+fn single_transactions_prove_themselves_under_their_roots() {
+    let Some(bytes) = file("txs_mainnet_single.json") else { return };
+    let hash = |text: &str| {
+        <[u8; 32]>::try_from(hex::decode(text.trim_start_matches("0x")).expect("hex")).expect("32")
+    };
+    for single in parse::<Vec<Value>>(&bytes) {
+        let encoded = hex::decode(text(&single, "encodedTx")).expect("hex");
+        let read = tx::read(&encoded).expect("reads");
+        assert_eq!(read.tx_id.to_string(), single.pointer("/tx/txID").and_then(Value::as_str).expect("txID"));
+        assert!(read.action.is_some());
+        // Whose leaf stands left follows from its place; a level without a partner has no step in the proof.
+        let index = usize::try_from(number(&single, "index")).expect("index");
+        let steps = single.get("proof").and_then(Value::as_array).expect("proof");
+        let mut root = crypto::sha256(&encoded);
+        for (level, step) in steps.iter().enumerate() {
+            let other = hash(step.as_str().expect("text"));
+            let pair = if (index >> level) & 1 == 0 { [root, other] } else { [other, root] };
+            root = verify::merkle_root(pair);
+        }
+        assert_eq!(root, hash(text(&single, "txTrieRoot")));
+    }
 }

@@ -92,7 +92,7 @@ fn read_action(kind: ContractKind, value: &[u8]) -> Option<TxAction> {
             Some(TxAction::Transfer {
                 from: address(&message.owner_address)?,
                 to: address(&message.to_address)?,
-                amount: message.amount,
+                amount: not_negative(message.amount)?.get(),
             })
         }
         ContractKind::TriggerSmartContract => {
@@ -117,7 +117,7 @@ fn read_resource(kind: ContractKind, value: &[u8]) -> Option<(Vec<u8>, ResourceA
             let message: proto::FreezeBalanceV2Contract = decode(value)?;
             let action = ResourceAction::Stake {
                 resource: resource(message.resource)?,
-                balance: Sun::new(message.frozen_balance),
+                balance: not_negative(message.frozen_balance)?,
             };
             Some((message.owner_address, action))
         }
@@ -125,7 +125,7 @@ fn read_resource(kind: ContractKind, value: &[u8]) -> Option<(Vec<u8>, ResourceA
             let message: proto::UnfreezeBalanceV2Contract = decode(value)?;
             let action = ResourceAction::Unstake {
                 resource: resource(message.resource)?,
-                balance: Sun::new(message.unfreeze_balance),
+                balance: not_negative(message.unfreeze_balance)?,
             };
             Some((message.owner_address, action))
         }
@@ -142,7 +142,7 @@ fn read_resource(kind: ContractKind, value: &[u8]) -> Option<(Vec<u8>, ResourceA
             let action = ResourceAction::Delegate {
                 receiver: Address::from_bytes(&message.receiver_address).ok()?,
                 resource: resource(message.resource)?,
-                balance: Sun::new(message.balance),
+                balance: not_negative(message.balance)?,
                 lock: message.lock.then_some(Lock { period_blocks: message.lock_period }),
             };
             Some((message.owner_address, action))
@@ -152,12 +152,17 @@ fn read_resource(kind: ContractKind, value: &[u8]) -> Option<(Vec<u8>, ResourceA
             let action = ResourceAction::Undelegate {
                 receiver: Address::from_bytes(&message.receiver_address).ok()?,
                 resource: resource(message.resource)?,
-                balance: Sun::new(message.balance),
+                balance: not_negative(message.balance)?,
             };
             Some((message.owner_address, action))
         }
         _ => None,
     }
+}
+
+/// An amount that the chain would have accepted.
+fn not_negative(amount: i64) -> Option<Sun> {
+    (amount >= 0).then_some(Sun::new(amount))
 }
 
 fn decode<M: Message + Default>(value: &[u8]) -> Option<M> {

@@ -83,3 +83,46 @@ pub fn open_all(folder: &Path, passphrase: &SecretString) -> Result<KeyRing, Key
     }
     Ok(ring)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leyden_domain::Address;
+
+    struct Fixed;
+
+    impl Entropy for Fixed {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(7);
+        }
+    }
+
+    #[test]
+    fn what_is_imported_is_listed_and_opened_and_never_overwritten() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("keys");
+        let key = SecretKey::from_bytes(&[1; 32]).expect("key");
+        let id = KeyId { owner: Address::from_evm([8; 20]), permission_id: 3 };
+        let passphrase = SecretString::from("correct horse");
+        let cost = KdfCost { memory_kib: 64, passes: 1, lanes: 1 };
+        let put = || import(&path, &key, id, KeyPolicy::Delegation, &passphrase, cost, &Fixed);
+        let file = put().expect("imports");
+        assert!(matches!(put(), Err(KeyFileError::Io { .. })));
+        #[cfg(unix)]
+        {
+            let mode =
+                std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).expect("file").permissions());
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        let listed = list(&path).expect("lists");
+        assert_eq!(
+            listed.first().map(|(path, file)| (path.clone(), file.signer())),
+            Some((file.clone(), key.address()))
+        );
+        let ring = open_all(&path, &passphrase).expect("opens");
+        assert_eq!(ring.keys().collect::<Vec<_>>(), [(id, key.address(), KeyPolicy::Delegation)]);
+        assert!(open_all(&path, &SecretString::from("wrong")).is_err());
+        fs::copy(&file, path.join("again.json")).expect("copies");
+        assert!(matches!(open_all(&path, &passphrase), Err(KeyFileError::Format(_))));
+    }
+}

@@ -3,6 +3,7 @@
 
 mod file;
 mod folder;
+pub mod permission;
 mod policy;
 mod ring;
 

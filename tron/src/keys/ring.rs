@@ -1,16 +1,19 @@
 //! The keys that are open now.
 
 use super::KeyPolicy;
-use crate::{crypto::SecretKey, tx};
+use crate::{
+    crypto::{CryptoError, SecretKey},
+    tx,
+};
 use async_trait::async_trait;
 use leyden_domain::{
     Address,
     chain::{SignedTransaction, TransactionIntent},
 };
 use leyden_ports::{SignError, Signer};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, env, fmt};
-use zeroize::Zeroizing;
+use std::{collections::BTreeMap, fmt};
 
 /// Which key: for whose account it signs, and under which of the account's permissions (0 is the owner's).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,13 +46,15 @@ impl KeyRing {
         self.entries.insert(id, Entry { key, policy });
     }
 
-    /// Adds a key from an environment variable that holds 64 hexadecimal digits. For development: environments
-    /// are seen by whoever sees the process.
-    pub fn insert_from_env(&mut self, id: KeyId, variable: &str, policy: KeyPolicy) -> Result<(), SignError> {
-        let text = env::var(variable).map(Zeroizing::new).or(Err(SignError::NoKey(id.owner)))?;
-        let key = SecretKey::from_hex(&text)
-            .map_err(|error| SignError::Refused(format!("environment variable {variable}: {error}")))?;
-        self.insert(id, key, policy);
+    /// Adds a key from 64 hexadecimal digits. For development: whatever holds such a text (an environment, a
+    /// shell's history) shows it to others.
+    pub fn insert_plain(
+        &mut self,
+        id: KeyId,
+        text: &SecretString,
+        policy: KeyPolicy,
+    ) -> Result<(), CryptoError> {
+        self.insert(id, SecretKey::from_hex(text.expose_secret())?, policy);
         Ok(())
     }
 

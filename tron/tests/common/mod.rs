@@ -64,8 +64,8 @@ pub(crate) fn usdt(amount: i64) -> ChainAction {
 /// A block whose witness is 9.
 pub(crate) struct MadeBlock {
     pub(crate) id: BlockId,
-    header: proto::BlockHeader,
-    transactions: Vec<proto::Transaction>,
+    pub(crate) header: proto::BlockHeader,
+    pub(crate) transactions: Vec<proto::Transaction>,
 }
 
 impl MadeBlock {
@@ -99,12 +99,6 @@ impl MadeBlock {
             header: proto::BlockHeader { raw_data: Some(raw), witness_signature: signature },
             transactions,
         }
-    }
-
-    /// As protobuf.
-    pub(crate) fn to_protobuf(&self) -> Vec<u8> {
-        proto::Block { transactions: self.transactions.clone(), block_header: Some(self.header.clone()) }
-            .encode_to_vec()
     }
 
     /// As the HTTP API prints it; without `raw_data`, which nothing believes.

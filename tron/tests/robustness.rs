@@ -162,6 +162,33 @@ fn lists_and_arrays_and_files_of_many_are_taken() {
 }
 
 #[test]
+fn a_list_of_blocks_that_is_cut_says_in_which_block() {
+    let extended = |block: &MadeBlock| proto::BlockExtention {
+        transactions: block
+            .transactions
+            .iter()
+            .map(|transaction| proto::TransactionExtention {
+                transaction: Some(transaction.clone()),
+                txid: crypto::sha256(&transaction.raw_data.as_ref().expect("raw").encode_to_vec()).to_vec(),
+                ..proto::TransactionExtention::default()
+            })
+            .collect(),
+        block_header: Some(block.header.clone()),
+        blockid: block.id.bytes().to_vec(),
+    };
+    let first = sample();
+    let second = MadeBlock::new(101, first.id, [transfer(1)]);
+    let bytes =
+        proto::BlockListExtention { block: vec![extended(&first), extended(&second)] }.encode_to_vec();
+    let reports = inspect(&bytes).expect("inspects");
+    assert_eq!(reports.iter().map(|report| report.verified.parent).collect::<Vec<_>>(), [None, Some(true)]);
+    assert!(reports.iter().all(|report| report.verified.tx_ids == Some(true)));
+    let place = inspect(&bytes[..bytes.len() - 10]).expect_err("cut").place;
+    assert_eq!(place.block, Some(1));
+    assert!(place.offset.is_some());
+}
+
+#[test]
 fn intents_that_make_no_sense_are_refused() {
     for action in [transfer(0), transfer(-1), delegate(0)] {
         assert_eq!(tx::build(&intent(action)), Err(tx::BuildError::Amount));

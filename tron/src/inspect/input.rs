@@ -50,13 +50,23 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<InputBlock>, InspectError> {
 }
 
 fn read_protobuf(bytes: &[u8]) -> Result<Vec<InputBlock>, InspectError> {
-    let is_list = Walk::new(bytes, 0).all(|field| field.is_ok_and(|field| field.number == 1));
-    let blocks = if is_list {
+    let blocks = if is_list(bytes) {
         blocks_from_block_list(bytes)?
     } else {
         vec![block_from_protobuf(bytes).map_err(|error| error.in_block(0))?]
     };
     Ok(blocks.into_iter().map(|block| InputBlock { block, shows_otherwise: false }).collect())
+}
+
+/// Whether this is a list of blocks and not one block. A block has a header behind its transactions; where the
+/// end is lost, what stands first tells.
+fn is_list(bytes: &[u8]) -> bool {
+    let mut fields = Walk::new(bytes, 0);
+    fields.clone().all(|field| field.is_ok_and(|field| field.number == 1))
+        || fields
+            .next()
+            .and_then(|field| field.ok()?.bytes().ok())
+            .is_some_and(|first| block_from_protobuf(first).is_ok())
 }
 
 fn read_json(bytes: &[u8]) -> Result<Vec<InputBlock>, InspectError> {

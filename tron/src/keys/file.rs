@@ -186,7 +186,8 @@ impl KeyFile {
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password_into(passphrase.expose_secret().as_bytes(), &salt, key.as_mut_slice())
             .map_err(kdf)?;
-        Ok(XChaCha20Poly1305::new(&(*key).into()))
+        // From the slice: a converted array would stay in memory unwiped.
+        XChaCha20Poly1305::new_from_slice(key.as_slice()).or(Err(KeyFileError::Kdf("key length".to_owned())))
     }
 }
 

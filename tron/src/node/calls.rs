@@ -35,17 +35,20 @@ pub struct NodeState {
 }
 
 impl NodeClient {
-    /// Calls a contract without a transaction, as `caller` would.
+    /// Calls a contract without a transaction, as `caller` would. `signature` is as in `balanceOf(address)`,
+    /// `arguments` are its ABI words.
     pub async fn constant_call(
         &self,
         caller: Address,
         contract: Address,
-        data: &[u8],
+        signature: &str,
+        arguments: &[u8],
     ) -> Result<CallOutcome, ChainError> {
         let request = json!({
             "owner_address": caller.to_hex(),
             "contract_address": contract.to_hex(),
-            "data": hex::encode(data),
+            "function_selector": signature,
+            "parameter": hex::encode(arguments),
         });
         self.read("/wallet/triggerconstantcontract", &request, |body| {
             let call: answers::ConstantCall = from_json(body)?;
@@ -76,15 +79,18 @@ impl NodeClient {
         to: Address,
         amount: i64,
     ) -> Result<Option<Energy>, ChainError> {
-        let call =
-            self.constant_call(from, self.settings.usdt_contract, &abi::encode_transfer(to, amount)).await?;
+        let arguments = [abi::address_word(to), abi::amount_word(amount)].concat();
+        let call = self
+            .constant_call(from, self.settings.usdt_contract, "transfer(address,uint256)", &arguments)
+            .await?;
         Ok((!call.reverts).then_some(call.energy))
     }
 
     /// Millionths of USDT that an address holds; amounts beyond what we count become the largest that we do.
     pub async fn usdt_balance(&self, holder: Address) -> Result<i64, ChainError> {
+        let arguments = abi::address_word(holder);
         let call =
-            self.constant_call(holder, self.settings.usdt_contract, &abi::encode_balance_of(holder)).await?;
+            self.constant_call(holder, self.settings.usdt_contract, "balanceOf(address)", &arguments).await?;
         let word: &[u8; 32] = call
             .output
             .first_chunk()

@@ -1,0 +1,75 @@
+# Everything a person or a CI job does here. `make` lists it.
+#
+# All of it builds with one profile (dev) and one set of features, so that dependencies are compiled once; only
+# `demo` and `bench` build for speed.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+STEPS := .ci/steps
+# The program that the client tests run. Tests build it as they build themselves.
+LEYDEN_BIN ?= $(abspath $(TARGET)/debug/leyden)
+# Cycles of `make kill-test`.
+N ?= 50
+
+.PHONY: help demo test deps deps-servers fmt fmt-check clippy doc tidy deny test-rust test-clients bench kill-test clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+demo: ## customers, payments and energy on a chain of its own, until you press Ctrl-C
+	$(CARGO) run --release --locked -- demo
+
+test: ## everything that must hold before a change is merged
+	@$(STEPS) begin; trap '$(STEPS) summary' EXIT; \
+	$(STEPS) run deps         $(MAKE) --no-print-directory deps; \
+	$(STEPS) run fmt          $(MAKE) --no-print-directory fmt-check; \
+	$(STEPS) run tidy         $(MAKE) --no-print-directory tidy; \
+	$(STEPS) run clippy       $(MAKE) --no-print-directory clippy; \
+	$(STEPS) run doc          $(MAKE) --no-print-directory doc; \
+	$(STEPS) run test-rust    $(MAKE) --no-print-directory test-rust; \
+	$(STEPS) run test-clients $(MAKE) --no-print-directory test-clients
+
+deps: ## what must be installed; installs it where it can
+	@.ci/deps build
+
+deps-servers: ## PostgreSQL and Redis; no test needs them yet
+	@.ci/deps servers
+
+fmt: ## formats the code
+	$(CARGO) fmt --all
+
+fmt-check:
+	$(CARGO) fmt --all --check
+
+clippy: ## lints, warnings are errors
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+doc: ## documentation, broken links are errors
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
+
+tidy: ## the house rules that no other tool checks
+	$(CARGO) run --quiet --locked -p xtask -- tidy
+
+deny: ## licences, advisories, bans (needs cargo-deny)
+	$(CARGO) deny check
+
+test-rust: ## unit, integration and documentation tests
+	@mkdir -p $(TARGET)
+	$(CARGO) test --workspace --locked --no-fail-fast 2>&1 | tee $(TARGET)/tests.log
+
+test-clients: ## other people's clients (tronweb, tronpy) against the built-in chain
+	$(CARGO) test --workspace --locked --no-run --quiet
+	LEYDEN_BIN='$(LEYDEN_BIN)' tests/clients/run.sh
+
+bench: ## measurements, built for speed; see docs/benchmarks.md
+	$(CARGO) bench --workspace --locked
+
+kill-test: ## kills the service N times under load and audits the books: make kill-test N=50
+	LEYDEN_KILL_CYCLES=$(N) $(CARGO) test --workspace --locked --test chaos -- --nocapture
+
+clean: ## removes what was built
+	$(CARGO) clean

@@ -1,0 +1,308 @@
+//! The recorded chain: blocks with everything derived from them, and undoing them.
+
+use crate::{
+    SqlStore,
+    db::{Conn, all, exec, opt},
+    row::{BlockRow, Place, row},
+};
+use async_trait::async_trait;
+use leyden_domain::{
+    Asset, BlockRef, Height, OrderId, Timestamp,
+    chain::{Head, ResourceAction, ResourceEvent},
+    operation::ChainView,
+    payment::Payment,
+};
+use leyden_ports::store::{BlockCommit, BlockStore, ChainPosition, RewindReport, StoreError};
+use std::collections::BTreeSet;
+
+row!(
+    /// Where reading began and what is solid.
+    CursorRow { first_height: i64, solid_block: String, solid_height: i64, solid_time: i64 }
+);
+
+impl CursorRow {
+    fn solid(&self) -> Result<Head, StoreError> {
+        let block =
+            Place::new("chain_cursor", "1").block("solid_block", &self.solid_block, self.solid_height)?;
+        Ok(Head { block, timestamp: Timestamp::from_ms(self.solid_time) })
+    }
+}
+
+async fn cursor(conn: &mut Conn) -> Result<Option<CursorRow>, StoreError> {
+    opt!(conn, "SELECT first_height, solid_block, solid_height, solid_time FROM chain_cursor WHERE id = 1")
+}
+
+/// The newest recorded block.
+async fn tip(conn: &mut Conn) -> Result<Option<BlockRow>, StoreError> {
+    opt!(conn, "SELECT height, block_id, parent_id, block_time FROM blocks ORDER BY height DESC LIMIT 1")
+}
+
+/// The recorded block at a height.
+async fn block_at(conn: &mut Conn, height: Height) -> Result<Option<BlockRow>, StoreError> {
+    opt!(conn, "SELECT height, block_id, parent_id, block_time FROM blocks WHERE height = $1", height.get())
+}
+
+/// The newest solid block, where any is known.
+pub(crate) async fn solid(conn: &mut Conn) -> Result<Option<Head>, StoreError> {
+    cursor(conn).await?.map(|row| row.solid()).transpose()
+}
+
+/// How far the chain was read; the connection must be in a transaction.
+async fn position(conn: &mut Conn) -> Result<Option<ChainPosition>, StoreError> {
+    let Some(cursor) = cursor(conn).await? else { return Ok(None) };
+    let window: Vec<BlockRow> = all!(
+        conn,
+        "SELECT height, block_id, parent_id, block_time FROM blocks WHERE height >= $1 ORDER BY height",
+        cursor.solid_height
+    )?;
+    let window = window.iter().map(BlockRow::head).collect::<Result<Vec<_>, _>>()?;
+    let newest = match window.last() {
+        Some(head) => *head,
+        None => return Err(Place::new("chain_cursor", "1").bad("solid_height")),
+    };
+    Ok(Some(ChainPosition {
+        view: ChainView { head: newest, solid: cursor.solid()? },
+        window: window.into_iter().map(|head| head.block).collect(),
+        first: Height::new(cursor.first_height),
+    }))
+}
+
+/// Records a block behind the newest one.
+async fn record(conn: &mut Conn, commit: &BlockCommit, now: Timestamp) -> Result<(), StoreError> {
+    let head = commit.head;
+    let dust = |asset: Asset| {
+        commit.dust.iter().filter(|dust| dust.asset == asset).fold((0_i64, 0_i64), |(count, amount), dust| {
+            (count.saturating_add(i64::from(dust.count)), amount.saturating_add(dust.amount))
+        })
+    };
+    let (trx, usdt) = (dust(Asset::Trx), dust(Asset::Usdt));
+    exec!(
+        conn,
+        "INSERT INTO blocks (height, block_id, parent_id, block_time, transactions, trx_dust_count, \
+         trx_dust_amount, usdt_dust_count, usdt_dust_amount, recorded_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        head.height().get(),
+        head.block.id().to_string(),
+        commit.parent.to_string(),
+        head.timestamp.ms(),
+        i64::from(commit.transactions),
+        trx.0,
+        trx.1,
+        usdt.0,
+        usdt.1,
+        now.ms(),
+    )?;
+    for (position, payment) in (0_i64..).zip(&commit.payments) {
+        record_payment(conn, head, position, payment, now).await?;
+    }
+    for (position, event) in (0_i64..).zip(&commit.resource_events) {
+        record_event(conn, head, position, event).await?;
+    }
+    Ok(())
+}
+
+/// Records a payment, or that one we know has its place in this block now.
+async fn record_payment(
+    conn: &mut Conn,
+    head: Head,
+    position: i64,
+    payment: &Payment,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (height, time, block) = (head.height().get(), head.timestamp.ms(), head.block.id().to_string());
+    let order: Option<(Option<String>,)> = opt!(
+        conn,
+        "INSERT INTO payments (id, tx_id, transfer_index, asset, from_address, to_address, amount, block_id, \
+         block_height, block_time, position, state, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'unrouted', $12, $12) \
+         ON CONFLICT (id) DO UPDATE SET block_id = excluded.block_id, block_height = excluded.block_height, \
+         block_time = excluded.block_time, position = excluded.position, updated_at = excluded.updated_at \
+         RETURNING order_id",
+        payment.id.to_string(),
+        payment.id.tx_id.to_string(),
+        i64::from(payment.id.index),
+        payment.asset.name(),
+        payment.from.to_string(),
+        payment.to.to_string(),
+        payment.amount,
+        block.clone(),
+        height,
+        time,
+        position,
+        now.ms(),
+    )?;
+    if let Some((Some(order),)) = order {
+        exec!(
+            conn,
+            "UPDATE orders SET payment_block = $3, payment_height = $4, payment_time = $5 \
+             WHERE id = $1 AND assigned_payment = $2",
+            order,
+            payment.id.to_string(),
+            block,
+            height,
+            time,
+        )?;
+    }
+    Ok(())
+}
+
+async fn record_event(
+    conn: &mut Conn,
+    head: Head,
+    position: i64,
+    event: &ResourceEvent,
+) -> Result<(), StoreError> {
+    let (receiver, resource, balance, lock) = match event.action {
+        ResourceAction::Stake { resource, balance } | ResourceAction::Unstake { resource, balance } => {
+            (None, Some(resource), Some(balance), None)
+        }
+        ResourceAction::Withdraw | ResourceAction::CancelUnstake => (None, None, None, None),
+        ResourceAction::Delegate { receiver, resource, balance, lock } => {
+            (Some(receiver), Some(resource), Some(balance), lock)
+        }
+        ResourceAction::Undelegate { receiver, resource, balance } => {
+            (Some(receiver), Some(resource), Some(balance), None)
+        }
+    };
+    exec!(
+        conn,
+        "INSERT INTO resource_events (height, position, block_id, block_time, tx_id, owner, action, receiver, \
+         resource, balance, lock_blocks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        head.height().get(),
+        position,
+        head.block.id().to_string(),
+        head.timestamp.ms(),
+        event.tx_id.to_string(),
+        event.owner.to_string(),
+        event.action.name(),
+        receiver.map(|receiver| receiver.to_string()),
+        resource.map(|resource| resource.name()),
+        balance.map(|balance| balance.get()),
+        lock.map(|lock| lock.period_blocks),
+    )
+    .map(drop)
+}
+
+/// Writes the new solid block: never above the newest recorded one, never back, and never one that our own chain
+/// contradicts.
+async fn write_solid(conn: &mut Conn, solid: Head, newest: Head, now: Timestamp) -> Result<(), StoreError> {
+    let mut solid = if solid.height() > newest.height() { newest } else { solid };
+    if let Some(ours) = block_at(conn, solid.height()).await? {
+        let ours = ours.head()?;
+        if ours.block != solid.block {
+            return Ok(());
+        }
+        solid = ours;
+    }
+    exec!(
+        conn,
+        "UPDATE chain_cursor SET solid_block = $1, solid_height = $2, solid_time = $3, updated_at = $4 \
+         WHERE id = 1 AND solid_height < $2",
+        solid.block.id().to_string(),
+        solid.height().get(),
+        solid.timestamp.ms(),
+        now.ms(),
+    )
+    .map(drop)
+}
+
+async fn record_all(
+    conn: &mut Conn,
+    blocks: &[BlockCommit],
+    solid: Head,
+    now: Timestamp,
+) -> Result<ChainPosition, StoreError> {
+    let mut newest = tip(conn).await?.map(|row| row.head()).transpose()?;
+    for commit in blocks {
+        match newest {
+            Some(newest) => {
+                let follows =
+                    commit.parent == *newest.block.id() && commit.head.height() == newest.height().next();
+                if !follows {
+                    return Err(StoreError::Conflict("chain"));
+                }
+            }
+            None => {
+                // What is solid below the first block is known by name only.
+                let solid = if solid.height() > commit.head.height() { commit.head } else { solid };
+                exec!(
+                    conn,
+                    "INSERT INTO chain_cursor (id, first_height, solid_block, solid_height, solid_time, \
+                     updated_at) VALUES (1, $1, $2, $3, $4, $5)",
+                    commit.head.height().get(),
+                    solid.block.id().to_string(),
+                    solid.height().get(),
+                    solid.timestamp.ms(),
+                    now.ms(),
+                )?;
+            }
+        }
+        record(conn, commit, now).await?;
+        newest = Some(commit.head);
+    }
+    let Some(newest) = newest else { return Err(StoreError::Conflict("chain")) };
+    write_solid(conn, solid, newest, now).await?;
+    position(conn).await?.ok_or_else(|| Place::new("chain_cursor", "1").bad("id"))
+}
+
+/// Undoes the blocks above `to`.
+async fn undo(conn: &mut Conn, to: BlockRef, now: Timestamp) -> Result<RewindReport, StoreError> {
+    let recorded = block_at(conn, to.height()).await?.map(|row| row.head()).transpose()?;
+    let solid = solid(conn).await?;
+    let (Some(recorded), Some(solid)) = (recorded, solid) else { return Err(StoreError::Conflict("chain")) };
+    if recorded.block != to || to.height() < solid.height() {
+        return Err(StoreError::Conflict("chain"));
+    }
+    let height = to.height().get();
+    let undone: Vec<(Option<String>,)> = all!(
+        conn,
+        "UPDATE payments SET block_id = NULL, block_height = NULL, block_time = NULL, updated_at = $2 \
+         WHERE block_height > $1 RETURNING order_id",
+        height,
+        now.ms(),
+    )?;
+    let mut orders = BTreeSet::new();
+    for order in undone.into_iter().filter_map(|(order,)| order) {
+        exec!(
+            conn,
+            "UPDATE orders SET payment_block = NULL, payment_height = NULL, payment_time = NULL \
+             WHERE id = $1 AND payment_height > $2",
+            order.clone(),
+            height,
+        )?;
+        orders.insert(Place::new("payments", &order).parse::<OrderId>("order_id", &order)?);
+    }
+    exec!(conn, "DELETE FROM resource_events WHERE height > $1", height)?;
+    let blocks = exec!(conn, "DELETE FROM blocks WHERE height > $1", height)?;
+    Ok(RewindReport {
+        blocks: u32::try_from(blocks).unwrap_or(u32::MAX),
+        orders: orders.into_iter().collect(),
+    })
+}
+
+#[async_trait]
+impl BlockStore for SqlStore {
+    async fn chain_position(&self) -> Result<Option<ChainPosition>, StoreError> {
+        let mut conn = self.db.snapshot().await?;
+        position(&mut conn).await
+    }
+
+    async fn record_blocks(
+        &self,
+        blocks: Vec<BlockCommit>,
+        solid: Head,
+        now: Timestamp,
+    ) -> Result<ChainPosition, StoreError> {
+        self.write(move |conn| Box::pin(async move { record_all(conn, &blocks, solid, now).await })).await
+    }
+
+    async fn rewind(&self, to: BlockRef, now: Timestamp) -> Result<RewindReport, StoreError> {
+        self.write(move |conn| Box::pin(undo(conn, to, now))).await
+    }
+
+    async fn is_canonical(&self, block: BlockRef) -> Result<bool, StoreError> {
+        let mut conn = self.db.read().await?;
+        let recorded = block_at(&mut conn, block.height()).await?;
+        Ok(recorded.is_some_and(|row| row.block_id == block.id().to_string()))
+    }
+}

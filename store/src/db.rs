@@ -1,0 +1,302 @@
+//! The databases as one type. A closed enum of drivers and macros that expand one body for each keep every
+//! statement's text single and every row typed; a difference between dialects would be visible as a `match` on the
+//! enum. SQLite is the one driver now.
+
+use crate::migrate::OpenError;
+use leyden_ports::store::StoreError;
+use sqlx::{
+    Sqlite, SqliteConnection, SqlitePool, Transaction,
+    error::ErrorKind,
+    pool::PoolConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{str::FromStr, time::Duration};
+
+/// Distinct statements that a connection keeps prepared; there are fewer.
+const STATEMENTS: usize = 512;
+
+/// An open database.
+#[derive(Debug, Clone)]
+pub(crate) enum Db {
+    /// SQLite: many readers, one writer. In memory both are the same single connection.
+    Lite {
+        /// For reading.
+        rd: SqlitePool,
+        /// For writing: one connection.
+        wr: SqlitePool,
+    },
+}
+
+/// A connection, perhaps inside a transaction.
+#[derive(Debug)]
+pub(crate) enum Conn {
+    /// SQLite.
+    Lite(Lite),
+}
+
+/// A SQLite connection.
+#[derive(Debug)]
+pub(crate) enum Lite {
+    /// For one statement.
+    Plain(PoolConnection<Sqlite>),
+    /// Inside a transaction, which is rolled back where it is dropped.
+    Tx(Transaction<'static, Sqlite>),
+}
+
+impl Lite {
+    /// What statements run on.
+    pub(crate) fn get(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Plain(connection) => connection,
+            Self::Tx(transaction) => transaction,
+        }
+    }
+}
+
+/// Expands a body for the driver of a connection.
+macro_rules! on {
+    ($conn:expr, $c:ident => $body:expr) => {
+        match &mut *$conn {
+            $crate::db::Conn::Lite(lite) => {
+                let $c = lite.get();
+                $body
+            }
+        }
+    };
+}
+
+/// Makes `&mut Conn` of both `Conn` and `&mut Conn`.
+pub(crate) trait AsConn {
+    /// The connection.
+    fn conn(&mut self) -> &mut Conn;
+}
+
+impl AsConn for Conn {
+    fn conn(&mut self) -> &mut Conn {
+        self
+    }
+}
+
+/// Runs a statement; how many rows it changed.
+macro_rules! exec {
+    ($conn:expr, $sql:expr $(, $arg:expr)* $(,)?) => {{
+        use $crate::db::AsConn as _;
+        $crate::db::on!($conn.conn(), c => sqlx::query($sql)$(.bind($arg))*.execute(c).await.map(|done| done.rows_affected()))
+            .map_err($crate::db::failed)
+    }};
+}
+
+/// Runs a query; all its rows.
+macro_rules! all {
+    ($conn:expr, $sql:expr $(, $arg:expr)* $(,)?) => {{
+        use $crate::db::AsConn as _;
+        $crate::db::on!($conn.conn(), c => sqlx::query_as($sql)$(.bind($arg))*.fetch_all(c).await)
+            .map_err($crate::db::failed)
+    }};
+}
+
+/// Runs a query; its only row, if there is one.
+macro_rules! opt {
+    ($conn:expr, $sql:expr $(, $arg:expr)* $(,)?) => {{
+        use $crate::db::AsConn as _;
+        $crate::db::on!($conn.conn(), c => sqlx::query_as($sql)$(.bind($arg))*.fetch_optional(c).await)
+            .map_err($crate::db::failed)
+    }};
+}
+
+/// Runs a query that always has one row.
+macro_rules! one {
+    ($conn:expr, $sql:expr $(, $arg:expr)* $(,)?) => {{
+        use $crate::db::AsConn as _;
+        $crate::db::on!($conn.conn(), c => sqlx::query_as($sql)$(.bind($arg))*.fetch_one(c).await)
+            .map_err($crate::db::failed)
+    }};
+}
+
+pub(crate) use {all, exec, on, one, opt};
+
+/// A value for a statement that is put together at run time.
+#[derive(Debug, Clone)]
+pub(crate) enum Arg {
+    /// A number.
+    Int(i64),
+    /// A text.
+    Text(String),
+}
+
+/// A query put together from fixed pieces, its values bound.
+#[derive(Debug)]
+pub(crate) struct Built {
+    sql: String,
+    args: Vec<Arg>,
+}
+
+impl Built {
+    /// Begins with a piece that ends in a condition.
+    pub(crate) fn new(start: &'static str) -> Self {
+        Self { sql: start.to_owned(), args: Vec::new() }
+    }
+
+    /// Adds a piece as it stands.
+    pub(crate) fn push(&mut self, piece: &'static str) -> &mut Self {
+        self.sql.push_str(piece);
+        self
+    }
+
+    /// Adds a placeholder for a value.
+    pub(crate) fn bind(&mut self, arg: Arg) -> &mut Self {
+        self.args.push(arg);
+        self.sql.push('$');
+        self.sql.push_str(&self.args.len().to_string());
+        self
+    }
+
+    /// Adds ` AND <column> IN (…)`, unless there is nothing to choose from.
+    pub(crate) fn among(&mut self, column: &'static str, values: impl IntoIterator<Item = String>) {
+        let mut values = values.into_iter();
+        let Some(first) = values.next() else { return };
+        self.push(" AND ").push(column).push(" IN (").bind(Arg::Text(first));
+        for value in values {
+            self.push(", ").bind(Arg::Text(value));
+        }
+        self.push(")");
+    }
+
+    /// Its text, for looking at its plan.
+    #[cfg(test)]
+    pub(crate) fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// Runs it; all its rows.
+    pub(crate) async fn all<T>(self, conn: &mut Conn) -> Result<Vec<T>, StoreError>
+    where
+        T: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + Send + Unpin,
+    {
+        // The text is made of fixed pieces and placeholders only; see `push` and `bind`.
+        let sql = sqlx::AssertSqlSafe(self.sql);
+        on!(conn, c => {
+            let mut query = sqlx::query_as(sql);
+            for arg in self.args {
+                query = match arg {
+                    Arg::Int(number) => query.bind(number),
+                    Arg::Text(text) => query.bind(text),
+                };
+            }
+            query.fetch_all(c).await
+        })
+        .map_err(failed)
+    }
+}
+
+impl Db {
+    /// Opens the database that a URL names.
+    pub(crate) async fn connect(url: &str, readers: u32) -> Result<Self, OpenError> {
+        if !url.starts_with("sqlite:") {
+            return Err(OpenError::Url("must begin with sqlite:".to_owned()));
+        }
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(|error| OpenError::Url(error.to_string()))?
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .statement_cache_capacity(STATEMENTS)
+            .pragma("temp_store", "memory")
+            .pragma("cache_size", "-32000");
+        let wr = lite_pool(1).connect_with(options.clone()).await.map_err(OpenError::Connect)?;
+        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+        let rd = if in_memory {
+            wr.clone()
+        } else {
+            let options = options.pragma("query_only", "on");
+            lite_pool(readers.max(1)).connect_with(options).await.map_err(OpenError::Connect)?
+        };
+        Ok(Self::Lite { rd, wr })
+    }
+
+    /// A connection for one read.
+    pub(crate) async fn read(&self) -> Result<Conn, StoreError> {
+        match self {
+            Self::Lite { rd, .. } => rd.acquire().await.map(|c| Conn::Lite(Lite::Plain(c))).map_err(failed),
+        }
+    }
+
+    /// A connection for reads that must all see the same moment.
+    pub(crate) async fn snapshot(&self) -> Result<Conn, StoreError> {
+        match self {
+            Self::Lite { rd, .. } => rd.begin().await.map(|t| Conn::Lite(Lite::Tx(t))).map_err(failed),
+        }
+    }
+
+    /// The transaction that writes are made in.
+    pub(crate) async fn begin_write(&self) -> Result<Conn, StoreError> {
+        match self {
+            // A transaction that began by reading could not become a writing one once another has written.
+            Self::Lite { wr, .. } => {
+                wr.begin_with("BEGIN IMMEDIATE").await.map(|t| Conn::Lite(Lite::Tx(t))).map_err(failed)
+            }
+        }
+    }
+
+    /// Closes all connections.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Lite { rd, wr } => {
+                rd.close().await;
+                wr.close().await;
+            }
+        }
+    }
+}
+
+impl Conn {
+    /// Makes a transaction's writes durable.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Lite(Lite::Tx(transaction)) => transaction.commit().await.map_err(failed),
+            Self::Lite(Lite::Plain(_)) => Ok(()),
+        }
+    }
+
+    /// Takes a transaction's writes back.
+    pub(crate) async fn rollback(self) -> Result<(), StoreError> {
+        match self {
+            Self::Lite(Lite::Tx(transaction)) => transaction.rollback().await.map_err(failed),
+            Self::Lite(Lite::Plain(_)) => Ok(()),
+        }
+    }
+}
+
+/// A pool of SQLite connections that live as long as the pool: sqlx 0.9's reaper may spin on its count of idle
+/// connections, and without time-outs it is never started.
+fn lite_pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .min_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}
+
+/// What a database's error means to a caller.
+pub(crate) fn failed(error: sqlx::Error) -> StoreError {
+    match &error {
+        sqlx::Error::Database(refusal) => match refusal.kind() {
+            ErrorKind::UniqueViolation
+            | ErrorKind::ForeignKeyViolation
+            | ErrorKind::NotNullViolation
+            | ErrorKind::CheckViolation => StoreError::Rule(refusal.message().to_owned()),
+            _ => StoreError::Unavailable(refusal.message().to_owned()),
+        },
+        sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::Decode(_)
+        | sqlx::Error::Encode(_)
+        | sqlx::Error::TypeNotFound { .. }
+        | sqlx::Error::ColumnIndexOutOfBounds { .. } => StoreError::Rule(error.to_string()),
+        _ => StoreError::Unavailable(error.to_string()),
+    }
+}

@@ -1,0 +1,163 @@
+//! One writer that commits what waits. A commit costs a flush to disk whatever it holds, so jobs that wait at the
+//! same time share one; a job that comes while nothing waits is committed at once, without delay.
+//!
+//! The writer is a thread of its own with a small runtime in it, and that is on purpose: a caller that is dropped
+//! half-way can then neither hold the transaction open nor take other callers' jobs down with it, and no runtime
+//! that the actors share has to be alive for a commit to end. It is the one place of the store that starts
+//! anything; it ends when the store is closed or dropped.
+
+use crate::{
+    db::{Conn, Db, exec},
+    migrate::OpenError,
+};
+use futures_util::{FutureExt as _, future::BoxFuture};
+use leyden_ports::store::StoreError;
+use std::{
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{Mutex, PoisonError},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Jobs that may wait; a caller beyond that waits for a place.
+const QUEUE: usize = 1_024;
+
+/// Jobs that may share a commit.
+const BATCH: usize = 256;
+
+/// What a job does in its transaction.
+type Work<T, E> = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send>;
+
+/// A job, whatever it answers.
+trait Job: Send {
+    /// Runs it; whether what it wrote is to be kept.
+    fn run<'j>(&'j mut self, conn: &'j mut Conn) -> BoxFuture<'j, bool>;
+
+    /// Answers its caller, now that the transaction's fate is known.
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>);
+}
+
+/// A job with its caller.
+struct Waiting<T, E> {
+    work: Option<Work<T, E>>,
+    result: Option<Result<T, E>>,
+    caller: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T: Send, E: From<StoreError> + Send> Job for Waiting<T, E> {
+    fn run<'j>(&'j mut self, conn: &'j mut Conn) -> BoxFuture<'j, bool> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else { return false };
+            let result = work(conn).await;
+            let keep = result.is_ok();
+            self.result = Some(result);
+            keep
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>) {
+        let answer = match (self.result, committed) {
+            // A refusal stands whatever became of the others.
+            (Some(Err(refusal)), _) => Err(refusal),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (_, Err(error)) => Err(error.clone().into()),
+            (None, Ok(())) => Err(StoreError::Unavailable("the job was not run".to_owned()).into()),
+        };
+        // A caller that went away needs no answer.
+        drop(self.caller.send(answer));
+    }
+}
+
+/// The way to the writer.
+pub(crate) struct Writer {
+    jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    ended: watch::Receiver<()>,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer")
+    }
+}
+
+impl Writer {
+    /// Starts the writer's thread.
+    pub(crate) fn start(db: Db) -> Result<Self, OpenError> {
+        let (jobs, inbox) = mpsc::channel(QUEUE);
+        let (alive, ended) = watch::channel(());
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(OpenError::Writer)?;
+        std::thread::Builder::new()
+            .name("leyden-writer".to_owned())
+            .spawn(move || {
+                runtime.block_on(write_all(db, inbox));
+                drop(alive);
+            })
+            .map_err(OpenError::Writer)?;
+        Ok(Self { jobs: Mutex::new(Some(jobs)), ended })
+    }
+
+    /// Runs a job and answers once its commit is durable. The job runs to its end even if the caller does not wait.
+    pub(crate) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let closed = || E::from(StoreError::Unavailable("the store is closed".to_owned()));
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)?;
+        let (caller, answer) = oneshot::channel();
+        let job = Waiting { work: Some(Box::new(work)), result: None, caller };
+        jobs.send(Box::new(job)).await.or(Err(closed()))?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Takes no more jobs and waits until those that were taken are done.
+    pub(crate) async fn stop(&self) {
+        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut ended = self.ended.clone();
+        while ended.changed().await.is_ok() {}
+    }
+}
+
+/// Commits what waits until nobody can send any more.
+async fn write_all(db: Db, mut inbox: mpsc::Receiver<Box<dyn Job>>) {
+    let mut batch = Vec::new();
+    while inbox.recv_many(&mut batch, BATCH).await > 0 {
+        // A panic in a job drops the transaction, which rolls it back; nobody's job was written then.
+        let committed = AssertUnwindSafe(commit(&db, &mut batch)).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!("a write job panicked; its batch was rolled back");
+            Err(StoreError::Unavailable("a write job panicked".to_owned()))
+        });
+        for job in batch.drain(..) {
+            job.answer(&committed);
+        }
+    }
+}
+
+/// Runs jobs in one transaction, each so that its failure leaves the others.
+async fn commit(db: &Db, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    let mut conn = db.begin_write().await?;
+    if let [only] = batch {
+        return if only.run(&mut conn).await { conn.commit().await } else { conn.rollback().await };
+    }
+    for job in batch {
+        savepoint(&mut conn).await?;
+        let keep = job.run(&mut conn).await;
+        release(&mut conn, keep).await?;
+    }
+    conn.commit().await
+}
+
+/// Begins a part of a transaction that can be taken back alone. Parts nest.
+pub(crate) async fn savepoint(conn: &mut Conn) -> Result<(), StoreError> {
+    exec!(conn, "SAVEPOINT part").map(drop)
+}
+
+/// Ends the innermost part. An error means that the whole transaction is lost.
+pub(crate) async fn release(conn: &mut Conn, keep: bool) -> Result<(), StoreError> {
+    if !keep {
+        exec!(conn, "ROLLBACK TO SAVEPOINT part")?;
+    }
+    exec!(conn, "RELEASE SAVEPOINT part").map(drop)
+}

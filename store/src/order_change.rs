@@ -1,0 +1,394 @@
+//! Changes of an order: the row, its history, and everything else that a transition must write in the same commit.
+//! Whoever changes an order, for whatever reason, comes through [`apply`].
+
+use crate::{
+    db::{Conn, all, exec, one, opt},
+    delegation_record, monitoring,
+    row::{OperationRow, Place, operation_columns},
+};
+use leyden_domain::{
+    Sun, Timestamp,
+    operation::{Operation, OperationKind, OperationState},
+    order::{CountRule, Effect, Order, OrderState, OrderStateKind, Transition},
+};
+use leyden_ports::store::{OrderCommit, ReclaimDraft, StoreError};
+
+/// Writes consecutive transitions with their effects. `now` stamps the history.
+pub(crate) async fn apply(conn: &mut Conn, commit: &OrderCommit, now: Timestamp) -> Result<(), StoreError> {
+    let Some((last, before)) = commit.transitions.split_last() else {
+        return Err(StoreError::Rule("a commit without a transition".to_owned()));
+    };
+    for transition in before {
+        apply_one(conn, transition, &commit.reclaims, None, now).await?;
+    }
+    apply_one(conn, last, &commit.reclaims, commit.note.as_deref(), now).await
+}
+
+/// Writes one transition. Each is guarded by the version that the one before left.
+async fn apply_one(
+    conn: &mut Conn,
+    transition: &Transition,
+    reclaims: &[ReclaimDraft],
+    note: Option<&str>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let order = &transition.order;
+    write_state(conn, order, transition.from_version).await?;
+    for effect in &transition.effects {
+        match effect {
+            Effect::RequireUnpaid => require_unpaid(conn, order, now).await?,
+            Effect::ReleaseCapacity => release_capacity(conn, order, now).await?,
+            Effect::IntendReclaims => intend_reclaims(conn, order, reclaims, now).await?,
+        }
+    }
+    let (from, to) = (transition.from, order.state.kind());
+    if from != to {
+        count(conn, from, -1).await?;
+        count(conn, to, 1).await?;
+    }
+    delegation_record::update_result(conn, order, from).await?;
+    monitoring::follow(conn, order, from, now).await?;
+    let line = Line { at: order.updated_at, event: transition.event, from: Some(from), note };
+    write_line(conn, order, &line, now).await
+}
+
+/// Writes the columns that a transition may change.
+async fn write_state(conn: &mut Conn, order: &Order, from_version: i64) -> Result<(), StoreError> {
+    let columns = StateColumns::of(order)?;
+    let changed = exec!(
+        conn,
+        "UPDATE orders SET state = $3, state_json = $4, status = $5, version = $6, updated_at = $7, \
+         paid_amount = $8, transaction_count = $9, from_address = $10, ends_at = $11, funding_block = $12 \
+         WHERE id = $1 AND version = $2",
+        order.id.to_string(),
+        from_version,
+        columns.state,
+        columns.json,
+        columns.status,
+        order.version,
+        order.updated_at.ms(),
+        columns.paid,
+        columns.count,
+        columns.payer,
+        columns.ends_at,
+        columns.funding_block,
+    )?;
+    if changed == 1 { Ok(()) } else { Err(StoreError::Conflict("order")) }
+}
+
+/// The columns that follow from an order's state.
+struct StateColumns {
+    state: &'static str,
+    json: String,
+    status: &'static str,
+    paid: Option<i64>,
+    count: Option<i64>,
+    payer: Option<String>,
+    ends_at: Option<i64>,
+    funding_block: Option<String>,
+}
+
+impl StateColumns {
+    fn of(order: &Order) -> Result<Self, StoreError> {
+        let kind = order.state.kind();
+        let funding = order.state.funding();
+        Ok(Self {
+            state: kind.name(),
+            json: state_json(&order.state)?,
+            status: kind.status(),
+            paid: funding.map(|funding| funding.paid.get()),
+            count: funding.map(|funding| i64::from(funding.count)),
+            payer: funding.map(|funding| funding.payer.to_string()),
+            ends_at: order.state.ends_at().map(Timestamp::ms),
+            funding_block: funding.map(|funding| funding.block.block.id().to_string()),
+        })
+    }
+}
+
+fn state_json(state: &OrderState) -> Result<String, StoreError> {
+    serde_json::to_string(state).map_err(|error| StoreError::Rule(error.to_string()))
+}
+
+/// The terms in the words of requirement 001's `price_config`; amounts are decimal TRX there.
+fn price_config(order: &Order) -> String {
+    let hours = order.duration.ms().checked_div(3_600_000).unwrap_or(0);
+    format!(
+        r#"{{"single_price": {}, "max_transactions": {}, "expiry_hours": {hours}}}"#,
+        order.unit_price.to_decimal().normalize(),
+        order.count.most(),
+    )
+}
+
+/// Writes a new order with its first line of history.
+pub(crate) async fn insert(
+    conn: &mut Conn,
+    order: &Order,
+    tail_taken: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let columns = StateColumns::of(order)?;
+    let (rule, limit) = match order.count {
+        CountRule::Open { max } => ("open", max),
+        CountRule::Fixed { count } => ("fixed", count),
+    };
+    exec!(
+        conn,
+        "INSERT INTO orders (id, user_id, order_type, recipient_address, payment_address, paid_amount, \
+         transaction_count, from_address, price_config, status, created_at, updated_at, expires_at, chat_id, \
+         state, state_json, version, unit_price, tail, tail_taken, count_rule, count_limit, \
+         energy_per_transfer, duration_ms, bound_sender, owner, closes_at, ends_at, funding_block) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
+         $21, $22, $23, $24, $25, $26, $27, $28, $29)",
+        order.id.to_string(),
+        order.user_id.clone(),
+        order.channel.name(),
+        order.recipient.to_string(),
+        order.payment_address.to_string(),
+        columns.paid,
+        columns.count,
+        columns.payer,
+        price_config(order),
+        columns.status,
+        order.created_at.ms(),
+        order.updated_at.ms(),
+        order.expires_at.ms(),
+        order.chat_id,
+        columns.state,
+        columns.json,
+        order.version,
+        order.unit_price.get(),
+        order.tail.get(),
+        i64::from(tail_taken),
+        rule,
+        i64::from(limit),
+        order.energy_per_transfer.get(),
+        order.duration.ms(),
+        order.bound_sender.map(|sender| sender.to_string()),
+        order.owner.map(|owner| owner.to_string()),
+        order.closes_at.ms(),
+        columns.ends_at,
+        columns.funding_block,
+    )?;
+    if tail_taken {
+        exec!(
+            conn,
+            "INSERT INTO offered_prices (payment_address, unit_price, last_closes_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (payment_address, unit_price) DO UPDATE \
+             SET last_closes_at = excluded.last_closes_at \
+             WHERE excluded.last_closes_at > offered_prices.last_closes_at",
+            order.payment_address.to_string(),
+            order.unit_price.get(),
+            order.closes_at.ms(),
+        )?;
+    }
+    count(conn, order.state.kind(), 1).await?;
+    let line = Line { at: order.created_at, event: "created", from: None, note: None };
+    write_line(conn, order, &line, now).await
+}
+
+/// Keeps the number of orders in a state.
+async fn count(conn: &mut Conn, state: OrderStateKind, by: i64) -> Result<(), StoreError> {
+    exec!(conn, "UPDATE order_counts SET count = count + $2 WHERE state = $1", state.name(), by,).map(drop)
+}
+
+/// A line of history to be written.
+struct Line<'a> {
+    at: Timestamp,
+    event: &'a str,
+    from: Option<OrderStateKind>,
+    note: Option<&'a str>,
+}
+
+async fn write_line(
+    conn: &mut Conn,
+    order: &Order,
+    line: &Line<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    exec!(
+        conn,
+        "INSERT INTO order_events (order_id, sequence, at, recorded_at, event, from_state, to_state, note) \
+         VALUES ($1, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM order_events WHERE order_id = $1), \
+         $2, $3, $4, $5, $6, $7)",
+        order.id.to_string(),
+        line.at.ms(),
+        now.ms(),
+        line.event.to_owned(),
+        line.from.map(OrderStateKind::name),
+        order.state.kind().name(),
+        line.note.map(str::to_owned),
+    )
+    .map(drop)
+}
+
+/// No payment may settle it; one whose block is undone goes back to be routed anew.
+async fn require_unpaid(conn: &mut Conn, order: &Order, now: Timestamp) -> Result<(), StoreError> {
+    let id = order.id.to_string();
+    let settling: Option<(String, Option<String>)> = opt!(
+        conn,
+        "SELECT id, block_id FROM payments WHERE order_id = $1 AND state IN ('settled', 'over')",
+        id.clone()
+    )?;
+    match settling {
+        None => Ok(()),
+        Some((_, Some(_))) => Err(StoreError::Conflict("order")),
+        Some((payment, None)) => {
+            exec!(
+                conn,
+                "UPDATE payments SET state = 'unrouted', order_id = NULL, bought = NULL, excess = NULL, \
+                 updated_at = $2 WHERE id = $1",
+                payment,
+                now.ms(),
+            )?;
+            exec!(
+                conn,
+                "UPDATE orders SET assigned_payment = NULL, payment_block = NULL, payment_height = NULL, \
+                 payment_time = NULL WHERE id = $1",
+                id,
+            )?;
+            Ok(())
+        }
+    }
+}
+
+/// Voids what is held and was never signed for, or whose every transaction is dead. Where an agent has signed in
+/// between, the decision does not hold any more: what is signed may still land and keeps its hold.
+async fn release_capacity(conn: &mut Conn, order: &Order, now: Timestamp) -> Result<(), StoreError> {
+    let under_way: Option<(String,)> = opt!(
+        conn,
+        "SELECT id FROM operations WHERE order_id = $1 AND kind = 'delegate' \
+         AND state IN ('signed', 'included', 'solid') LIMIT 1",
+        order.id.to_string()
+    )?;
+    if under_way.is_some() {
+        return Err(StoreError::Conflict("delegations of the order"));
+    }
+    let idle: Vec<OperationRow> = all!(
+        conn,
+        concat!(
+            "SELECT ",
+            operation_columns!(),
+            " FROM operations op JOIN reservations r ON r.id = op.reservation_id \
+             WHERE op.order_id = $1 AND op.state = 'intended' AND r.state = 'pending' \
+             AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.operation_id = op.id AND a.dead = 0)"
+        ),
+        order.id.to_string()
+    )?;
+    for row in idle {
+        let Some(reservation) = row.reservation_id else {
+            return Err(Place::new("operations", &row.id).bad("reservation_id"));
+        };
+        exec!(
+            conn,
+            "UPDATE operations SET state = 'cancelled', version = version + 1, updated_at = $2 WHERE id = $1",
+            row.id.clone(),
+            now.ms(),
+        )?;
+        exec!(conn, "UPDATE reservations SET state = 'voided' WHERE id = $1", reservation)?;
+        unhold(conn, &row.account_id, Sun::new(row.balance)).await?;
+        delegation_record::reflect(conn, &row.id, now).await?;
+    }
+    Ok(())
+}
+
+/// Gives stake back to what an account may promise.
+pub(crate) async fn unhold(conn: &mut Conn, account: &str, balance: Sun) -> Result<(), StoreError> {
+    exec!(
+        conn,
+        "UPDATE energy_pools SET held = held - $2, version = version + 1 WHERE account_id = $1",
+        account.to_owned(),
+        balance.get(),
+    )
+    .map(drop)
+}
+
+/// One undelegation for each delegation that took effect. Each must have its draft, and no other.
+async fn intend_reclaims(
+    conn: &mut Conn,
+    order: &Order,
+    drafts: &[ReclaimDraft],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let rows: Vec<OperationRow> = all!(
+        conn,
+        concat!(
+            "SELECT ",
+            operation_columns!(),
+            " FROM operations op WHERE op.order_id = $1 AND op.kind = 'delegate' \
+             AND op.state IN ('included', 'solid') ORDER BY op.created_at, op.id"
+        ),
+        order.id.to_string()
+    )?;
+    if rows.len() != drafts.len() {
+        return Err(StoreError::Conflict("delegations of the order"));
+    }
+    for row in rows {
+        let delegation = Operation::try_from(row)?;
+        let Some(draft) = drafts.iter().find(|draft| draft.delegation == delegation.id) else {
+            return Err(StoreError::Conflict("delegations of the order"));
+        };
+        let reclaim = Operation {
+            id: draft.id,
+            kind: OperationKind::Undelegate { delegation: delegation.id },
+            state: OperationState::Intended,
+            attempts: 0,
+            delivery: None,
+            failure: None,
+            version: 1,
+            created_at: order.updated_at,
+            ..delegation
+        };
+        insert_operation(conn, &reclaim, now).await?;
+    }
+    Ok(())
+}
+
+/// Writes a new operation; a delegation gets its row in the requirement's record too.
+pub(crate) async fn insert_operation(
+    conn: &mut Conn,
+    operation: &Operation,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (reservation, lock, delegation) = match operation.kind {
+        OperationKind::Delegate { reservation, lock } => {
+            (Some(reservation.to_string()), lock.map(|lock| lock.period_blocks), None)
+        }
+        OperationKind::Undelegate { delegation } => (None, None, Some(delegation.to_string())),
+    };
+    exec!(
+        conn,
+        "INSERT INTO operations (id, order_id, account_id, owner, receiver, balance, energy, kind, \
+         reservation_id, lock_blocks, delegation_id, state, attempts, version, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        operation.id.to_string(),
+        operation.order.to_string(),
+        operation.account.to_string(),
+        operation.owner.to_string(),
+        operation.receiver.to_string(),
+        operation.balance.get(),
+        operation.energy.get(),
+        operation.kind.name(),
+        reservation,
+        lock,
+        delegation,
+        operation.state.name(),
+        i64::from(operation.attempts),
+        operation.version,
+        operation.created_at.ms(),
+        now.ms(),
+    )?;
+    if matches!(operation.kind, OperationKind::Delegate { .. }) {
+        delegation_record::begin(conn, operation, now).await?;
+    }
+    Ok(())
+}
+
+/// How many orders are in a state.
+pub(crate) async fn counted(conn: &mut Conn, state: OrderStateKind) -> Result<i64, StoreError> {
+    let (count,): (i64,) = one!(
+        conn,
+        "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM order_counts WHERE state = $1",
+        state.name()
+    )?;
+    Ok(count)
+}

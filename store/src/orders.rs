@@ -1,0 +1,311 @@
+//! Orders: making them, reading them, committing their transitions.
+
+use crate::{
+    SqlStore,
+    db::{Conn, all, exec, opt},
+    monitoring, order_change,
+    order_list::{list_query, waiting_ids},
+    row::{
+        AttemptRow, OperationRow, OrderRow, PaymentRow, Place, attempt_columns, convert, operation_columns,
+        order_columns, row,
+    },
+};
+use async_trait::async_trait;
+use leyden_domain::{
+    OrderId, Sun, Timestamp,
+    operation::{Attempt, Operation, OperationKind},
+    order::{Order, OrderStateKind},
+    payment::Payment,
+};
+use leyden_ports::store::{
+    CreateRefusal, Created, IdempotencyClaim, IdempotencyKey, NewOrder, OrderCommit, OrderDetail,
+    OrderFilter, OrderStore, OrderWait, Page, StoreError, TimelineEntry,
+};
+
+/// Reads an order.
+pub(crate) async fn find(conn: &mut Conn, id: OrderId) -> Result<Option<Order>, StoreError> {
+    let found: Option<OrderRow> =
+        opt!(conn, concat!("SELECT ", order_columns!(), " FROM orders o WHERE o.id = $1"), id.to_string())?;
+    found.map(Order::try_from).transpose()
+}
+
+/// What an idempotency key finds.
+async fn claim(conn: &mut Conn, key: &IdempotencyKey) -> Result<IdempotencyClaim, StoreError> {
+    let found: Option<(String, String)> = opt!(
+        conn,
+        "SELECT body_hash, order_id FROM idempotency_keys WHERE caller = $1 AND route = $2 AND key = $3",
+        key.caller.clone(),
+        key.route.clone(),
+        key.key.clone()
+    )?;
+    Ok(match found {
+        None => IdempotencyClaim::Unused,
+        Some((body_hash, _)) if body_hash != hex::encode(key.body_hash) => IdempotencyClaim::OtherBody,
+        Some((_, order)) => {
+            IdempotencyClaim::Order(Place::new("idempotency_keys", &key.key).parse("order_id", &order)?)
+        }
+    })
+}
+
+/// Makes an order, or finds that it was made.
+async fn create(conn: &mut Conn, new: NewOrder, now: Timestamp) -> Result<Created, CreateRefusal> {
+    if let Some(key) = &new.idempotency {
+        match claim(conn, key).await? {
+            IdempotencyClaim::Unused => {}
+            IdempotencyClaim::OtherBody => return Err(CreateRefusal::KeyReused),
+            IdempotencyClaim::Order(id) => {
+                let order = find(conn, id).await?;
+                let order = Place::new("idempotency_keys", &key.key).some("order_id", order)?;
+                return Ok(Created::Replayed(order));
+            }
+        }
+    }
+    let open = order_change::counted(conn, OrderStateKind::AwaitingPayment).await?;
+    if u64::try_from(open).unwrap_or(0) >= new.max_open {
+        return Err(CreateRefusal::TooManyOpen);
+    }
+    let mut order = new.order;
+    order.tail = choose_tail(conn, &order, &new.tails, new.largest_tail).await?;
+    order_change::insert(conn, &order, order.tail > Sun::ZERO, now).await?;
+    if order.state.kind() == OrderStateKind::AwaitingPayment {
+        monitoring::begin(conn, &order.id.to_string(), now).await?;
+    }
+    if let Some(key) = new.idempotency {
+        exec!(
+            conn,
+            "INSERT INTO idempotency_keys (caller, route, key, body_hash, order_id, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            key.caller,
+            key.route,
+            key.key,
+            hex::encode(key.body_hash),
+            order.id.to_string(),
+            key.at.ms(),
+        )?;
+    }
+    Ok(Created::Fresh(order))
+}
+
+/// The first of the wished tails that is free, else the smallest free one.
+async fn choose_tail(
+    conn: &mut Conn,
+    order: &Order,
+    wished: &[Sun],
+    largest: Sun,
+) -> Result<Sun, CreateRefusal> {
+    let address = order.payment_address.to_string();
+    if wished.is_empty() {
+        let free = order.tail <= Sun::ZERO || is_free(conn, &address, order.tail).await?;
+        return if free { Ok(order.tail) } else { Err(CreateRefusal::TailsExhausted) };
+    }
+    for tail in wished.iter().copied().filter(|tail| *tail > Sun::ZERO && *tail <= largest) {
+        if is_free(conn, &address, tail).await? {
+            return Ok(tail);
+        }
+    }
+    if largest > Sun::ZERO && is_free(conn, &address, Sun::new(1)).await? {
+        return Ok(Sun::new(1));
+    }
+    // The tail behind the first one whose successor is free.
+    let gap: Option<(i64,)> = opt!(
+        conn,
+        "SELECT o.tail + 1 FROM orders o WHERE o.payment_address = $1 AND o.tail_taken = 1 AND o.tail < $2 \
+         AND NOT EXISTS (SELECT 1 FROM orders n WHERE n.payment_address = o.payment_address \
+         AND n.tail_taken = 1 AND n.tail = o.tail + 1) ORDER BY o.tail LIMIT 1",
+        address,
+        largest.get()
+    )?;
+    gap.map(|(tail,)| Sun::new(tail)).ok_or(CreateRefusal::TailsExhausted)
+}
+
+async fn is_free(conn: &mut Conn, address: &str, tail: Sun) -> Result<bool, StoreError> {
+    let taken: Option<(i64,)> = opt!(
+        conn,
+        "SELECT tail FROM orders WHERE payment_address = $1 AND tail = $2 AND tail_taken = 1",
+        address.to_owned(),
+        tail.get()
+    )?;
+    Ok(taken.is_none())
+}
+
+/// Reads an order with all that bears on it; the connection must be in a transaction.
+async fn detail(conn: &mut Conn, id: OrderId) -> Result<Option<OrderDetail>, StoreError> {
+    let Some(order) = find(conn, id).await? else { return Ok(None) };
+    let payment: Option<PaymentRow> = opt!(
+        conn,
+        "SELECT * FROM payments WHERE order_id = $1 AND state IN ('settled', 'over')",
+        id.to_string()
+    )?;
+    let operations: Vec<OperationRow> = all!(
+        conn,
+        concat!(
+            "SELECT ",
+            operation_columns!(),
+            " FROM operations op WHERE op.order_id = $1 ORDER BY op.created_at, op.id"
+        ),
+        id.to_string()
+    )?;
+    let attempts: Vec<AttemptRow> = if operations.is_empty() {
+        Vec::new()
+    } else {
+        all!(
+            conn,
+            concat!(
+                "SELECT ",
+                attempt_columns!(),
+                " FROM operations op JOIN attempts a ON a.operation_id = op.id AND a.number = op.attempts \
+                 WHERE op.order_id = $1 ORDER BY op.created_at, op.id"
+            ),
+            id.to_string()
+        )?
+    };
+    let (delegations, reclaims) = convert::<_, Operation>(operations)?
+        .into_iter()
+        .partition(|operation| matches!(operation.kind, OperationKind::Delegate { .. }));
+    Ok(Some(OrderDetail {
+        order,
+        payment: payment.map(Payment::try_from).transpose()?,
+        delegations,
+        reclaims,
+        attempts: convert::<_, Attempt>(attempts)?,
+    }))
+}
+
+row!(
+    /// A line of history.
+    LineRow {
+        sequence: i64,
+        at: i64,
+        recorded_at: i64,
+        event: String,
+        from_state: Option<String>,
+        to_state: String,
+        note: Option<String>,
+    }
+);
+
+impl LineRow {
+    fn entry(self, order: &str) -> Result<TimelineEntry, StoreError> {
+        let place = Place::new("order_events", order);
+        Ok(TimelineEntry {
+            sequence: self.sequence,
+            at: Timestamp::from_ms(self.at),
+            recorded_at: Timestamp::from_ms(self.recorded_at),
+            from: place.parse_opt("from_state", self.from_state.as_deref())?,
+            to: place.parse("to_state", &self.to_state)?,
+            event: self.event,
+            note: self.note,
+        })
+    }
+}
+
+#[async_trait]
+impl OrderStore for SqlStore {
+    async fn create_order(&self, new: NewOrder) -> Result<Created, CreateRefusal> {
+        let now = self.now();
+        self.write(move |conn| Box::pin(create(conn, new, now))).await
+    }
+
+    async fn claim_idempotency(&self, key: &IdempotencyKey) -> Result<IdempotencyClaim, StoreError> {
+        let mut conn = self.db.read().await?;
+        claim(&mut conn, key).await
+    }
+
+    async fn order(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        let mut conn = self.db.read().await?;
+        find(&mut conn, id).await
+    }
+
+    async fn order_detail(&self, id: OrderId) -> Result<Option<OrderDetail>, StoreError> {
+        let mut conn = self.db.snapshot().await?;
+        detail(&mut conn, id).await
+    }
+
+    async fn commit_order(&self, commit: OrderCommit) -> Result<(), StoreError> {
+        let now = self.now();
+        self.write(move |conn| Box::pin(async move { order_change::apply(conn, &commit, now).await })).await
+    }
+
+    async fn list_orders(&self, filter: &OrderFilter, page: &Page) -> Result<Vec<Order>, StoreError> {
+        let mut conn = self.db.read().await?;
+        let rows: Vec<OrderRow> = list_query(filter, page).all(&mut conn).await?;
+        convert(rows)
+    }
+
+    async fn timeline(&self, id: OrderId) -> Result<Vec<TimelineEntry>, StoreError> {
+        let mut conn = self.db.read().await?;
+        let id = id.to_string();
+        let rows: Vec<LineRow> = all!(
+            conn,
+            "SELECT sequence, at, recorded_at, event, from_state, to_state, note FROM order_events \
+             WHERE order_id = $1 ORDER BY sequence",
+            id.clone()
+        )?;
+        rows.into_iter().map(|row| row.entry(&id)).collect()
+    }
+
+    async fn waiting(
+        &self,
+        wait: OrderWait,
+        after: Option<OrderId>,
+        limit: u32,
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let mut conn = self.db.read().await?;
+        waiting_ids(&mut conn, wait, after, limit).await
+    }
+
+    async fn open_orders(&self) -> Result<Vec<(OrderId, Timestamp)>, StoreError> {
+        let mut conn = self.db.read().await?;
+        let rows: Vec<(String, i64)> = all!(
+            conn,
+            "SELECT id, expires_at FROM orders WHERE state = 'awaiting_payment' ORDER BY expires_at, id"
+        )?;
+        rows.into_iter()
+            .map(|(id, expires_at)| {
+                Ok((Place::new("orders", &id).parse("id", &id)?, Timestamp::from_ms(expires_at)))
+            })
+            .collect()
+    }
+
+    async fn count_orders(&self) -> Result<Vec<(OrderStateKind, u64)>, StoreError> {
+        let mut conn = self.db.read().await?;
+        let rows: Vec<(String, i64)> = all!(conn, "SELECT state, count FROM order_counts WHERE count > 0")?;
+        let mut counts = rows
+            .into_iter()
+            .map(|(state, count)| {
+                let place = Place::new("order_counts", &state);
+                Ok((place.parse("state", &state)?, place.number("count", count)?))
+            })
+            .collect::<Result<Vec<(OrderStateKind, u64)>, StoreError>>()?;
+        counts.sort_unstable();
+        Ok(counts)
+    }
+
+    async fn release_tails(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                // An order that waits for its payment, or may have to wait again because its payment is undone,
+                // keeps its tail whatever the clock says.
+                let released = exec!(
+                    conn,
+                    "UPDATE orders SET tail_taken = 0 WHERE id IN (SELECT id FROM orders \
+                     WHERE tail_taken = 1 AND closes_at < $1 AND state NOT IN \
+                     ('awaiting_payment', 'paid', 'funded', 'reserved', 'delegating', 'held') \
+                     ORDER BY closes_at LIMIT $2)",
+                    before.ms(),
+                    i64::from(limit),
+                )?;
+                exec!(
+                    conn,
+                    "DELETE FROM offered_prices WHERE last_closes_at < $1 AND NOT EXISTS \
+                     (SELECT 1 FROM orders o WHERE o.tail_taken = 1 AND o.closes_at < $1 \
+                     AND o.payment_address = offered_prices.payment_address \
+                     AND o.unit_price = offered_prices.unit_price)",
+                    before.ms(),
+                )?;
+                Ok(released)
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,207 @@
+//! Payments: who may be meant by one, and the one commit that says who is.
+
+use crate::{
+    SqlStore,
+    db::{Arg, Built, Conn, all, exec, opt},
+    monitoring, order_change,
+    row::{OrderRow, PaymentRow, convert, order_columns},
+};
+use async_trait::async_trait;
+use leyden_domain::{
+    PaymentId, Sun, Timestamp,
+    order::Order,
+    payment::{Expectation, Payment, PaymentState},
+};
+use leyden_ports::store::{Page, PaymentFilter, PaymentStore, Routing, StoreError, UnroutedPayment};
+use std::collections::BTreeMap;
+
+/// Orders whose tail is the rest of the amount under their own price. At most one for each price that the address
+/// was ever offered at; how many orders are open does not matter.
+pub(crate) const BY_TAIL: &str = concat!(
+    "SELECT ",
+    order_columns!(),
+    " FROM offered_prices p JOIN orders o ON o.payment_address = p.payment_address \
+     AND o.tail = $2 % p.unit_price AND o.tail_taken = 1 AND o.unit_price = p.unit_price \
+     WHERE p.payment_address = $1 AND $2 % p.unit_price > 0"
+);
+
+/// Open orders for the payer.
+pub(crate) const BY_RECIPIENT: &str = concat!(
+    "SELECT ",
+    order_columns!(),
+    " FROM orders o WHERE o.state = 'awaiting_payment' AND o.recipient_address = $1 AND o.payment_address = $2"
+);
+
+/// Open orders that the payer said they would pay.
+pub(crate) const BY_SENDER: &str = concat!(
+    "SELECT ",
+    order_columns!(),
+    " FROM orders o WHERE o.state = 'awaiting_payment' AND o.bound_sender IS NOT NULL AND o.bound_sender = $1 \
+     AND o.payment_address = $2"
+);
+
+/// The orders that a payment may be meant for, each once.
+async fn candidates(conn: &mut Conn, payment: &Payment) -> Result<Vec<Expectation>, StoreError> {
+    let (from, to) = (payment.from.to_string(), payment.to.to_string());
+    let by_tail: Vec<OrderRow> = all!(conn, BY_TAIL, to.clone(), payment.amount)?;
+    let by_recipient: Vec<OrderRow> = all!(conn, BY_RECIPIENT, from.clone(), to.clone())?;
+    let by_sender: Vec<OrderRow> = all!(conn, BY_SENDER, from, to)?;
+    let orders: Vec<Order> = convert(by_tail.into_iter().chain(by_recipient).chain(by_sender).collect())?;
+    let each_once: BTreeMap<_, _> = orders.iter().map(|order| (order.id, order.expectation())).collect();
+    Ok(each_once.into_values().collect())
+}
+
+/// The columns of a bucket.
+struct Bucket {
+    order: Option<String>,
+    bought: Option<i64>,
+    excess: Option<i64>,
+    reason: Option<&'static str>,
+}
+
+impl Bucket {
+    fn of(state: &PaymentState) -> Self {
+        let order = state.order().map(|order| order.to_string());
+        match state {
+            PaymentState::Settles { count, excess, .. } => {
+                Self { order, bought: Some(i64::from(*count)), excess: Some(excess.get()), reason: None }
+            }
+            PaymentState::Suspense { reason } => {
+                Self { order, bought: None, excess: None, reason: Some(reason.name()) }
+            }
+            PaymentState::Unrouted
+            | PaymentState::Under { .. }
+            | PaymentState::Late { .. }
+            | PaymentState::Second { .. } => Self { order, bought: None, excess: None, reason: None },
+        }
+    }
+}
+
+/// Puts a payment into its bucket; `false` where the decision does not hold any more.
+async fn route(
+    conn: &mut Conn,
+    routing: &Routing,
+    now: Timestamp,
+    wall: Timestamp,
+) -> Result<bool, StoreError> {
+    let id = routing.payment.to_string();
+    let block: Option<(String, i64, i64)> = opt!(
+        conn,
+        "SELECT block_id, block_height, block_time FROM payments \
+         WHERE id = $1 AND state = 'unrouted' AND block_id IS NOT NULL",
+        id.clone()
+    )?;
+    let Some((block, height, time)) = block else { return Ok(false) };
+    if routing.state == PaymentState::Unrouted {
+        return Ok(false);
+    }
+    if let Some(order) = routing.new_order.as_deref() {
+        if routing.state.order() != Some(order.id) {
+            return Err(StoreError::Rule("a payment that makes an order must settle it".to_owned()));
+        }
+        order_change::insert(conn, order, order.tail > Sun::ZERO, wall).await?;
+        monitoring::complete(conn, order, wall).await?;
+    }
+    if let PaymentState::Settles { order, .. } = routing.state {
+        let assigned = exec!(
+            conn,
+            "UPDATE orders SET assigned_payment = $2, payment_block = $3, payment_height = $4, payment_time = $5 \
+             WHERE id = $1 AND assigned_payment IS NULL AND (state = 'awaiting_payment' OR $6 = 1)",
+            order.to_string(),
+            id.clone(),
+            block,
+            height,
+            time,
+            i64::from(routing.new_order.is_some()),
+        )?;
+        if assigned == 0 {
+            return Ok(false);
+        }
+    }
+    let bucket = Bucket::of(&routing.state);
+    let routed = exec!(
+        conn,
+        "UPDATE payments SET state = $2, order_id = $3, bought = $4, excess = $5, reason = $6, updated_at = $7 \
+         WHERE id = $1 AND state = 'unrouted'",
+        id,
+        routing.state.name(),
+        bucket.order,
+        bucket.bought,
+        bucket.excess,
+        bucket.reason,
+        now.ms(),
+    )?;
+    Ok(routed == 1)
+}
+
+/// The query for a page of payments, newest block first; those without a block come last.
+fn list_query(filter: &PaymentFilter, page: &Page) -> Built {
+    let mut query = Built::new("SELECT * FROM payments WHERE 1 = 1");
+    query.among("state", filter.states.iter().cloned());
+    if let Some(order) = filter.order {
+        query.push(" AND order_id = ").bind(Arg::Text(order.to_string()));
+    }
+    if let Some(tx_id) = filter.tx_id {
+        query.push(" AND tx_id = ").bind(Arg::Text(tx_id.to_string()));
+    }
+    if let Some((at, id)) = &page.after {
+        query.push(" AND (COALESCE(block_time, 0), id) < (").bind(Arg::Int(at.ms())).push(", ");
+        query.bind(Arg::Text(id.clone())).push(")");
+    }
+    query
+        .push(" ORDER BY COALESCE(block_time, 0) DESC, id DESC LIMIT ")
+        .bind(Arg::Int(i64::from(page.limit)));
+    query
+}
+
+#[async_trait]
+impl PaymentStore for SqlStore {
+    async fn unrouted_payments(&self, limit: u32) -> Result<Vec<UnroutedPayment>, StoreError> {
+        let mut conn = self.db.snapshot().await?;
+        let rows: Vec<PaymentRow> = all!(
+            conn,
+            "SELECT * FROM payments WHERE state = 'unrouted' AND block_id IS NOT NULL \
+             ORDER BY block_height, position LIMIT $1",
+            i64::from(limit)
+        )?;
+        let mut unrouted = Vec::with_capacity(rows.len());
+        for row in rows {
+            let payment = Payment::try_from(row)?;
+            let candidates = candidates(&mut conn, &payment).await?;
+            unrouted.push(UnroutedPayment { payment, candidates });
+        }
+        Ok(unrouted)
+    }
+
+    async fn route_payments(
+        &self,
+        routings: Vec<Routing>,
+        now: Timestamp,
+    ) -> Result<Vec<PaymentId>, StoreError> {
+        let wall = self.now();
+        self.write(move |conn| {
+            Box::pin(async move {
+                let mut routed = Vec::with_capacity(routings.len());
+                for routing in &routings {
+                    if route(conn, routing, now, wall).await? {
+                        routed.push(routing.payment);
+                    }
+                }
+                Ok(routed)
+            })
+        })
+        .await
+    }
+
+    async fn payment(&self, id: PaymentId) -> Result<Option<Payment>, StoreError> {
+        let mut conn = self.db.read().await?;
+        let found: Option<PaymentRow> = opt!(conn, "SELECT * FROM payments WHERE id = $1", id.to_string())?;
+        found.map(Payment::try_from).transpose()
+    }
+
+    async fn list_payments(&self, filter: &PaymentFilter, page: &Page) -> Result<Vec<Payment>, StoreError> {
+        let mut conn = self.db.read().await?;
+        let rows: Vec<PaymentRow> = list_query(filter, page).all(&mut conn).await?;
+        convert(rows)
+    }
+}

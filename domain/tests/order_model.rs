@@ -135,7 +135,7 @@ fn on_chain(world: &World, order: &Order) -> (Sun, Sun) {
                 taken = taken.plus(balance).unwrap();
                 let ends_at = order.state.ends_at();
                 assert!(
-                    ends_at.is_some_and(|ends_at| head.timestamp > ends_at)
+                    ends_at.is_some_and(|ends_at| head.timestamp >= ends_at)
                         || order.state.kind() == OrderStateKind::Reverted,
                     "taken back at {:?}, ends at {ends_at:?}",
                     head.timestamp

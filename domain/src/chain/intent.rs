@@ -140,7 +140,7 @@ impl fmt::Debug for SignedTransaction {
 }
 
 /// A node's answer to a broadcast. All of them are hints: only the block stream says what happened.
-/// Codes: java-tron `GrpcAPI.proto`, `Return.response_code`; `tron.md` §3.4.
+/// Codes: java-tron `GrpcAPI.proto`, `Return.response_code`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BroadcastAnswer {
     /// One node's pool took it.

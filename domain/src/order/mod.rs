@@ -86,11 +86,7 @@ impl Order {
             bound_sender: self.bound_sender,
             expires_at: self.expires_at,
             closes_at: self.closes_at,
-            standing: match self.state.kind() {
-                OrderStateKind::AwaitingPayment => Standing::Open,
-                OrderStateKind::Expired | OrderStateKind::Cancelled => Standing::Closed,
-                _ => Standing::Paid,
-            },
+            standing: self.state.standing(),
         }
     }
 
@@ -462,6 +458,16 @@ impl OrderState {
             Self::Expired { .. } => OrderStateKind::Expired,
             Self::Cancelled { .. } => OrderStateKind::Cancelled,
             Self::Held { .. } => OrderStateKind::Held,
+        }
+    }
+
+    /// What payments find it to be. What is held still expects what it expected before.
+    fn standing(&self) -> Standing {
+        match self {
+            Self::AwaitingPayment => Standing::Open,
+            Self::Expired { .. } | Self::Cancelled { .. } => Standing::Closed,
+            Self::Held { from, .. } => from.standing(),
+            _ => Standing::Paid,
         }
     }
 

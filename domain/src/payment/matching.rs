@@ -134,26 +134,23 @@ pub fn match_payment(
             && paid_at <= e.closes_at
     };
 
-    let tail_fits: Vec<&Expectation> = here().filter(|e| fits(e)).collect();
-    match tail_fits.as_slice() {
-        [one] => return by_tail(amount, paid_at, one),
-        [] => {}
-        several => {
-            // A tail is unique per address, but the same amount may fit two tails under two prices. If only one
-            // of them is still waiting for money, that one is meant; else nobody guesses.
-            let mut open = several.iter().filter(|e| e.standing == Standing::Open && paid_at <= e.expires_at);
-            return match (open.next(), open.next()) {
-                (Some(only), None) => by_tail(amount, paid_at, only),
-                _ => Match::Suspense(SuspenseReason::Ambiguous),
-            };
+    // A tail is unique per address, but the same amount may fit two tails under two prices. If only one of them is
+    // still waiting for money, that one is meant; else nobody guesses.
+    let (waiting, over): (Vec<&Expectation>, Vec<&Expectation>) =
+        here().filter(|e| fits(e)).partition(|e| is_waiting(e, paid_at));
+    match waiting.as_slice() {
+        [one] => {
+            let count = count_and_tail(amount, one.unit_price).map_or(0, |(count, _)| count);
+            return settle(one.order, count, one.unit_price, one.count);
         }
+        [] => {}
+        _ => return Match::Suspense(SuspenseReason::Ambiguous),
     }
 
     let denied = policy.denied_senders.contains(&payment.from);
     if !denied {
         let mut by_sender = here().filter(|e| {
-            e.standing == Standing::Open
-                && paid_at <= e.expires_at
+            is_waiting(e, paid_at)
                 && (e.bound_sender == Some(payment.from)
                     || (e.bound_sender.is_none() && e.recipient == payment.from))
                 && count_and_tail(amount, e.unit_price)
@@ -169,32 +166,29 @@ pub fn match_payment(
         }
     }
 
-    let Some(terms) = policy.orderless else {
-        return Match::Suspense(SuspenseReason::NoOrder);
-    };
-    match count_and_tail(amount, terms.unit_price) {
-        Some((count, Sun::ZERO)) if count >= 1 => {
-            if denied {
-                return Match::Suspense(SuspenseReason::SenderDenied);
-            }
-            let (count, excess) = cap(count, terms.unit_price, terms.max_transactions);
-            Match::Orderless { unit_price: terms.unit_price, count, excess }
-        }
-        _ => Match::Suspense(SuspenseReason::NoOrder),
+    let plain = policy.orderless.and_then(|terms| match count_and_tail(amount, terms.unit_price) {
+        Some((count, Sun::ZERO)) if count >= 1 => Some((terms, count)),
+        _ => None,
+    });
+    if let Some((terms, count)) = plain
+        && !denied
+    {
+        let (count, excess) = cap(count, terms.unit_price, terms.max_transactions);
+        return Match::Orderless { unit_price: terms.unit_price, count, excess };
+    }
+
+    match over.as_slice() {
+        [one] if one.standing == Standing::Paid => Match::Second { order: one.order },
+        [one] => Match::Late { order: one.order },
+        [] if plain.is_some() => Match::Suspense(SuspenseReason::SenderDenied),
+        [] => Match::Suspense(SuspenseReason::NoOrder),
+        _ => Match::Suspense(SuspenseReason::Ambiguous),
     }
 }
 
-/// The tail names this order; the time, its standing and the count say what that means.
-fn by_tail(amount: Sun, paid_at: Timestamp, order: &Expectation) -> Match {
-    match order.standing {
-        Standing::Paid => Match::Second { order: order.order },
-        Standing::Closed => Match::Late { order: order.order },
-        Standing::Open if paid_at > order.expires_at => Match::Late { order: order.order },
-        Standing::Open => {
-            let count = count_and_tail(amount, order.unit_price).map_or(0, |(count, _)| count);
-            settle(order.order, count, order.unit_price, order.count)
-        }
-    }
+/// Whether an order still waits for its money at that moment.
+fn is_waiting(order: &Expectation, paid_at: Timestamp) -> bool {
+    order.standing == Standing::Open && paid_at <= order.expires_at
 }
 
 /// Applies an order's count rule to the count that was paid.

@@ -7,8 +7,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    Asset, BlockRef, Height, OrderId, Timestamp,
-    chain::{Head, ResourceAction, ResourceEvent},
+    Asset, BlockRef, Height, OrderId, Sun, Timestamp,
+    chain::{Head, Resource, ResourceAction, ResourceEvent},
     operation::ChainView,
     payment::Payment,
 };
@@ -176,8 +176,8 @@ async fn record_event(
         event.owner.to_string(),
         event.action.name(),
         receiver.map(|receiver| receiver.to_string()),
-        resource.map(|resource| resource.name()),
-        balance.map(|balance| balance.get()),
+        resource.map(Resource::name),
+        balance.map(Sun::get),
         lock.map(|lock| lock.period_blocks),
     )
     .map(drop)
@@ -206,6 +206,23 @@ async fn write_solid(conn: &mut Conn, solid: Head, newest: Head, now: Timestamp)
     .map(drop)
 }
 
+/// Begins to record the chain with this block.
+async fn begin(conn: &mut Conn, first: Head, solid: Head, now: Timestamp) -> Result<(), StoreError> {
+    // What is solid below the first block is known by name only.
+    let solid = if solid.height() > first.height() { first } else { solid };
+    exec!(
+        conn,
+        "INSERT INTO chain_cursor (id, first_height, solid_block, solid_height, solid_time, updated_at) \
+         VALUES (1, $1, $2, $3, $4, $5)",
+        first.height().get(),
+        solid.block.id().to_string(),
+        solid.height().get(),
+        solid.timestamp.ms(),
+        now.ms(),
+    )
+    .map(drop)
+}
+
 async fn record_all(
     conn: &mut Conn,
     blocks: &[BlockCommit],
@@ -214,28 +231,14 @@ async fn record_all(
 ) -> Result<ChainPosition, StoreError> {
     let mut newest = tip(conn).await?.map(|row| row.head()).transpose()?;
     for commit in blocks {
-        match newest {
-            Some(newest) => {
-                let follows =
-                    commit.parent == *newest.block.id() && commit.head.height() == newest.height().next();
-                if !follows {
-                    return Err(StoreError::Conflict("chain"));
-                }
+        if let Some(newest) = newest {
+            let follows =
+                commit.parent == *newest.block.id() && commit.head.height() == newest.height().next();
+            if !follows {
+                return Err(StoreError::Conflict("chain"));
             }
-            None => {
-                // What is solid below the first block is known by name only.
-                let solid = if solid.height() > commit.head.height() { commit.head } else { solid };
-                exec!(
-                    conn,
-                    "INSERT INTO chain_cursor (id, first_height, solid_block, solid_height, solid_time, \
-                     updated_at) VALUES (1, $1, $2, $3, $4, $5)",
-                    commit.head.height().get(),
-                    solid.block.id().to_string(),
-                    solid.height().get(),
-                    solid.timestamp.ms(),
-                    now.ms(),
-                )?;
-            }
+        } else {
+            begin(conn, commit.head, solid, now).await?;
         }
         record(conn, commit, now).await?;
         newest = Some(commit.head);

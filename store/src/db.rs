@@ -282,6 +282,7 @@ fn lite_pool(connections: u32) -> SqlitePoolOptions {
 }
 
 /// What a database's error means to a caller.
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
 pub(crate) fn failed(error: sqlx::Error) -> StoreError {
     match &error {
         sqlx::Error::Database(refusal) => match refusal.kind() {

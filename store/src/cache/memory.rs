@@ -11,7 +11,7 @@ use std::{
 };
 
 /// How long a tag's generation is remembered after it was last touched. Longer than any entry lives; see `put`.
-const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// A kept text.
 #[derive(Clone)]

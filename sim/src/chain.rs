@@ -17,10 +17,7 @@ use crate::{
     world::World,
 };
 use leyden_domain::{Address, TxId, chain::Resource};
-use leyden_tron::{
-    crypto::SecretKey,
-    wire::proto::TransactionResult,
-};
+use leyden_tron::{crypto::SecretKey, wire::proto::TransactionResult};
 use prost::Message;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -345,7 +342,9 @@ fn genesis(world: &mut World, config: &ChainConfig) {
     for one in &config.accounts {
         world.activate(one.address, config.genesis_time);
         world.credit(one.address, one.balance);
-        for (resource, stake) in [(Resource::Energy, one.staked_energy), (Resource::Bandwidth, one.staked_net)] {
+        for (resource, stake) in
+            [(Resource::Energy, one.staked_energy), (Resource::Bandwidth, one.staked_net)]
+        {
             world.change_stake(one.address, resource, |account| account.stake_mut(resource).frozen += stake);
         }
         if one.usdt > 0 {

@@ -118,9 +118,9 @@ pub(crate) fn undelegate(
         + unlocked.map_or(0, |record| record.amount(resource));
     if free < amount {
         return Err(match resource {
-            Resource::Energy => format!(
-                "insufficient delegateFrozenBalance(Energy), request={amount}, unlock_balance={free}"
-            ),
+            Resource::Energy => {
+                format!("insufficient delegateFrozenBalance(Energy), request={amount}, unlock_balance={free}")
+            }
             Resource::Bandwidth | Resource::TronPower => format!(
                 "insufficient delegatedFrozenBalance(BANDWIDTH), request={amount}, unlock_balance={free}"
             ),

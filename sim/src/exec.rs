@@ -104,7 +104,8 @@ impl Effects {
 
     /// The receipt.
     pub(crate) fn receipt(&self, tx: &SignedTx, number: i64, timestamp: i64) -> proto::TransactionInfo {
-        let mut receipt = ResourceReceipt { net_usage: self.net_usage, net_fee: self.net_fee, ..Default::default() };
+        let mut receipt =
+            ResourceReceipt { net_usage: self.net_usage, net_fee: self.net_fee, ..Default::default() };
         let mut info = proto::TransactionInfo {
             id: tx.id.bytes().to_vec(),
             fee: self.fee + self.net_fee,

@@ -1,15 +1,12 @@
 //! Forks on demand: the newest blocks are undone and others take their place; what was undone can be brought
 //! back. Solid blocks are never undone unless a test insists.
 
-use crate::{
-    block::StoredBlock,
-    chain::Chain,
-    error::SimError,
-    journal::Record,
-    mempool::Waiting,
-};
+use crate::{block::StoredBlock, chain::Chain, error::SimError, journal::Record, mempool::Waiting};
 use leyden_domain::TxId;
 use std::{collections::BTreeSet, sync::Arc};
+
+/// How many abandoned branches can be brought back.
+const REMEMBERED_BRANCHES: usize = 16;
 
 /// Which transactions of the undone blocks wait again afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -103,6 +100,12 @@ impl Chain {
 
     /// Brings back the branch that was abandoned last, one block longer than what it replaces.
     pub fn flip_back(&mut self, keep: &Keep) -> Result<ForkReport, SimError> {
+        let common = self.abandoned.last().ok_or(SimError::NoBranch)?.common;
+        let count = self.undoable(common)?;
+        if common < self.solid_number() {
+            let depth = u32::try_from(count).unwrap_or(u32::MAX);
+            return Err(SimError::BelowSolid { depth, solid: self.solid_number() });
+        }
         let branch = self.abandoned.pop().ok_or(SimError::NoBranch)?;
         let target = self.head().number() + 1;
         let undone = self.abandon(branch.common, keep)?;
@@ -136,6 +139,9 @@ impl Chain {
         self.world.undo();
         self.world.push();
         self.requeue(back.into_iter().chain(waiting).collect());
+        if self.abandoned.len() == REMEMBERED_BRANCHES {
+            self.abandoned.remove(0);
+        }
         self.abandoned.push(Branch { common, blocks: undone.clone() });
         Ok(undone)
     }

@@ -102,11 +102,8 @@ pub fn weigh(account: Option<&Account>, tx: &SignedTx) -> Result<Weight, String>
             return Err(format!("Signature size is {}", signature.len()));
         }
         let signer = crypto::recover(tx.id.bytes(), signature).map_err(|error| error.to_string())?;
-        let of_key = permission
-            .keys
-            .iter()
-            .find(|key| key.address == signer.to_bytes())
-            .map_or(0, |key| key.weight);
+        let of_key =
+            permission.keys.iter().find(|key| key.address == signer.to_bytes()).map_or(0, |key| key.weight);
         if of_key == 0 {
             return Err(format!(
                 "{} is signed by {signer} but it is not contained of permission.",

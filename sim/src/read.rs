@@ -163,10 +163,8 @@ impl Chain {
 
     /// The smallest stake, in sun, that yields an amount of energy at the present weight.
     pub fn stake_for_energy(&self, energy: i64) -> i64 {
-        let (limit, weight) = (
-            self.config().total_limit(Resource::Energy),
-            self.world.weight(self.config(), Resource::Energy),
-        );
+        let (limit, weight) =
+            (self.config().total_limit(Resource::Energy), self.world.weight(self.config(), Resource::Energy));
         let mut enough = 1_i64;
         while resource::limit_of_stake(enough, limit, weight) < energy && enough < i64::MAX / 2 {
             enough *= 2;
@@ -189,7 +187,13 @@ impl Chain {
     }
 
     /// A call that changes nothing; `None` where no contract lives at the address.
-    pub fn constant_call(&self, caller: Address, contract: Address, value: i64, data: &[u8]) -> Option<CallResult> {
+    pub fn constant_call(
+        &self,
+        caller: Address,
+        contract: Address,
+        value: i64,
+        data: &[u8],
+    ) -> Option<CallResult> {
         if !token::exists(self.config(), contract) {
             return None;
         }

@@ -9,7 +9,8 @@ use crate::{
 };
 use leyden_domain::{Address, chain::Resource};
 use leyden_tron::wire::proto::{
-    CancelAllUnfreezeV2Contract, FreezeBalanceV2Contract, UnfreezeBalanceV2Contract, WithdrawExpireUnfreezeContract,
+    CancelAllUnfreezeV2Contract, FreezeBalanceV2Contract, UnfreezeBalanceV2Contract,
+    WithdrawExpireUnfreezeContract,
 };
 
 /// The most unstakings that may wait at once.
@@ -31,8 +32,8 @@ pub(crate) fn freeze(world: &mut World, message: &FreezeBalanceV2Contract) -> Re
     if amount > account.balance {
         return Err("frozenBalance must be less than or equal to accountBalance".to_owned());
     }
-    let resource = stakeable(message.resource)
-        .ok_or("ResourceCode error, valid ResourceCode[BANDWIDTH、ENERGY]")?;
+    let resource =
+        stakeable(message.resource).ok_or("ResourceCode error, valid ResourceCode[BANDWIDTH、ENERGY]")?;
     world.change_stake(owner, resource, |account| {
         account.balance -= amount;
         account.stake_mut(resource).frozen += amount;

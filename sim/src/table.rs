@@ -100,7 +100,10 @@ mod tests {
         table.put("b", Some(1));
         table.push();
         table.put("a", None);
-        assert_eq!((table.get(&"a"), table.get_before(&"a", 1), table.get_before(&"a", 2)), (None, Some(&2), Some(&1)));
+        assert_eq!(
+            (table.get(&"a"), table.get_before(&"a", 1), table.get_before(&"a", 2)),
+            (None, Some(&2), Some(&1))
+        );
         assert_eq!(table.get_before(&"b", 2), None);
         table.fold();
         assert_eq!((table.get(&"a"), table.get_before(&"a", 1)), (None, Some(&1)));

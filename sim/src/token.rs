@@ -73,7 +73,8 @@ pub(crate) fn exists(config: &ChainConfig, contract: Address) -> bool {
 
 /// Works out a call against the state without changing it.
 pub(crate) fn run(world: &World, config: &ChainConfig, call: Call<'_>) -> Run {
-    let ran = if call.contract == forwarder_address() { forward(config, call) } else { token(world, config, call) };
+    let ran =
+        if call.contract == forwarder_address() { forward(config, call) } else { token(world, config, call) };
     ran.unwrap_or_else(|| Run::reverts(config))
 }
 
@@ -142,7 +143,8 @@ fn token(world: &World, config: &ChainConfig, call: Call<'_>) -> Option<Run> {
         let (from, to) = (abi::address_argument(arguments, 0)?, abi::address_argument(arguments, 1)?);
         let amount = abi::amount_argument(arguments, 2)?;
         let key = (from, call.caller);
-        let left = world.allowances.get(&key).copied().unwrap_or(0).checked_sub(amount).filter(|left| *left >= 0)?;
+        let left =
+            world.allowances.get(&key).copied().unwrap_or(0).checked_sub(amount).filter(|left| *left >= 0)?;
         return moved(config, (from, to), amount, balance, Some(Write::Allowance(key, left)));
     }
     None
@@ -194,7 +196,8 @@ pub(crate) fn trigger(
 ) -> Result<(), String> {
     let config = context.config;
     let owner = Address::from_bytes(&message.owner_address).or(Err("Invalid address"))?;
-    let contract = Address::from_bytes(&message.contract_address).or(Err("No contract or not a smart contract"))?;
+    let contract =
+        Address::from_bytes(&message.contract_address).or(Err("No contract or not a smart contract"))?;
     if !exists(config, contract) {
         return Err("No contract or not a smart contract".to_owned());
     }

@@ -23,8 +23,7 @@ pub(crate) fn transfer(
     if to == owner {
         return Err("Cannot transfer TRX to yourself.".to_owned());
     }
-    let balance =
-        world.account(&owner).ok_or("Validate TransferContract error, no OwnerAccount.")?.balance;
+    let balance = world.account(&owner).ok_or("Validate TransferContract error, no OwnerAccount.")?.balance;
     if message.amount <= 0 {
         return Err("Amount must be greater than 0.".to_owned());
     }
@@ -33,7 +32,10 @@ pub(crate) fn transfer(
     if balance < needed {
         return Err("Validate TransferContract error, balance is not sufficient.".to_owned());
     }
-    world.account(&to).map_or(Some(0), |account| account.balance.checked_add(message.amount)).ok_or("long overflow")?;
+    world
+        .account(&to)
+        .map_or(Some(0), |account| account.balance.checked_add(message.amount))
+        .ok_or("long overflow")?;
     world.activate(to, context.head_time);
     world.debit(owner, message.amount);
     world.burn(owner, fee);
@@ -51,10 +53,8 @@ pub(crate) fn create(
 ) -> Result<(), String> {
     let owner = Address::from_bytes(&message.owner_address).or(Err("Invalid ownerAddress"))?;
     let fee = context.config.parameters.create_new_account_fee;
-    let balance = world
-        .account(&owner)
-        .ok_or_else(|| format!("Account[{}] not exists", owner.to_hex()))?
-        .balance;
+    let balance =
+        world.account(&owner).ok_or_else(|| format!("Account[{}] not exists", owner.to_hex()))?.balance;
     if balance < fee {
         return Err("Validate CreateAccountActuator error, insufficient fee.".to_owned());
     }

@@ -5,9 +5,9 @@ use leyden_domain::{Address, TxId};
 use leyden_tron::{
     crypto,
     wire::proto::{
-        AccountCreateContract, AccountPermissionUpdateContract, BlockHeader, CancelAllUnfreezeV2Contract, ContractMessage,
-        ContractType, DelegateResourceContract, FreezeBalanceV2Contract, TransactionRaw, TransferContract,
-        TriggerSmartContract, UnDelegateResourceContract, UnfreezeBalanceV2Contract,
+        AccountCreateContract, AccountPermissionUpdateContract, BlockHeader, CancelAllUnfreezeV2Contract,
+        ContractMessage, ContractType, DelegateResourceContract, FreezeBalanceV2Contract, TransactionRaw,
+        TransferContract, TriggerSmartContract, UnDelegateResourceContract, UnfreezeBalanceV2Contract,
         WithdrawExpireUnfreezeContract,
     },
 };

@@ -23,13 +23,11 @@ pub fn block(stored: &StoredBlock, usdt: Address) -> Block {
             continue;
         }
         transfers.extend(transfers_of(one, usdt));
-        resource_events.extend(
-            action_of(&one.tx.action).map(|action| ResourceEvent {
-                tx_id: one.tx.id,
-                owner: one.tx.owner,
-                action,
-            }),
-        );
+        resource_events.extend(action_of(&one.tx.action).map(|action| ResourceEvent {
+            tx_id: one.tx.id,
+            owner: one.tx.owner,
+            action,
+        }));
     }
     Block {
         id: stored.id,
@@ -61,7 +59,15 @@ fn transfers_of(one: &Included, usdt: Address) -> Vec<Transfer> {
     }
     for (index, log) in (0..).zip(&one.info.log) {
         if let Some((from, to, amount)) = token_transfer(log, usdt) {
-            found.push(Transfer { tx_id, index, asset: Asset::Usdt, from, to, amount, evidence: Evidence::Log });
+            found.push(Transfer {
+                tx_id,
+                index,
+                asset: Asset::Usdt,
+                from,
+                to,
+                amount,
+                evidence: Evidence::Log,
+            });
         }
     }
     for (n, internal) in (0..).zip(&one.info.internal_transactions) {

@@ -197,7 +197,12 @@ impl World {
     }
 
     /// Changes the stake of an account and the network's weight with it.
-    pub(crate) fn change_stake(&mut self, address: Address, resource: Resource, change: impl FnOnce(&mut Account)) {
+    pub(crate) fn change_stake(
+        &mut self,
+        address: Address,
+        resource: Resource,
+        change: impl FnOnce(&mut Account),
+    ) {
         let weight = |world: &Self| {
             world.account(&address).map_or(0, |account| account.stake(resource).owned() / crate::config::TRX)
         };

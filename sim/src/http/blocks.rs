@@ -4,10 +4,10 @@ use super::{
     call::{Answer, Call, Failure},
     json,
 };
+use crate::tx::Action;
 use crate::{block::StoredBlock, lens::Lens};
 use leyden_domain::{Address, BlockId};
 use leyden_tron::wire::proto::TransferContract;
-use crate::tx::Action;
 use serde_json::{Value, json};
 
 /// The most blocks of one answer: java-tron `Wallet.BLOCK_LIMIT_NUM`.
@@ -118,9 +118,8 @@ fn list(call: &Call<'_>, lens: &Lens<'_>, numbers: Vec<i64>) -> Value {
 
 fn count(call: &Call<'_>) -> Answer {
     let lens = call.lens()?;
-    let count = shown(call, &lens, call.number("num")?).map_or(-1, |block| {
-        i64::try_from(block.transactions.len()).unwrap_or(i64::MAX)
-    });
+    let count = shown(call, &lens, call.number("num")?)
+        .map_or(-1, |block| i64::try_from(block.transactions.len()).unwrap_or(i64::MAX));
     Ok(json!({ "count": count }))
 }
 

@@ -108,10 +108,7 @@ fn sign_weight(call: &Call<'_>) -> Answer {
                 .put("permission", json::permission(&found.permission, call.visible))
                 .list("approved_list", approved)
                 .number("current_weight", found.weight)
-                .put(
-                    "result",
-                    if enough { json!({}) } else { json!({ "code": "NOT_ENOUGH_PERMISSION" }) },
-                )
+                .put("result", if enough { json!({}) } else { json!({ "code": "NOT_ENOUGH_PERMISSION" }) })
         }
         Err(text) => object.put("result", json!({ "code": "PERMISSION_ERROR", "message": text })),
     }

@@ -106,7 +106,8 @@ impl<'a> Call<'a> {
     ) -> Result<Self, Failure> {
         let method = request.match_info().get("method").unwrap_or_default().to_lowercase();
         let mut params = Map::new();
-        if let Ok(query) = actix_web::web::Query::<Vec<(String, String)>>::from_query(request.query_string()) {
+        if let Ok(query) = actix_web::web::Query::<Vec<(String, String)>>::from_query(request.query_string())
+        {
             params.extend(query.into_inner().into_iter().map(|(key, value)| (key, Value::String(value))));
         }
         if !body.iter().all(u8::is_ascii_whitespace) {
@@ -175,13 +176,13 @@ impl<'a> Call<'a> {
 pub(super) fn number(value: Option<&Value>, name: &str) -> Result<i64, Failure> {
     match value {
         None | Some(Value::Null) => Ok(0),
-        Some(Value::Number(number)) => number
-            .as_i64()
-            .ok_or_else(|| Failure::parse(format!("Couldn't parse integer: {name} {number}"))),
-        Some(Value::String(text)) if text.is_empty() => Ok(0),
-        Some(Value::String(text)) => {
-            text.parse().map_err(|_| Failure::parse(format!("Couldn't parse integer: For input string: \"{text}\"")))
+        Some(Value::Number(number)) => {
+            number.as_i64().ok_or_else(|| Failure::parse(format!("Couldn't parse integer: {name} {number}")))
         }
+        Some(Value::String(text)) if text.is_empty() => Ok(0),
+        Some(Value::String(text)) => text
+            .parse()
+            .map_err(|_| Failure::parse(format!("Couldn't parse integer: For input string: \"{text}\""))),
         Some(other) => Err(Failure::parse(format!("Couldn't parse integer: {name} {other}"))),
     }
 }

@@ -6,12 +6,7 @@ use super::{
     json::{self, Object},
     parse::{Fields, FromFields},
 };
-use crate::{
-    abi,
-    build::Options,
-    config::forwarder_address,
-    token::REVERT_TEXT,
-};
+use crate::{abi, build::Options, config::forwarder_address, token::REVERT_TEXT};
 use leyden_domain::Address;
 use leyden_tron::wire::proto::TriggerSmartContract;
 use serde_json::{Value, json};
@@ -64,8 +59,7 @@ fn trigger(call: &Call<'_>) -> Answer {
 fn constant(call: &Call<'_>) -> Answer {
     let message = message(call)?;
     let (caller, contract) = parties(&message)?;
-    let called =
-        call.lens()?.chain.constant_call(caller, contract, message.call_value, &message.data);
+    let called = call.lens()?.chain.constant_call(caller, contract, message.call_value, &message.data);
     let Some(called) = called else { return Ok(no_contract()) };
     let tx = unsigned(call, &message, Options::default())?;
     let (result, ret) = if called.reverted {
@@ -91,8 +85,7 @@ fn constant(call: &Call<'_>) -> Answer {
 fn estimate(call: &Call<'_>) -> Answer {
     let message = message(call)?;
     let (caller, contract) = parties(&message)?;
-    let called =
-        call.lens()?.chain.constant_call(caller, contract, message.call_value, &message.data);
+    let called = call.lens()?.chain.constant_call(caller, contract, message.call_value, &message.data);
     Ok(match called {
         None => no_contract(),
         Some(called) if called.reverted => json!({

@@ -83,7 +83,9 @@ fn mine(call: &Call<'_>) -> Answer {
 /// An address in either form.
 fn any_address(call: &Call<'_>) -> Result<Address, Failure> {
     let text = call.text("address");
-    Address::from_base58(&text).or_else(|_| Address::from_hex(&text)).map_err(|error| Failure::argument(error.to_string()))
+    Address::from_base58(&text)
+        .or_else(|_| Address::from_hex(&text))
+        .map_err(|error| Failure::argument(error.to_string()))
 }
 
 fn resource(call: &Call<'_>) -> Resource {

@@ -8,8 +8,8 @@ use crate::{
 };
 use leyden_domain::{Address, chain::ContractKind};
 use leyden_tron::wire::proto::{
-    ContractResult, ContractType, InternalTransaction, Log, Permission, PermissionType, ResourceCode, TYPE_URL_PREFIX,
-    TransactionInfo, TransactionResult,
+    ContractResult, ContractType, InternalTransaction, Log, Permission, PermissionType, ResourceCode,
+    TYPE_URL_PREFIX, TransactionInfo, TransactionResult,
 };
 use serde_json::{Map, Value, json};
 
@@ -123,7 +123,9 @@ pub(super) fn permission(permission: &Permission, visible: bool) -> Value {
     let keys = permission
         .keys
         .iter()
-        .map(|key| Object::new().address("address", &key.address, visible).number("weight", key.weight).done())
+        .map(|key| {
+            Object::new().address("address", &key.address, visible).number("weight", key.weight).done()
+        })
         .collect();
     let object = Object::new().name("type", kind, "Owner").number("id", permission.id.into());
     let object = if permission.permission_name.is_empty() {
@@ -147,12 +149,16 @@ fn action(action: &Action, visible: bool) -> Value {
         Action::Transfer(m) => {
             of(&m.owner_address).address("to_address", &m.to_address, visible).number("amount", m.amount)
         }
-        Action::Freeze(m) => of(&m.owner_address)
-            .number("frozen_balance", m.frozen_balance)
-            .name("resource", resource(m.resource), "BANDWIDTH"),
-        Action::Unfreeze(m) => of(&m.owner_address)
-            .number("unfreeze_balance", m.unfreeze_balance)
-            .name("resource", resource(m.resource), "BANDWIDTH"),
+        Action::Freeze(m) => of(&m.owner_address).number("frozen_balance", m.frozen_balance).name(
+            "resource",
+            resource(m.resource),
+            "BANDWIDTH",
+        ),
+        Action::Unfreeze(m) => of(&m.owner_address).number("unfreeze_balance", m.unfreeze_balance).name(
+            "resource",
+            resource(m.resource),
+            "BANDWIDTH",
+        ),
         Action::Withdraw(m) => of(&m.owner_address),
         Action::CancelUnfreeze(m) => of(&m.owner_address),
         Action::Delegate(m) => of(&m.owner_address)
@@ -252,7 +258,9 @@ pub(super) fn block(block: &StoredBlock, detail: bool, visible: bool) -> Value {
         json!({ "raw_data": header, "witness_signature": hex::encode(&block.header.witness_signature) }),
     );
     if detail {
-        object.list("transactions", block.transactions.iter().map(|one| included(one, visible)).collect()).done()
+        object
+            .list("transactions", block.transactions.iter().map(|one| included(one, visible)).collect())
+            .done()
     } else {
         object.done()
     }
@@ -274,7 +282,8 @@ fn internal(one: &InternalTransaction, visible: bool) -> Value {
         .iter()
         .map(|value| {
             let object = Object::new().number("callValue", value.call_value);
-            if value.token_id.is_empty() { object } else { object.put("tokenId", value.token_id.clone()) }.done()
+            if value.token_id.is_empty() { object } else { object.put("tokenId", value.token_id.clone()) }
+                .done()
         })
         .collect();
     Object::new()

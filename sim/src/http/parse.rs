@@ -6,9 +6,9 @@ use crate::tx::SignedTx;
 use leyden_domain::chain::ContractKind;
 use leyden_tron::wire::proto::{
     AccountCreateContract, AccountPermissionUpdateContract, Any, CancelAllUnfreezeV2Contract, Contract,
-    ContractMessage, DelegateResourceContract, FreezeBalanceV2Contract, Key, Permission, PermissionType, ResourceCode,
-    TYPE_URL_PREFIX, TransactionRaw, TransferContract, TriggerSmartContract, UnDelegateResourceContract,
-    UnfreezeBalanceV2Contract, WithdrawExpireUnfreezeContract,
+    ContractMessage, DelegateResourceContract, FreezeBalanceV2Contract, Key, Permission, PermissionType,
+    ResourceCode, TYPE_URL_PREFIX, TransactionRaw, TransferContract, TriggerSmartContract,
+    UnDelegateResourceContract, UnfreezeBalanceV2Contract, WithdrawExpireUnfreezeContract,
 };
 use prost::Message;
 use serde_json::{Map, Value};
@@ -196,8 +196,9 @@ fn parameter<M: FromFields>(fields: &Fields<'_>) -> Result<Any, Failure> {
 /// What a transaction does.
 fn contract(fields: &Fields<'_>) -> Result<Contract, Failure> {
     let name = fields.text("type");
-    let kind = ContractKind::from_name(name)
-        .ok_or_else(|| Failure::parse(format!("Enum type \"ContractType\" has no value named \"{name}\".")))?;
+    let kind = ContractKind::from_name(name).ok_or_else(|| {
+        Failure::parse(format!("Enum type \"ContractType\" has no value named \"{name}\"."))
+    })?;
     let value = fields
         .object("parameter")
         .and_then(|parameter| parameter.object("value"))

@@ -4,8 +4,8 @@ use super::{
     call::{Answer, Call},
     json,
 };
-use crate::lens::Lens;
 use crate::block::{Included, StoredBlock};
+use crate::lens::Lens;
 use leyden_domain::TxId;
 use serde_json::{Value, json};
 
@@ -24,7 +24,9 @@ pub(super) fn answer(call: &Call<'_>) -> Option<Answer> {
 /// A transaction in a block that this path shows.
 fn found<'a>(call: &Call<'_>, lens: &'a Lens<'_>, id: &TxId) -> Option<(&'a StoredBlock, &'a Included)> {
     let newest = call.newest(lens);
-    lens.transaction(id).filter(|(block, _)| block.number() <= newest).map(|(block, one)| (block.as_ref(), one))
+    lens.transaction(id)
+        .filter(|(block, _)| block.number() <= newest)
+        .map(|(block, one)| (block.as_ref(), one))
 }
 
 fn by_id(call: &Call<'_>) -> Answer {

@@ -1,0 +1,140 @@
+//! Who is asking. A request that presents a key is let in only if the key is good, whatever it asks for; a handler
+//! that needs a scope says so in its signature, so that none can forget to.
+
+use super::{
+    api_key::PresentedKey,
+    code::Code,
+    error::ApiError,
+    scope::{Scope, Scopes},
+    state::AppState,
+};
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::{Payload, ServiceRequest},
+    http::header,
+};
+use leyden_domain::{ApiKeyId, order::Order};
+use leyden_ports::store::ApiKeyRecord;
+use moka::future::Cache;
+use std::{
+    future::{Ready, ready},
+    marker::PhantomData,
+    sync::Arc,
+    time::Duration,
+};
+
+/// Who is asking: the holder of a good key.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// The key.
+    pub(crate) key: ApiKeyId,
+    /// What it may do.
+    pub(crate) scopes: Scopes,
+}
+
+impl Caller {
+    /// Whether the caller may see an order: its own, or any if it looks for the operator.
+    pub(crate) fn may_see(&self, order: &Order) -> bool {
+        order.owner == Some(self.key) || self.scopes.allow(Scope::OpsRead)
+    }
+
+    /// Whether the caller may act on an order.
+    pub(crate) fn may_change(&self, order: &Order) -> bool {
+        order.owner == Some(self.key) || self.scopes.allow(Scope::OpsWrite)
+    }
+}
+
+/// Keys that were looked up lately. A key that is taken back works on for at most the configured while.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyCache(Cache<ApiKeyId, Arc<ApiKeyRecord>>);
+
+impl KeyCache {
+    pub(crate) fn new(keep: Duration) -> Self {
+        Self(Cache::builder().max_capacity(10_000).time_to_live(keep).build())
+    }
+
+    async fn find(&self, id: ApiKeyId, state: &AppState) -> Result<Option<Arc<ApiKeyRecord>>, ApiError> {
+        if let Some(record) = self.0.get(&id).await {
+            return Ok(Some(record));
+        }
+        let Some(record) = state.store.api_key(id).await? else { return Ok(None) };
+        let record = Arc::new(record);
+        self.0.insert(id, Arc::clone(&record)).await;
+        Ok(Some(record))
+    }
+}
+
+/// The key that a request presents, if it presents one.
+pub(crate) fn presented(request: &ServiceRequest) -> Option<Result<PresentedKey, ApiError>> {
+    let headers = request.headers();
+    let text = match headers.get("X-API-Key") {
+        Some(value) => value.to_str().ok(),
+        None => headers.get(header::AUTHORIZATION)?.to_str().ok().and_then(|value| {
+            let (scheme, rest) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
+        }),
+    };
+    Some(text.and_then(PresentedKey::parse).ok_or_else(|| ApiError::plain(Code::InvalidApiKey)))
+}
+
+/// Checks a presented key. Unknown, wrong, expired and revoked are one answer: nothing is learnt by guessing.
+pub(crate) async fn check(key: &PresentedKey, state: &AppState) -> Result<Caller, ApiError> {
+    let refusal = || ApiError::plain(Code::InvalidApiKey);
+    let record = state.keys.find(key.id, state).await?.ok_or_else(refusal)?;
+    let now = state.clock.now();
+    let over = record.revoked_at.is_some() || record.expires_at.is_some_and(|at| at <= now);
+    if !key.fits(&record.secret_hash) || over {
+        return Err(refusal());
+    }
+    Ok(Caller { key: record.id, scopes: Scopes::from_names(&record.scopes) })
+}
+
+/// A scope that a handler can ask for in its signature.
+pub(crate) trait Needs: 'static {
+    const SCOPE: Scope;
+}
+
+macro_rules! needs {
+    ($($name:ident),* $(,)?) => {
+        $(
+            #[derive(Debug)]
+            pub(crate) struct $name;
+
+            impl Needs for $name {
+                const SCOPE: Scope = Scope::$name;
+            }
+        )*
+    };
+}
+
+needs!(OrdersRead, OrdersWrite, DataRead, MonitorInternal, OpsRead, Admin);
+
+/// The caller, proven to have a scope. The first argument of every handler that is not public.
+#[derive(Debug)]
+pub(crate) struct Permit<N: Needs>(pub(crate) Caller, pub(crate) PhantomData<N>);
+
+impl<N: Needs> FromRequest for Permit<N> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(match request.extensions().get::<Caller>() {
+            None => Err(ApiError::plain(Code::Unauthenticated)),
+            Some(caller) if caller.scopes.allow(N::SCOPE) => Ok(Self(caller.clone(), PhantomData)),
+            Some(_) => Err(ApiError::new(Code::ScopeMissing, format!("the API key lacks the scope {}", N::SCOPE))),
+        })
+    }
+}
+
+/// The caller, where there is one.
+#[derive(Debug)]
+pub(crate) struct Visitor(pub(crate) Option<Caller>);
+
+impl FromRequest for Visitor {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(request.extensions().get::<Caller>().cloned())))
+    }
+}

@@ -1,0 +1,121 @@
+//! The codes of errors. They are part of the interface: a client decides by them, so a code never changes its
+//! meaning and is never removed. `docs/reference/errors.md` lists them, and a test keeps it complete.
+
+use actix_web::http::StatusCode;
+
+macro_rules! codes {
+    ($($variant:ident $text:literal $status:ident $title:literal $title_zh:literal;)*) => {
+        /// What went wrong, for programs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "each is documented by its title")]
+        pub enum Code {
+            $($variant,)*
+        }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// As it stands in `code`.
+            pub const fn text(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+
+            /// The HTTP status it comes with.
+            pub const fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$variant => StatusCode::$status,)*
+                }
+            }
+
+            /// A few words for people.
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $title,)*
+                }
+            }
+
+            /// The same in Chinese, which the first clients of the `energy-flash` routes speak.
+            pub const fn title_zh(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $title_zh,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedRequest "MALFORMED_REQUEST" BAD_REQUEST "The request cannot be read" "请求无法解析";
+    MalformedJson "MALFORMED_JSON" BAD_REQUEST "The body is not JSON" "请求体不是有效的 JSON";
+    InvalidQuery "INVALID_QUERY" BAD_REQUEST "A query parameter is wrong" "查询参数无效";
+    InvalidId "INVALID_ID" BAD_REQUEST "The id in the path is not one" "路径中的编号无效";
+    InvalidCursor "INVALID_CURSOR" BAD_REQUEST "The cursor is not one of ours" "游标无效";
+    IdempotencyKeyInvalid "IDEMPOTENCY_KEY_INVALID" BAD_REQUEST "The idempotency key has a bad form" "幂等键格式无效";
+    Unauthenticated "UNAUTHENTICATED" UNAUTHORIZED "An API key is needed" "需要 API 密钥";
+    InvalidApiKey "INVALID_API_KEY" UNAUTHORIZED "The API key is not valid" "API 密钥无效";
+    ScopeMissing "SCOPE_MISSING" FORBIDDEN "The API key may not do this" "API 密钥权限不足";
+    NoSuchRoute "NO_SUCH_ROUTE" NOT_FOUND "There is nothing at this path" "路径不存在";
+    OrderNotFound "ORDER_NOT_FOUND" NOT_FOUND "There is no such order" "订单不存在";
+    QuoteNotFound "QUOTE_NOT_FOUND" NOT_FOUND "There is no such quote" "报价不存在";
+    ConfigNotFound "CONFIG_NOT_FOUND" NOT_FOUND "There is no such configuration" "配置不存在";
+    MethodNotAllowed "METHOD_NOT_ALLOWED" METHOD_NOT_ALLOWED "This path does not know the method" "不支持该请求方法";
+    RequestTimeout "REQUEST_TIMEOUT" REQUEST_TIMEOUT "The request took too long to arrive" "请求超时";
+    OrderNotCancellable "ORDER_NOT_CANCELLABLE" CONFLICT "The order can no longer be cancelled" "订单已无法取消";
+    Conflict "CONFLICT" CONFLICT "Somebody else changed it first" "数据已被更改，请重试";
+    QuoteExpired "QUOTE_EXPIRED" CONFLICT "The quote holds no longer" "报价已过期";
+    BodyTooLarge "BODY_TOO_LARGE" PAYLOAD_TOO_LARGE "The body is too large" "请求体过大";
+    UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" UNSUPPORTED_MEDIA_TYPE "The body must be application/json" "请求体必须为 application/json";
+    InvalidBody "INVALID_BODY" UNPROCESSABLE_ENTITY "A member of the body is wrong" "请求参数无效";
+    InvalidAddress "INVALID_ADDRESS" UNPROCESSABLE_ENTITY "Not a TRON address" "TRON 地址无效";
+    InvalidTransactionHash "INVALID_TRANSACTION_HASH" UNPROCESSABLE_ENTITY "Not a transaction hash" "交易哈希无效";
+    RecipientNotActivated "RECIPIENT_NOT_ACTIVATED" UNPROCESSABLE_ENTITY "The recipient address was never activated" "接收地址未激活";
+    RecipientIsContract "RECIPIENT_IS_CONTRACT" UNPROCESSABLE_ENTITY "A contract cannot receive energy" "合约地址无法接收能量";
+    RecipientIsOurs "RECIPIENT_IS_OURS" UNPROCESSABLE_ENTITY "The recipient is an address of this service" "接收地址属于本服务";
+    CountOutOfRange "COUNT_OUT_OF_RANGE" UNPROCESSABLE_ENTITY "So many transfers cannot be bought at once" "笔数超出范围";
+    DurationNotOffered "DURATION_NOT_OFFERED" UNPROCESSABLE_ENTITY "Energy is not rented for this long" "不支持该租期";
+    QuoteMismatch "QUOTE_MISMATCH" UNPROCESSABLE_ENTITY "The order is not what was quoted" "订单与报价不符";
+    PaymentAddressMismatch "PAYMENT_ADDRESS_MISMATCH" UNPROCESSABLE_ENTITY "The order is paid to another address" "支付地址与订单不符";
+    InvalidConfig "INVALID_CONFIG" UNPROCESSABLE_ENTITY "The configuration cannot be in force" "配置内容无效";
+    IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" UNPROCESSABLE_ENTITY "The idempotency key was used for another request" "幂等键已用于其他请求";
+    RateLimited "RATE_LIMITED" TOO_MANY_REQUESTS "Too many requests" "请求过于频繁";
+    Internal "INTERNAL" INTERNAL_SERVER_ERROR "Something broke on our side" "服务器内部错误";
+    SalesClosed "SALES_CLOSED" SERVICE_UNAVAILABLE "No orders are taken now" "暂停接单";
+    PoolExhausted "POOL_EXHAUSTED" SERVICE_UNAVAILABLE "The pool cannot be expected to serve this" "能量池暂时不足";
+    TailsExhausted "TAILS_EXHAUSTED" SERVICE_UNAVAILABLE "No distinct amount is free" "暂无可用的支付金额";
+    TooManyOpenOrders "TOO_MANY_OPEN_ORDERS" SERVICE_UNAVAILABLE "Too many orders wait for their payment" "待支付订单过多";
+    ChainUnavailable "CHAIN_UNAVAILABLE" SERVICE_UNAVAILABLE "The chain cannot be asked now" "暂时无法访问区块链节点";
+    StoreUnavailable "STORE_UNAVAILABLE" SERVICE_UNAVAILABLE "The database cannot be reached now" "暂时无法访问数据库";
+}
+
+impl Code {
+    /// The last part of the problem's `type`: `order-not-found`.
+    pub fn slug(self) -> String {
+        self.text().to_ascii_lowercase().replace('_', "-")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_code_stands_for_two_things() {
+        let texts: BTreeSet<_> = Code::ALL.iter().map(|code| code.text()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn the_reference_lists_every_code_with_its_status() {
+        let table = include_str!("../../docs/reference/errors.md");
+        for code in Code::ALL {
+            let row = format!("| `{}` | {} | {} |", code.text(), code.status().as_u16(), code.title());
+            assert!(table.contains(&row), "docs/reference/errors.md lacks: {row}");
+        }
+        let rows = table.lines().filter(|line| line.starts_with("| `")).count();
+        assert_eq!(rows, Code::ALL.len(), "docs/reference/errors.md lists codes that are not there");
+    }
+}

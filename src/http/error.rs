@@ -1,0 +1,287 @@
+//! How a request is refused: one type, one shape (RFC 9457), nothing of the inside in it.
+
+use super::code::Code;
+use actix_web::{
+    HttpResponse, HttpResponseBuilder, ResponseError,
+    body::BoxBody,
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
+};
+use leyden_actors::{CancelError, ClaimError};
+use leyden_domain::ArithmeticError;
+use leyden_ports::{ChainError, StoreError, store::CreateRefusal};
+use serde::Serialize;
+use std::fmt;
+use utoipa::ToSchema;
+
+/// Why a request is refused.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    /// For programs.
+    pub code: Code,
+    /// For people. May quote what the client sent, never what we know beyond that.
+    pub detail: String,
+    /// Which members of the request are to blame.
+    pub errors: Vec<FieldError>,
+    /// When it is worth trying again.
+    pub retry_after_s: Option<u32>,
+    /// Methods that the path does know.
+    pub allow: Option<String>,
+}
+
+/// A member of the request that is to blame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// A JSON pointer into the body, `#/recipientAddress`, or the name of a query parameter.
+    #[schema(example = "#/recipientAddress")]
+    pub pointer: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+impl ApiError {
+    /// With a text for people.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after_s: None, allow: None }
+    }
+
+    /// With the code's own title as text.
+    pub fn plain(code: Code) -> Self {
+        Self::new(code, code.title())
+    }
+
+    /// Blames a member of the body.
+    #[must_use]
+    pub fn at(mut self, member: &str) -> Self {
+        let detail = self.detail.clone();
+        self.errors.push(FieldError { pointer: format!("#/{member}"), detail });
+        self
+    }
+
+    /// Worth trying again after so many seconds.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// A failure of ours: noted in the log in full, told to the client as no more than that.
+    pub fn internal(what: &dyn fmt::Display) -> Self {
+        tracing::error!(error = %what, "a request failed for a reason of ours");
+        Self::plain(Code::Internal)
+    }
+
+    /// As a response. `language` is what the client asked for.
+    pub fn respond(&self, request_id: &str, language: Language) -> HttpResponse<BoxBody> {
+        let (title, detail) = match language {
+            Language::English => (self.code.title(), self.detail.as_str()),
+            Language::Chinese if self.detail == self.code.title() => (self.code.title_zh(), self.code.title_zh()),
+            Language::Chinese => (self.code.title_zh(), self.detail.as_str()),
+        };
+        let status = self.code.status();
+        let problem = Problem {
+            kind: format!("urn:leyden:problem:{}", self.code.slug()),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.to_owned(),
+            instance: format!("urn:uuid:{request_id}"),
+            code: self.code.text().to_owned(),
+            success: false,
+            message: detail.to_owned(),
+            error: detail.to_owned(),
+            errors: self.errors.clone(),
+        };
+        let mut response = HttpResponseBuilder::new(status);
+        if let Some(seconds) = self.retry_after_s {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
+            response.insert_header((header::ALLOW, allow));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"leyden\""));
+        }
+        match serde_json::to_vec(&problem) {
+            Ok(body) => response.content_type("application/problem+json").body(body),
+            Err(_) => response.finish(),
+        }
+    }
+}
+
+/// The languages that errors are told in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Language {
+    /// The default.
+    #[default]
+    English,
+    /// For clients that prefer it.
+    Chinese,
+}
+
+impl Language {
+    /// The first language of an `Accept-Language` header that we speak.
+    pub fn preferred(header: Option<&HeaderValue>) -> Self {
+        let Some(text) = header.and_then(|value| value.to_str().ok()) else { return Self::English };
+        text.split(',')
+            .map(|item| item.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+            .find_map(|tag| match tag.split('-').next() {
+                Some("zh") => Some(Self::Chinese),
+                Some("en") => Some(Self::English),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
+}
+
+/// The body of every refusal.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Names the kind of problem.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:leyden:problem:order-not-found")]
+    pub kind: String,
+    /// The kind in a few words.
+    pub title: String,
+    /// The HTTP status.
+    #[schema(example = 404)]
+    pub status: u16,
+    /// What happened this time.
+    pub detail: String,
+    /// The request's id.
+    #[schema(example = "urn:uuid:0198a2f0-7c5e-7d1e-9a30-0a1b2c3d4e5f")]
+    pub instance: String,
+    /// For programs; see `docs/reference/errors.md`.
+    #[schema(example = "ORDER_NOT_FOUND")]
+    pub code: String,
+    /// Always false.
+    pub success: bool,
+    /// Repeats `detail`.
+    pub message: String,
+    /// Repeats `detail`.
+    pub error: String,
+    /// Which members of the request are to blame.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.text(), self.detail)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    /// Without the request at hand; the guard renders it again with the request's id and language.
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        self.respond("00000000-0000-0000-0000-000000000000", Language::English)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Conflict(_) => Self::plain(Code::Conflict).retry_after(1),
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "the database did not answer a request");
+                Self::plain(Code::StoreUnavailable).retry_after(5)
+            }
+            StoreError::Inconsistent { .. } | StoreError::Rule(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<ChainError> for ApiError {
+    fn from(error: ChainError) -> Self {
+        tracing::warn!(%error, "the chain did not answer a request");
+        Self::plain(Code::ChainUnavailable).retry_after(5)
+    }
+}
+
+impl From<CreateRefusal> for ApiError {
+    fn from(refusal: CreateRefusal) -> Self {
+        match refusal {
+            CreateRefusal::TailsExhausted => Self::plain(Code::TailsExhausted).retry_after(60),
+            CreateRefusal::TooManyOpen => Self::plain(Code::TooManyOpenOrders).retry_after(30),
+            CreateRefusal::KeyReused => Self::plain(Code::IdempotencyKeyReused),
+            CreateRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CancelError> for ApiError {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::NoOrder => Self::plain(Code::OrderNotFound),
+            CancelError::TooLate(order) => Self::new(
+                Code::OrderNotCancellable,
+                format!("the order is {} and can no longer be cancelled", order.state.kind().name()),
+            ),
+            CancelError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ClaimError> for ApiError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::NoOrder => Self::plain(Code::OrderNotFound),
+            ClaimError::Store(error) => error.into(),
+            ClaimError::Chain(error) => error.into(),
+        }
+    }
+}
+
+impl From<ArithmeticError> for ApiError {
+    fn from(error: ArithmeticError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ApiError, Code, Language};
+    use actix_web::{body::to_bytes, http::header::HeaderValue};
+    use leyden_ports::StoreError;
+
+    async fn body(error: &ApiError, language: Language) -> serde_json::Value {
+        let response = error.respond("0198a2f0-7c5e-7d1e-9a30-0a1b2c3d4e5f", language);
+        let bytes = to_bytes(response.into_body()).await.unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[actix_web::test]
+    async fn a_refusal_has_every_member_that_old_and_new_clients_read() {
+        let error = ApiError::new(Code::InvalidAddress, "checksum does not match").at("recipientAddress");
+        let body = body(&error, Language::English).await;
+        assert_eq!(body["type"], "urn:leyden:problem:invalid-address");
+        assert_eq!(body["status"], 422);
+        assert_eq!(body["code"], "INVALID_ADDRESS");
+        assert_eq!(body["success"], false);
+        assert_eq!(body["message"], "checksum does not match");
+        assert_eq!(body["error"], "checksum does not match");
+        assert_eq!(body["errors"][0]["pointer"], "#/recipientAddress");
+        assert_eq!(body["instance"], "urn:uuid:0198a2f0-7c5e-7d1e-9a30-0a1b2c3d4e5f");
+    }
+
+    #[actix_web::test]
+    async fn nothing_of_the_inside_reaches_the_client() {
+        let error = ApiError::from(StoreError::Rule("UNIQUE constraint failed: orders.tail".to_owned()));
+        let text = body(&error, Language::English).await.to_string();
+        assert!(!text.contains("UNIQUE"), "{text}");
+    }
+
+    #[actix_web::test]
+    async fn chinese_is_told_to_those_who_prefer_it() {
+        let chinese = HeaderValue::from_static("fr;q=0.9, zh-CN, en;q=0.5");
+        assert_eq!(Language::preferred(Some(&chinese)), Language::Chinese);
+        assert_eq!(Language::preferred(None), Language::English);
+        let body = body(&ApiError::plain(Code::OrderNotFound), Language::Chinese).await;
+        assert_eq!(body["message"], "订单不存在");
+    }
+}

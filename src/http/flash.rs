@@ -1,0 +1,223 @@
+//! The `energy-flash` routes, with requirement 001's paths and fields. Members of a body that they do not know are
+//! ignored, as their first clients expect.
+
+use super::{
+    auth::{Caller, OrdersRead, OrdersWrite, Permit},
+    code::Code,
+    error::ApiError,
+    extract::{self, Json, OrderPath},
+    idempotency,
+    openapi::Refusals,
+    sale::{self, Wanted, Wish},
+    state::AppState,
+    view::{Answer, FlashOrderView, FlashStatusView, MessageAnswer, PaymentView},
+};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use leyden_actors::ClaimOutcome;
+use leyden_domain::{
+    OrderId,
+    order::{Channel, Order, Party},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What makes an order.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CreateFlashOrder {
+    /// Who gets the energy.
+    #[schema(example = "TMuA6YqfCeX8EhbfYEg5y7S4DqzSJireY9")]
+    recipient_address: String,
+    /// The Telegram chat.
+    chat_id: i64,
+}
+
+/// Makes an order
+///
+/// The payer chooses the number of transfers by how much is paid: each of `amounts` is one choice.
+#[utoipa::path(tag = "energy-flash", request_body = CreateFlashOrder, security(("key" = ["orders:write"])),
+    responses((status = 200, body = Answer<FlashOrderView>), Refusals))]
+#[post("/api/energy-flash/create-order")]
+pub(super) async fn create_order(
+    Permit(caller, _): Permit<OrdersWrite>,
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    body: Json<CreateFlashOrder>,
+) -> Result<HttpResponse, ApiError> {
+    let recipient = extract::address(&body.value.recipient_address, "recipientAddress")?;
+    let key = idempotency::key(&request, &caller, "energy-flash", body.hash, state.clock.now())?;
+    let wish = Wish {
+        channel: Channel::EnergyFlash,
+        recipient,
+        wanted: Wanted::Open,
+        payer: None,
+        chat_id: Some(body.value.chat_id),
+        user_id: None,
+        quote_id: None,
+        duration: None,
+        idempotency: key,
+    };
+    let (order, replayed) = sale::place(&state, &caller, wish).await?;
+    let mut response = HttpResponse::Ok();
+    if replayed {
+        response.insert_header((idempotency::REPLAYED, "true"));
+    }
+    Ok(response.json(Answer::new(FlashOrderView::new(&order))))
+}
+
+/// A transaction that is said to pay for an order.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConfirmPayment {
+    /// The order.
+    order_id: String,
+    /// The transaction: 64 hexadecimal digits.
+    tx_hash: String,
+}
+
+/// What was found of a transaction.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClaimView {
+    /// The order.
+    order_id: String,
+    /// The transaction.
+    tx_hash: String,
+    /// `not_seen`: in no block yet. `ahead`: in a block that is about to be read. `not_a_payment`: it pays nothing to
+    /// us. `pending`: recorded, about to be looked at. `matched`: it is this order's payment. `matched_elsewhere`:
+    /// it belongs to another. `waiting`: under, late, second or unmatched, as `payment` says.
+    outcome: &'static str,
+    /// The block that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block_height: Option<i64>,
+    /// The payment, where it is recorded and the caller's to see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<PaymentView>,
+}
+
+/// Says which transaction pays for an order
+///
+/// The backup for a payment that seems to go unnoticed. It gives a payment to nobody: the ordinary rules decide,
+/// and the answer says what they found.
+#[utoipa::path(tag = "energy-flash", request_body = ConfirmPayment, security(("key" = ["orders:write"])),
+    responses((status = 200, body = MessageAnswer<ClaimView>), Refusals))]
+#[post("/api/energy-flash/confirm-payment")]
+pub(super) async fn confirm_payment(
+    Permit(caller, _): Permit<OrdersWrite>,
+    state: web::Data<AppState>,
+    body: Json<ConfirmPayment>,
+) -> Result<HttpResponse, ApiError> {
+    let order = extract::order_id(&body.value.order_id, "orderId")?;
+    let view = claim(&state, &caller, order, &body.value.tx_hash).await?;
+    Ok(HttpResponse::Ok().json(MessageAnswer::new("支付确认处理中", view)))
+}
+
+/// Looks a claimed transaction up for an order that the caller may act on.
+pub(super) async fn claim(
+    state: &AppState,
+    caller: &Caller,
+    id: OrderId,
+    tx_hash: &str,
+) -> Result<ClaimView, ApiError> {
+    let tx_id = extract::tx_id(tx_hash, "txHash")?;
+    let order = owned(state, id, |order| caller.may_change(order)).await?;
+    let (outcome, block_height, payment) = match state.handles.claim_payment(order.id, tx_id).await? {
+        ClaimOutcome::NotSeen => ("not_seen", None, None),
+        ClaimOutcome::Ahead { height } => ("ahead", Some(height), None),
+        ClaimOutcome::NotAPayment { height } => ("not_a_payment", Some(height), None),
+        ClaimOutcome::Pending => ("pending", None, None),
+        ClaimOutcome::Matched(payment) => ("matched", None, Some(payment)),
+        ClaimOutcome::MatchedElsewhere => ("matched_elsewhere", None, None),
+        // What was meant for nobody, or for another order, is not shown to whoever knows its hash.
+        ClaimOutcome::Waiting(payment) if payment.state.order() == Some(order.id) => ("waiting", None, Some(payment)),
+        ClaimOutcome::Waiting(_) => ("waiting", None, None),
+    };
+    let block_height = block_height
+        .or_else(|| payment.as_ref().and_then(|payment| payment.block).map(|block| block.block.height()))
+        .map(leyden_domain::Height::get);
+    Ok(ClaimView {
+        order_id: order.id.to_string(),
+        tx_hash: tx_id.to_string(),
+        outcome,
+        block_height,
+        payment: payment.as_deref().map(PaymentView::from),
+    })
+}
+
+/// An order, if the caller may. To everybody else it does not exist.
+pub(super) async fn owned(
+    state: &AppState,
+    id: OrderId,
+    may: impl Fn(&Order) -> bool,
+) -> Result<Order, ApiError> {
+    state.store.order(id).await?.filter(|order| may(order)).ok_or_else(|| ApiError::plain(Code::OrderNotFound))
+}
+
+/// Reads an order
+#[utoipa::path(tag = "energy-flash", params(("orderId" = String, Path, description = "the order")),
+    security(("key" = ["orders:read"])), responses((status = 200, body = Answer<FlashStatusView>), Refusals))]
+#[get("/api/energy-flash/order-status/{orderId}")]
+pub(super) async fn order_status(
+    Permit(caller, _): Permit<OrdersRead>,
+    state: web::Data<AppState>,
+    OrderPath(id): OrderPath,
+) -> Result<HttpResponse, ApiError> {
+    let detail = state
+        .store
+        .order_detail(id)
+        .await?
+        .filter(|detail| caller.may_see(&detail.order))
+        .ok_or_else(|| ApiError::plain(Code::OrderNotFound))?;
+    Ok(HttpResponse::Ok().json(Answer::new(FlashStatusView::new(&detail))))
+}
+
+/// Calls an order off
+///
+/// Only before a payment was seen.
+#[utoipa::path(tag = "energy-flash", params(("orderId" = String, Path, description = "the order")),
+    security(("key" = ["orders:write"])), responses((status = 200, body = MessageAnswer<FlashCancelled>), Refusals))]
+#[post("/api/energy-flash/cancel-order/{orderId}")]
+pub(super) async fn cancel_order(
+    Permit(caller, _): Permit<OrdersWrite>,
+    state: web::Data<AppState>,
+    OrderPath(id): OrderPath,
+) -> Result<HttpResponse, ApiError> {
+    cancelled(&state, &caller, id).await
+}
+
+/// Calls an order off
+///
+/// The same under another method; requirement 001 names none.
+#[utoipa::path(tag = "energy-flash", params(("orderId" = String, Path, description = "the order")),
+    security(("key" = ["orders:write"])), responses((status = 200, body = MessageAnswer<FlashCancelled>), Refusals))]
+#[delete("/api/energy-flash/cancel-order/{orderId}")]
+pub(super) async fn delete_order(
+    Permit(caller, _): Permit<OrdersWrite>,
+    state: web::Data<AppState>,
+    OrderPath(id): OrderPath,
+) -> Result<HttpResponse, ApiError> {
+    cancelled(&state, &caller, id).await
+}
+
+/// A cancelled order.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FlashCancelled {
+    /// The order.
+    order_id: String,
+    /// `cancelled`.
+    status: &'static str,
+}
+
+async fn cancelled(state: &AppState, caller: &Caller, id: OrderId) -> Result<HttpResponse, ApiError> {
+    let order = cancel(state, caller, id).await?;
+    let view = FlashCancelled { order_id: order.id.to_string(), status: order.state.kind().status() };
+    Ok(HttpResponse::Ok().json(MessageAnswer::new("订单已取消", view)))
+}
+
+/// Calls an order off for whoever may.
+pub(super) async fn cancel(state: &AppState, caller: &Caller, id: OrderId) -> Result<Order, ApiError> {
+    let order = owned(state, id, |order| caller.may_change(order)).await?;
+    let by = if order.owner == Some(caller.key) { Party::Customer } else { Party::Operator };
+    Ok(state.handles.cancel_order(order.id, by).await?)
+}

@@ -1,0 +1,178 @@
+//! What every request goes through: a request id, a span, the key, the limits, measuring, and one shape for every
+//! refusal, including those that the framework makes.
+
+use super::{
+    auth,
+    code::Code,
+    error::{ApiError, Language},
+    state::AppState,
+};
+use actix_web::{
+    Error, HttpMessage, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web,
+};
+use futures_util::FutureExt;
+use std::{panic::AssertUnwindSafe, sync::Arc};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request, as responses and log lines carry it.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) Arc<str>);
+
+/// Lets a request through, or does not.
+pub(crate) async fn guard(
+    state: web::Data<AppState>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = RequestId(new_id(&state).into());
+    let language = Language::preferred(request.headers().get(header::ACCEPT_LANGUAGE));
+    let method = request.method().clone();
+    let span = tracing::info_span!("request", id = %id.0, %method, path = request.path());
+    request.extensions_mut().insert(id.clone());
+    let began = Instant::now();
+    let answer = answer(&state, request, next, &id, language).instrument(span.clone()).await;
+    let (status, route) = match &answer {
+        Ok(response) => (response.status(), response.request().match_pattern()),
+        Err(error) => (error.as_response_error().status_code(), None),
+    };
+    let route = route.unwrap_or_else(|| "none".to_owned());
+    let took = began.elapsed();
+    // Known routes and methods only: a label never comes from what a client makes up.
+    let method_label = if route == "none" { "other".to_owned() } else { method.to_string() };
+    metrics::counter!("leyden_http_requests_total", "route" => route.clone(), "method" => method_label,
+        "status" => status.as_u16().to_string())
+    .increment(1);
+    metrics::histogram!("leyden_http_request_seconds", "route" => route.clone()).record(took);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    span.in_scope(|| tracing::info!(route, status = status.as_u16(), duration_ms, "answered"));
+    answer
+}
+
+async fn answer(
+    state: &AppState,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    id: &RequestId,
+    language: Language,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let standing = match admit(state, &request).await {
+        Ok(standing) => standing,
+        Err(refusal) => {
+            let response = sign(refusal.respond(&id.0, language), id);
+            return Ok(request.into_response(response));
+        }
+    };
+    let mut response = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(Ok(response)) => match response.response().error().map(refusal_of) {
+            None => response.map_into_boxed_body(),
+            Some(refusal) => response.into_response(refusal.respond(&id.0, language)),
+        },
+        Ok(Err(error)) => {
+            let response = sign(refusal_of(&error).respond(&id.0, language), id);
+            return Err(InternalError::from_response(error, response).into());
+        }
+        Err(_) => {
+            tracing::error!("a handler panicked");
+            let refusal = ApiError::plain(Code::Internal);
+            let response = sign(refusal.respond(&id.0, language), id);
+            return Err(InternalError::from_response(refusal, response).into());
+        }
+    };
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Some(standing) = standing {
+        standing.write(headers);
+    }
+    Ok(response)
+}
+
+/// Puts the request's id on a response.
+fn sign(mut response: HttpResponse<BoxBody>, id: &RequestId) -> HttpResponse<BoxBody> {
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// Checks the key and the limits.
+async fn admit(state: &AppState, request: &ServiceRequest) -> Result<Option<super::rate_limit::Standing>, ApiError> {
+    let address = request.peer_addr().map(|peer| peer.ip());
+    let by_address = || address.map_or(Ok(None), |address| state.limits.ask_address(address));
+    match auth::presented(request) {
+        // Whoever watches over us must not be told that it watches too often.
+        None if is_health(request.path()) => Ok(None),
+        None => by_address(),
+        Some(key) => {
+            let caller = match key {
+                Ok(key) => auth::check(&key, state).await,
+                Err(refusal) => Err(refusal),
+            };
+            match caller {
+                Ok(caller) => {
+                    let standing = state.limits.ask_key(caller.key)?;
+                    request.extensions_mut().insert(caller);
+                    Ok(standing)
+                }
+                Err(refusal) => {
+                    // Guessing keys is limited like any other asking without one.
+                    by_address()?;
+                    Err(refusal)
+                }
+            }
+        }
+    }
+}
+
+fn is_health(path: &str) -> bool {
+    path == "/api/health" || path.starts_with("/health/")
+}
+
+/// Any error as one of ours.
+fn refusal_of(error: &Error) -> ApiError {
+    if let Some(refusal) = error.as_error::<ApiError>() {
+        return refusal.clone();
+    }
+    let status = error.as_response_error().status_code();
+    match status {
+        StatusCode::NOT_FOUND => ApiError::plain(Code::NoSuchRoute),
+        StatusCode::METHOD_NOT_ALLOWED => ApiError::plain(Code::MethodNotAllowed),
+        StatusCode::REQUEST_TIMEOUT => ApiError::plain(Code::RequestTimeout),
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::plain(Code::BodyTooLarge),
+        status if status.is_client_error() => ApiError::plain(Code::MalformedRequest),
+        _ => ApiError::internal(error),
+    }
+}
+
+/// A new request id: a random UUID (version 4).
+fn new_id(state: &AppState) -> String {
+    let mut bytes = [0_u8; 16];
+    state.entropy.fill(&mut bytes);
+    let bits = (u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0b10 << 62);
+    let digits = format!("{bits:032x}");
+    let mut text = String::with_capacity(36);
+    for (index, digit) in digits.chars().enumerate() {
+        if matches!(index, 8 | 12 | 16 | 20) {
+            text.push('-');
+        }
+        text.push(digit);
+    }
+    text
+}

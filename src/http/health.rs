@@ -1,0 +1,89 @@
+//! Whether the process lives and whether it can serve. Liveness asks nothing of anybody: a dead node or database
+//! must not get us restarted.
+
+use super::state::AppState;
+use actix_web::{HttpResponse, get, web};
+use leyden_actors::kernel;
+use leyden_ports::StoreError;
+use serde::Serialize;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// Longest wait for the database.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How the service is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HealthView {
+    /// Whether it can serve.
+    success: bool,
+    /// `ok` or `unavailable`.
+    status: &'static str,
+    /// What was looked at and what was found.
+    checks: Vec<CheckView>,
+    /// The running version.
+    version: &'static str,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CheckView {
+    name: &'static str,
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
+}
+
+/// Whether customers can be served: the books answer and the actors that take money in are not given up.
+async fn ready(state: &AppState) -> HttpResponse {
+    let store = match tokio::time::timeout(PATIENCE, state.store.ping()).await {
+        Ok(Ok(())) => None,
+        Ok(Err(StoreError::Unavailable(_))) => Some("the database does not answer"),
+        Ok(Err(_)) => Some("the database answers wrongly"),
+        Err(_) => Some("the database takes too long"),
+    };
+    let tree = state.handles.tree();
+    let down = tree.actors.iter().any(|actor| {
+        matches!(actor.state, kernel::State::Quarantined | kernel::State::Stopped) && actor.path.contains("intake")
+    });
+    let checks = vec![
+        CheckView { name: "store", ok: store.is_none(), detail: store },
+        CheckView { name: "intake", ok: !down, detail: down.then_some("an actor that takes payments in is down") },
+    ];
+    let ok = checks.iter().all(|check| check.ok);
+    let view = HealthView {
+        success: ok,
+        status: if ok { "ok" } else { "unavailable" },
+        checks,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    if ok { HttpResponse::Ok().json(view) } else { HttpResponse::ServiceUnavailable().json(view) }
+}
+
+/// Whether the service can serve
+#[utoipa::path(tag = "health", responses((status = 200, body = HealthView), (status = 503, body = HealthView)))]
+#[get("/api/health")]
+pub(super) async fn health(state: web::Data<AppState>) -> HttpResponse {
+    ready(&state).await
+}
+
+/// Whether the service can serve
+#[utoipa::path(tag = "health", responses((status = 200, body = HealthView), (status = 503, body = HealthView)))]
+#[get("/health/ready")]
+pub(super) async fn readiness(state: web::Data<AppState>) -> HttpResponse {
+    ready(&state).await
+}
+
+/// Whether the service has come up
+#[utoipa::path(tag = "health", responses((status = 200, body = HealthView), (status = 503, body = HealthView)))]
+#[get("/health/startup")]
+pub(super) async fn startup(state: web::Data<AppState>) -> HttpResponse {
+    ready(&state).await
+}
+
+/// Whether the process lives
+#[utoipa::path(tag = "health", responses((status = 200, description = "it does")))]
+#[get("/health/live")]
+pub(super) async fn liveness() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({"success": true, "status": "ok"}))
+}

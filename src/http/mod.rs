@@ -1,0 +1,116 @@
+//! The API. Handlers read and write the books themselves and only hint to the actors, so an order is taken even
+//! while every actor is down.
+
+pub mod api_key;
+mod auth;
+pub mod code;
+mod configs;
+mod cursor;
+pub mod error;
+mod extract;
+mod flash;
+mod guard;
+mod health;
+mod idempotency;
+mod metrics;
+mod monitoring;
+mod number;
+mod openapi;
+mod orders;
+mod payments;
+mod pool;
+pub(crate) mod prices;
+mod quotes;
+mod rate_limit;
+mod recipient;
+mod sale;
+pub mod scope;
+mod state;
+mod status;
+mod time;
+mod view;
+
+pub use state::{AppState, Parts};
+
+use self::{code::Code, error::ApiError};
+use actix_web::{
+    App, HttpRequest, HttpServer,
+    dev::Server,
+    middleware::{Compress, NormalizePath, from_fn},
+    web::{self, ServiceConfig},
+};
+use std::{io, net::TcpListener};
+
+/// All routes.
+fn routes(config: &mut ServiceConfig) {
+    config
+        .service(flash::create_order)
+        .service(flash::confirm_payment)
+        .service(flash::order_status)
+        .service(flash::cancel_order)
+        .service(flash::delete_order)
+        .service(monitoring::start)
+        .service(monitoring::stop)
+        .service(monitoring::status)
+        .service(orders::create)
+        .service(orders::list)
+        .service(orders::read)
+        .service(orders::timeline)
+        .service(orders::cancel)
+        .service(orders::confirm_payment)
+        .service(quotes::ask)
+        .service(pool::read)
+        .service(payments::list)
+        .service(configs::list_prices)
+        .service(configs::read_price)
+        .service(configs::put_price)
+        .service(configs::list_resources)
+        .service(configs::read_resource)
+        .service(configs::put_resource)
+        .service(status::status)
+        .service(status::status_json)
+        .service(health::health)
+        .service(health::liveness)
+        .service(health::readiness)
+        .service(health::startup)
+        .service(metrics::api_metrics)
+        .service(metrics::metrics)
+        .service(openapi::document)
+        .default_service(web::to(nothing_here));
+}
+
+/// What answers where nothing else does: wrong path, or right path and wrong method.
+async fn nothing_here(request: HttpRequest) -> Result<actix_web::HttpResponse, ApiError> {
+    let methods = openapi::methods_of(request.path());
+    if methods.is_empty() {
+        return Err(ApiError::plain(Code::NoSuchRoute));
+    }
+    let allow = methods.join(", ");
+    let mut refusal = ApiError::new(Code::MethodNotAllowed, format!("this path knows {allow}"));
+    refusal.allow = Some(allow);
+    Err(refusal)
+}
+
+/// Serves the API on a listener until it is stopped.
+pub fn serve(state: web::Data<AppState>, listener: TcpListener) -> io::Result<Server> {
+    let http = state.settings.http.clone();
+    let workers = match http.workers {
+        0 => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+        workers => usize::from(workers),
+    };
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .configure(routes)
+            .wrap(Compress::default())
+            .wrap(from_fn(guard::guard))
+            .wrap(NormalizePath::trim())
+    })
+    .workers(workers)
+    .client_request_timeout(http.request_timeout.duration())
+    .shutdown_timeout(http.shutdown_timeout.duration().as_secs())
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok(server)
+}

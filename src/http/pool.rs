@@ -1,0 +1,68 @@
+//! `/api/v1/pool`: what can be sold now. Read from the board that the allocator keeps; no account is asked.
+
+use super::{
+    auth::{DataRead, Permit},
+    error::ApiError,
+    openapi::Refusals,
+    scope::Scope,
+    state::AppState,
+    time::iso,
+    view::{Answer, PoolAccountView},
+};
+use actix_web::{HttpResponse, get, web};
+use leyden_actors::boards::PoolStatus;
+use leyden_domain::{
+    Energy,
+    pool::{PlanPolicy, PoolAccount, capacity_of},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What the pool can give.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PoolView {
+    /// Energy that could be promised now, over all accounts.
+    available_energy: i64,
+    /// Energy of orders that are paid and wait for capacity.
+    queued_energy: i64,
+    /// Accounts in service.
+    ready_accounts: usize,
+    /// When this was read.
+    as_of: String,
+    /// The accounts; with the scope `ops:read` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accounts: Option<Vec<PoolAccountView>>,
+}
+
+impl PoolView {
+    pub(super) fn new(pool: &PoolStatus, policy: &PlanPolicy, with_accounts: bool) -> Self {
+        let available = |account: &PoolAccount| {
+            account.observed.map_or(Energy::ZERO, |observed| {
+                capacity_of(account.available(), observed.ratio, policy.margin_bps)
+            })
+        };
+        Self {
+            available_energy: pool.available(policy).get(),
+            queued_energy: pool.queued.get(),
+            ready_accounts: pool.accounts.iter().filter(|account| available(account) > Energy::ZERO).count(),
+            as_of: iso(pool.read_at),
+            accounts: with_accounts.then(|| {
+                pool.accounts.iter().map(|account| PoolAccountView::new(account, available(account))).collect()
+            }),
+        }
+    }
+}
+
+/// Reads what the pool can give
+#[utoipa::path(tag = "pool", security(("key" = ["data:read"])),
+    responses((status = 200, body = Answer<PoolView>), Refusals))]
+#[get("/api/v1/pool")]
+pub(super) async fn read(
+    Permit(caller, _): Permit<DataRead>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    let pool = state.handles.boards().pool.read();
+    let view = PoolView::new(&pool, &state.settings.plan_policy(), caller.scopes.allow(Scope::OpsRead));
+    Ok(HttpResponse::Ok().json(Answer::new(view)))
+}

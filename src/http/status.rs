@@ -1,0 +1,245 @@
+//! `/status`: how everything is, read from boards and counts; no actor is asked, so a stuck one cannot hide.
+
+use super::{
+    auth::Visitor,
+    error::ApiError,
+    openapi::Refusals,
+    pool::PoolView,
+    scope::Scope,
+    state::AppState,
+    time::iso,
+};
+use actix_web::{HttpResponse, get, web};
+use leyden_actors::{boards::ChainStatus, kernel::TreeStatus};
+use leyden_domain::{Timestamp, chain::Head};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// The books this far behind the node are behind.
+const LAG_BLOCKS: i64 = 20;
+/// A node that has said nothing for so long is silent.
+const SILENCE_MS: i64 = 60_000;
+
+/// How the service is, for anybody.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShortStatus {
+    /// Always true: the answer itself succeeded.
+    success: bool,
+    /// `ok`, or `degraded` where something needs a look.
+    status: &'static str,
+    /// The running version.
+    version: &'static str,
+    /// Blocks that the books are behind the node.
+    chain_lag_blocks: i64,
+    /// Whether orders are taken.
+    sales_open: bool,
+    /// Now, by the service's clock.
+    at: String,
+}
+
+/// A block's place and time.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HeadView {
+    height: i64,
+    id: String,
+    time: String,
+}
+
+impl From<Head> for HeadView {
+    fn from(head: Head) -> Self {
+        Self { height: head.height().get(), id: head.block.id().to_string(), time: iso(head.timestamp) }
+    }
+}
+
+/// How far the chain was read.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChainView {
+    /// The newest block that a node told of.
+    head: Option<HeadView>,
+    /// The newest block in the books.
+    processed: Option<HeadView>,
+    /// The newest solid block in the books.
+    solid: Option<HeadView>,
+    /// Blocks that the books are behind the node.
+    lag_blocks: i64,
+    /// When the node last answered.
+    answered_at: Option<String>,
+    /// What went wrong last.
+    error: Option<String>,
+    /// The node's chain differs below a solid block: money is not moved until a person looked.
+    below_solid: Option<i64>,
+    /// An operator paused reading.
+    paused: bool,
+}
+
+impl ChainView {
+    fn new(chain: &ChainStatus) -> Self {
+        Self {
+            head: chain.node_head.map(HeadView::from),
+            processed: chain.processed.map(HeadView::from),
+            solid: chain.solid.map(HeadView::from),
+            lag_blocks: chain.lag_blocks(),
+            answered_at: chain.answered_at.map(iso),
+            error: chain.error.clone(),
+            below_solid: chain.below_solid.map(leyden_domain::Height::get),
+            paused: chain.paused,
+        }
+    }
+}
+
+/// How the service is, in full.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FullStatus {
+    /// Always true: the answer itself succeeded.
+    success: bool,
+    /// `ok`, or `degraded` where something needs a look.
+    status: &'static str,
+    /// What needs a look.
+    problems: Vec<String>,
+    /// The running version.
+    version: &'static str,
+    /// Whether orders are taken.
+    sales_open: bool,
+    /// Now, by the service's clock.
+    at: String,
+    /// How far the chain was read.
+    chain: ChainView,
+    /// What the pool can give.
+    pool: PoolView,
+    /// Orders by state.
+    orders: BTreeMap<&'static str, u64>,
+    /// Payments by state: how many and how much, in sun.
+    payments: BTreeMap<String, SumView>,
+    /// Operations by kind and state.
+    operations: BTreeMap<String, u64>,
+    /// Orders being watched, and how many may be.
+    watchers: WatchersView,
+    /// Every actor: its state, generation, restarts, mailbox and last error.
+    #[schema(value_type = Object)]
+    actors: TreeStatus,
+    /// What is the matter with the books, where they could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    books_error: Option<String>,
+}
+
+/// How many and how much.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SumView {
+    count: u64,
+    sun: i64,
+}
+
+/// Orders being watched, and how many may be.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WatchersView {
+    running: usize,
+    waiting: usize,
+}
+
+/// What needs a look, from the boards alone.
+fn problems(state: &AppState, chain: &ChainStatus, tree: &TreeStatus, now: Timestamp) -> Vec<String> {
+    let mut problems = Vec::new();
+    if chain.below_solid.is_some() {
+        problems.push("the node's chain differs below a solid block".to_owned());
+    }
+    if chain.lag_blocks() > LAG_BLOCKS {
+        problems.push(format!("{} blocks behind the node", chain.lag_blocks()));
+    }
+    match chain.answered_at {
+        Some(at) if now.since(at).ms() <= SILENCE_MS => {}
+        Some(at) => problems.push(format!("no node has answered since {}", iso(at))),
+        None => problems.push("no node has answered yet".to_owned()),
+    }
+    if chain.paused {
+        problems.push("reading the chain is paused".to_owned());
+    }
+    let unwell = |actor: &&leyden_actors::kernel::ActorStatus| {
+        use leyden_actors::kernel::State;
+        matches!(actor.state, State::Quarantined | State::Stalled | State::BackingOff)
+    };
+    problems.extend(tree.actors.iter().filter(unwell).map(|actor| format!("{} is not running", actor.path)));
+    problems.extend(
+        tree.groups
+            .iter()
+            .filter(|group| group.quarantined > 0 || group.stalled > 0)
+            .map(|group| format!("{}: {} children are not running", group.path, group.quarantined + group.stalled)),
+    );
+    if !state.settings.sales.enabled {
+        problems.push("sales are switched off".to_owned());
+    }
+    problems
+}
+
+async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
+    let now = state.clock.now();
+    let chain = state.handles.boards().chain.read();
+    let tree = state.handles.tree();
+    let problems = problems(state, &chain, &tree, now);
+    let verdict = if problems.is_empty() { "ok" } else { "degraded" };
+    let in_full = visitor.0.as_ref().is_some_and(|caller| caller.scopes.allow(Scope::OpsRead));
+    if !in_full {
+        return HttpResponse::Ok().json(ShortStatus {
+            success: true,
+            status: verdict,
+            version: env!("CARGO_PKG_VERSION"),
+            chain_lag_blocks: chain.lag_blocks(),
+            sales_open: state.settings.sales.enabled,
+            at: iso(now),
+        });
+    }
+    let pool = state.handles.boards().pool.read();
+    let (running, waiting) = state.handles.watchers();
+    // The books may be down; then this page is needed more than ever.
+    let counts = state.store.count_orders().await;
+    let totals = state.store.totals().await;
+    let books_error = counts.as_ref().err().or(totals.as_ref().err()).map(ToString::to_string);
+    let totals = totals.unwrap_or_default();
+    HttpResponse::Ok().json(FullStatus {
+        success: true,
+        status: if books_error.is_some() { "degraded" } else { verdict },
+        problems,
+        version: env!("CARGO_PKG_VERSION"),
+        sales_open: state.settings.sales.enabled,
+        at: iso(now),
+        chain: ChainView::new(&chain),
+        pool: PoolView::new(&pool, &state.settings.plan_policy(), true),
+        orders: counts.unwrap_or_default().into_iter().map(|(kind, count)| (kind.name(), count)).collect(),
+        payments: totals
+            .payments
+            .into_iter()
+            .map(|(name, count, sum)| (name, SumView { count, sun: sum.get() }))
+            .collect(),
+        operations: totals
+            .operations
+            .into_iter()
+            .map(|(kind, state, count)| (format!("{kind}.{state}"), count))
+            .collect(),
+        watchers: WatchersView { running, waiting },
+        actors: tree,
+        books_error,
+    })
+}
+
+/// How the service is
+///
+/// In short for anybody; in full with the scope `ops:read`.
+#[utoipa::path(tag = "health", security((), ("key" = ["ops:read"])),
+    responses((status = 200, body = FullStatus), Refusals))]
+#[get("/status")]
+pub(super) async fn status(visitor: Visitor, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+    Ok(answer(&state, &visitor).await)
+}
+
+/// How the service is
+///
+/// The same under the name that a program may prefer.
+#[utoipa::path(tag = "health", security((), ("key" = ["ops:read"])),
+    responses((status = 200, body = FullStatus), Refusals))]
+#[get("/status.json")]
+pub(super) async fn status_json(visitor: Visitor, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+    Ok(answer(&state, &visitor).await)
+}

@@ -1,0 +1,226 @@
+//! The configuration: the commented default, a file over it, the environment over that. It is read once, checked
+//! whole, and every mistake is reported at once under its key.
+
+mod environment;
+mod layers;
+mod policies;
+mod secret;
+mod sections;
+mod units;
+
+pub use environment::Environment;
+pub use layers::{Problem, Problems};
+pub use secret::Secret;
+pub(crate) use sections::without_credentials;
+pub use sections::{
+    Actors, CacheSettings, Chain, Database, Http, Keys, Log, LogFormat, Node, Payments, Pool,
+    PoolAccountSettings, Sales,
+};
+pub use units::Length;
+
+use serde::Deserialize;
+use std::path::Path;
+
+/// The commented default, as `leyden config default` prints it.
+pub const DEFAULT: &str = include_str!("../../config/leyden.toml");
+
+/// What `leyden demo` changes of it.
+pub const DEMO: &str = include_str!("../../config/demo.toml");
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `[http]`.
+    pub http: Http,
+    /// `[database]`.
+    pub database: Database,
+    /// `[cache]`.
+    pub cache: CacheSettings,
+    /// `[chain]`.
+    pub chain: Chain,
+    /// `[payments]`.
+    pub payments: Payments,
+    /// `[sales]`.
+    pub sales: Sales,
+    /// `[pool]`.
+    pub pool: Pool,
+    /// `[keys]`.
+    pub keys: Keys,
+    /// `[actors]`.
+    pub actors: Actors,
+    /// `[log]`.
+    pub log: Log,
+}
+
+impl Settings {
+    /// Reads the default, the file where one is named, and the environment.
+    pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, Problems> {
+        let text = match file {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| Problems::one(&path.display().to_string(), &error.to_string()))?,
+        };
+        Self::from_layers(&[&text], environment)
+    }
+
+    /// What `leyden demo` runs with: the default, the demo's changes, the environment.
+    pub fn demo(environment: &Environment) -> Result<Self, Problems> {
+        Self::from_layers(&[DEMO], environment)
+    }
+
+    /// Reads the default and TOML texts over it, the last one winning, then the environment.
+    pub fn from_layers(texts: &[&str], environment: &Environment) -> Result<Self, Problems> {
+        let mut settings: Self = layers::read(texts, environment)?;
+        let mut problems = Problems::default();
+        settings.read_secret_files(&mut problems);
+        settings.check(&mut problems);
+        problems.into_result(settings)
+    }
+
+    /// What cannot work whatever is done with the configuration. What only `serve` needs is asked for by
+    /// [`Settings::check_for_serving`].
+    fn check(&self, problems: &mut Problems) {
+        if self.http.body_limit_bytes < 1024 {
+            problems.add("http.body_limit_bytes", "must be at least 1024");
+        }
+        if !self.database.url.starts_with("sqlite:") {
+            problems.add("database.url", "only sqlite: is supported");
+        }
+        let sales = &self.sales;
+        if sales.single_price_trx.get() < 2 {
+            problems.add("sales.single_price_trx", "must leave room for a tail: at least 0.000002");
+        }
+        if sales.max_transactions == 0 || sales.max_transactions > 10_000 {
+            problems.add("sales.max_transactions", "must be between 1 and 10000");
+        }
+        if sales.rental.span().ms() <= 0 {
+            problems.add("sales.rental", "must be longer than nothing");
+        }
+        if sales.energy_per_transfer == 0 {
+            problems.add("sales.energy_per_transfer", "must be above 0");
+        }
+        if sales.energy_per_first_transfer < sales.energy_per_transfer {
+            problems.add(
+                "sales.energy_per_first_transfer",
+                "cannot be less than sales.energy_per_transfer: a first transfer costs more",
+            );
+        }
+        let payments = &self.payments;
+        if payments.timeout.span().ms() <= 0 {
+            problems.add("payments.timeout", "must be longer than nothing");
+        }
+        if payments.tail_max_sun.get() < 1 {
+            problems.add("payments.tail_max_sun", "must be at least 1");
+        }
+        if payments.dust_usdt.get() < 0 {
+            problems.add("payments.dust_usdt", "cannot be negative");
+        }
+        if payments.max_open_orders == 0 {
+            problems.add("payments.max_open_orders", "must be above 0");
+        }
+        if self.chain.requests_per_second == 0 {
+            problems.add("chain.requests_per_second", "must be above 0");
+        }
+        if self.chain.catch_up_batch == 0 {
+            problems.add("chain.catch_up_batch", "must be above 0");
+        }
+        for (key, length) in [
+            ("http.request_timeout", self.http.request_timeout),
+            ("chain.request_timeout", self.chain.request_timeout),
+            ("chain.poll_interval", self.chain.poll_interval),
+            ("actors.sweep_interval", self.actors.sweep_interval),
+            ("pool.observe_interval", self.pool.observe_interval),
+            ("pool.transaction_lifetime", self.pool.transaction_lifetime),
+        ] {
+            if length.span().ms() <= 0 {
+                problems.add(key, "must be longer than nothing");
+            }
+        }
+        if self.pool.transaction_lifetime.span().ms() > 86_000_000 {
+            problems.add("pool.transaction_lifetime", "the chain refuses what lives longer than a day");
+        }
+        if self.pool.max_accounts_per_order == 0 {
+            problems.add("pool.max_accounts_per_order", "must be above 0");
+        }
+        if self.pool.margin_bps > 10_000 {
+            problems.add("pool.margin_bps", "must be at most 10000 (100 %)");
+        }
+        for (index, node) in self.chain.nodes.iter().enumerate() {
+            if !node.url.starts_with("http://") && !node.url.starts_with("https://") {
+                problems.add(&format!("chain.nodes[{index}].url"), "must begin with http:// or https://");
+            }
+        }
+        for (index, account) in self.pool.accounts.iter().enumerate() {
+            if payments.addresses.contains(&account.address) {
+                problems.add(
+                    &format!("pool.accounts[{index}].address"),
+                    "is a payment address too; a hot key there could move customers' money",
+                );
+            }
+            if self.pool.accounts.iter().take(index).any(|other| other.address == account.address) {
+                problems.add(&format!("pool.accounts[{index}].address"), "stands here twice");
+            }
+        }
+        if let Err(error) = crate::telemetry::filter(&self.log) {
+            problems.add("log.level", &error);
+        }
+    }
+
+    /// What must be there before customers can be served.
+    pub fn check_for_serving(&self) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        if self.payments.addresses.is_empty() {
+            problems.add("payments.addresses", "name at least one (or TRON_PAYMENT_ADDRESS)");
+        }
+        if self.chain.nodes.is_empty() {
+            problems.add("chain.nodes", "name at least one node");
+        }
+        problems.into_result(())
+    }
+
+    /// What works but may not be what was meant.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.cache.redis_url.is_some() {
+            warnings.push(
+                "cache.redis_url (REDIS_URL) is set; the cache is in the process, Redis is not used yet".to_owned(),
+            );
+        }
+        if self.pool.accounts.iter().any(|account| account.permission_id.is_none()) {
+            warnings.push("a pool account signs with its owner permission; `leyden doctor` explains".to_owned());
+        }
+        if self.sales.energy_per_transfer < 64_000 {
+            warnings.push(format!(
+                "sales.energy_per_transfer is {}; a USDT transfer costs about 65000",
+                self.sales.energy_per_transfer
+            ));
+        }
+        warnings
+    }
+
+    /// Secrets that are given as files.
+    fn read_secret_files(&mut self, problems: &mut Problems) {
+        read_secret(&mut self.keys.passphrase, self.keys.passphrase_file.as_deref(), "keys.passphrase", problems);
+        for (index, node) in self.chain.nodes.iter_mut().enumerate() {
+            let key = format!("chain.nodes[{index}].api_key");
+            read_secret(&mut node.api_key, node.api_key_file.as_deref(), &key, problems);
+        }
+    }
+}
+
+/// Fills a secret from its file. Both at once is a mistake that nobody wants resolved silently.
+fn read_secret(secret: &mut Secret, file: Option<&str>, key: &str, problems: &mut Problems) {
+    let Some(path) = file else { return };
+    if secret.is_given() {
+        problems.add(key, "is given both as text and as file");
+        return;
+    }
+    match std::fs::read_to_string(path) {
+        Ok(text) => *secret = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()),
+        Err(error) => problems.add(&format!("{key}_file"), &format!("{path}: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

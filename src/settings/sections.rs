@@ -1,0 +1,281 @@
+//! The sections of the configuration, as `config/leyden.toml` documents them key by key.
+
+use super::{
+    secret::Secret,
+    units::{Length, optional, trx},
+};
+use leyden_domain::{Address, Sun, UsdtMicro};
+use serde::{Deserialize, Deserializer, de};
+use std::{collections::BTreeSet, fmt, net::SocketAddr};
+
+/// `[http]`: the API's listener and its limits.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// Threads that answer requests; 0 means one per core.
+    pub workers: u16,
+    /// A larger body is refused.
+    pub body_limit_bytes: u32,
+    /// How long a client may take to send a request.
+    pub request_timeout: Length,
+    /// Requests per minute of one API key; 0 means no limit.
+    pub key_rate_per_minute: u32,
+    /// Requests per minute of one network address without a key; 0 means no limit.
+    pub ip_rate_per_minute: u32,
+    /// How long requests that have begun may go on after a stop.
+    pub shutdown_timeout: Length,
+    /// Whether the metrics answer without a key.
+    pub public_metrics: bool,
+}
+
+/// `[database]`: where the books are.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// Its URL.
+    pub url: String,
+    /// Whether `serve` brings the schema up to date by itself.
+    pub migrate: bool,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("url", &without_credentials(&self.url))
+            .field("migrate", &self.migrate)
+            .finish()
+    }
+}
+
+/// A URL without what may stand between `//` and `@`, and without its query.
+pub(crate) fn without_credentials(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or(url);
+    match (url.split_once("//"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}//[redacted]@{host}"),
+        _ => url.to_owned(),
+    }
+}
+
+/// `[cache]`: how long answers may be given again.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CacheSettings {
+    /// Most entries kept.
+    pub entries: u32,
+    /// Price configurations.
+    pub price_ttl: Length,
+    /// Resource configurations.
+    pub resource_ttl: Length,
+    /// Addresses found usable.
+    pub address_ttl: Length,
+    /// The pool's summary.
+    pub pool_ttl: Length,
+    /// API keys.
+    pub api_key_ttl: Length,
+    /// Noted with a warning; the cache is in the process.
+    #[serde(deserialize_with = "optional")]
+    pub redis_url: Option<String>,
+    /// Prefix of keys there.
+    pub redis_key_prefix: String,
+}
+
+impl fmt::Debug for CacheSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheSettings")
+            .field("entries", &self.entries)
+            .field("redis_url", &self.redis_url.as_deref().map(without_credentials))
+            .finish_non_exhaustive()
+    }
+}
+
+/// One node.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// Its base URL.
+    pub url: String,
+    /// Its key, if it wants one.
+    #[serde(default)]
+    pub api_key: Secret,
+    /// A file that holds the key.
+    #[serde(default, deserialize_with = "optional")]
+    pub api_key_file: Option<String>,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Some providers carry the key in the path: only scheme and host are fit to print.
+        let host = self.url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+        f.debug_struct("Node").field("url", &without_credentials(&host)).field("api_key", &self.api_key).finish()
+    }
+}
+
+/// `[chain]`: the nodes and how the chain is read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chain {
+    /// Nodes in order of preference.
+    pub nodes: Vec<Node>,
+    /// The USDT contract.
+    pub usdt_contract: Address,
+    /// Longest wait for one answer.
+    pub request_timeout: Length,
+    /// Most requests per second to one node.
+    pub requests_per_second: u32,
+    /// How often a new block is asked for.
+    pub poll_interval: Length,
+    /// Most blocks recorded in one commit while catching up.
+    pub catch_up_batch: u32,
+    /// On the first start, begin this many blocks behind the head.
+    pub start_behind: u32,
+}
+
+/// `[payments]`: where money comes in and how it finds its order.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payments {
+    /// Addresses that customers pay to.
+    pub addresses: BTreeSet<Address>,
+    /// How long an order waits for its payment.
+    pub timeout: Length,
+    /// How long after that a payment is still recognised.
+    pub late_window: Length,
+    /// The largest tail.
+    #[serde(deserialize_with = "sun")]
+    pub tail_max_sun: Sun,
+    /// Smaller TRX transfers are counted, not recorded.
+    #[serde(deserialize_with = "trx")]
+    pub dust_trx: Sun,
+    /// Smaller USDT transfers are counted, not recorded.
+    #[serde(deserialize_with = "usdt")]
+    pub dust_usdt: UsdtMicro,
+    /// Larger payments wait until their block is solid.
+    #[serde(deserialize_with = "trx")]
+    pub solid_above_trx: Sun,
+    /// Senders that are never answered on their own.
+    pub denied_senders: BTreeSet<Address>,
+    /// Most orders that may wait for their payment at once.
+    pub max_open_orders: u32,
+}
+
+fn sun<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sun, D::Error> {
+    i64::deserialize(deserializer).map(Sun::new)
+}
+
+fn usdt<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UsdtMicro, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+}
+
+/// `[sales]`: what is sold, where the books do not say otherwise.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sales {
+    /// Whether orders are taken.
+    pub enabled: bool,
+    /// Price of one transfer's energy.
+    #[serde(deserialize_with = "trx")]
+    pub single_price_trx: Sun,
+    /// Most transfers per order.
+    pub max_transactions: u32,
+    /// Least that a payment may amount to.
+    #[serde(deserialize_with = "trx")]
+    pub min_amount_trx: Sun,
+    /// How long the energy stays.
+    pub rental: Length,
+    /// Energy of a transfer to an address that holds the token.
+    pub energy_per_transfer: u32,
+    /// Energy of a transfer to an address that holds none.
+    pub energy_per_first_transfer: u32,
+    /// Whether a plain multiple of the price buys energy for the sender.
+    pub orderless: bool,
+    /// How long a quote holds.
+    pub quote_ttl: Length,
+}
+
+/// One pool account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PoolAccountSettings {
+    /// Its address.
+    pub address: Address,
+    /// Which permission our key signs with; absent is the owner permission.
+    pub permission_id: Option<u8>,
+}
+
+/// `[pool]`: whose stake is delegated, and how.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// The accounts.
+    pub accounts: Vec<PoolAccountSettings>,
+    /// Extra stake in parts per ten thousand.
+    pub margin_bps: u32,
+    /// Most accounts that may share one order.
+    pub max_accounts_per_order: u32,
+    /// A remainder below this is not worth keeping apart.
+    #[serde(deserialize_with = "trx")]
+    pub spare_remainder_trx: Sun,
+    /// How often an account's stake is read when nothing happens.
+    pub observe_interval: Length,
+    /// How long a paid order may wait for capacity.
+    pub capacity_patience: Length,
+    /// How long energy stays beyond the rental's end.
+    pub reclaim_grace: Length,
+    /// How long a signed transaction may live.
+    pub transaction_lifetime: Length,
+    /// How many may be signed for one effect.
+    pub max_attempts: u32,
+    /// A live transaction is sent again after this many blocks.
+    pub resend_after_blocks: u32,
+}
+
+/// `[keys]`: what opens the private keys.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// Opens the private keys in the books.
+    pub passphrase: Secret,
+    /// A file that holds it.
+    #[serde(deserialize_with = "optional")]
+    pub passphrase_file: Option<String>,
+    /// A pool key that can move TRX is meant so.
+    pub allow_owner_keys: bool,
+}
+
+/// `[actors]`: their rhythm.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Actors {
+    /// How often the sweeps run.
+    pub sweep_interval: Length,
+    /// How long monitoring rows are kept.
+    pub keep_logs: Length,
+    /// How long idempotency keys are kept.
+    pub keep_idempotency_keys: Length,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[log]`: what is written about it all.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// A level or a filter.
+    pub level: String,
+    /// How lines look.
+    pub format: LogFormat,
+    /// Whether lines about payments are written.
+    pub payment_monitoring: bool,
+    /// Whether lines about delegations are written.
+    pub energy_delegation: bool,
+}

@@ -1,0 +1,142 @@
+//! What the configuration accepts, refuses and reports.
+
+use super::{DEFAULT, Environment, Problems, Settings};
+use leyden_domain::Sun;
+
+const ADDRESS: &str = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t";
+
+fn read(text: &str, variables: &[(&'static str, &'static str)]) -> Result<Settings, Problems> {
+    Settings::from_layers(&[text], &Environment::of(variables.iter().copied()))
+}
+
+fn keys(problems: &Problems) -> Vec<&str> {
+    problems.iter().map(|problem| problem.key.as_str()).collect()
+}
+
+#[test]
+fn the_default_stands_by_itself() {
+    let settings = read("", &[]).unwrap();
+    assert_eq!(settings.http.listen.port(), 3001);
+    assert_eq!(settings.sales.energy_per_transfer, 65_000);
+    assert_eq!(settings.sales.energy_per_first_transfer, 131_000);
+    assert!(settings.warnings().is_empty());
+    let missing = settings.check_for_serving().unwrap_err();
+    assert_eq!(keys(&missing), ["chain.nodes", "payments.addresses"]);
+}
+
+#[test]
+fn the_default_written_out_changes_nothing() {
+    assert!(read(DEFAULT, &[]).is_ok());
+}
+
+#[test]
+fn the_demo_is_a_valid_configuration() {
+    assert!(Settings::demo(&Environment::default()).is_ok());
+}
+
+#[test]
+fn every_mistake_is_reported_under_its_key() {
+    let text = "
+        [http]
+        listen = 'nowhere'
+        body_limit_byte = 10
+        [payments]
+        addresses = ['TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6u']
+        timeout = '30'
+        [sales]
+        single_price_trx = '1.0000001'
+        enabled = 'yes'
+        [nonsense]
+        a = 1
+    ";
+    let problems = read(text, &[("LEYDEN__CHAIN__POLL_INTERVAL", "often"), ("LEYDEN__NO__KEY", "1")]).unwrap_err();
+    assert_eq!(
+        keys(&problems),
+        [
+            "LEYDEN__NO__KEY",
+            "chain.poll_interval",
+            "http.body_limit_byte",
+            "http.listen",
+            "nonsense",
+            "payments.addresses[0]",
+            "payments.timeout",
+            "sales.enabled",
+            "sales.single_price_trx",
+        ]
+    );
+    assert!(problems.to_string().contains("did you mean `body_limit_bytes`?"), "{problems}");
+}
+
+#[test]
+fn broken_toml_names_its_line() {
+    let problems = read("[http]\nlisten = \n", &[]).unwrap_err();
+    assert_eq!(keys(&problems), ["line 2"]);
+}
+
+#[test]
+fn the_names_of_requirement_001_are_honoured() {
+    let settings = read(
+        "",
+        &[
+            ("TRON_PAYMENT_ADDRESS", ADDRESS),
+            ("PAYMENT_MONITORING_INTERVAL", "10000"),
+            ("PAYMENT_TIMEOUT", "1800000"),
+            ("MAX_CONCURRENT_MONITORING", "100"),
+            ("ENERGY_FLASH_ENABLED", "false"),
+            ("DEFAULT_ENERGY_PER_TRANSACTION", "15000"),
+            ("ENERGY_FLASH_DEFAULT_EXPIRY_HOURS", "2"),
+            ("REDIS_URL", "redis://user:hunter2@localhost:6379"),
+            ("REDIS_PAYMENT_MONITORING_KEY_PREFIX", "p:"),
+            ("REDIS_CACHE_TTL", "60"),
+            ("LOG_LEVEL", "debug"),
+            ("LOG_PAYMENT_MONITORING", "false"),
+            ("LOG_ENERGY_DELEGATION", "0"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(settings.payments.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(), [ADDRESS]);
+    assert_eq!(settings.chain.poll_interval.span().ms(), 10_000);
+    assert_eq!(settings.payments.timeout.span().ms(), 1_800_000);
+    assert_eq!(settings.payments.max_open_orders, 100);
+    assert!(!settings.sales.enabled);
+    assert_eq!(settings.sales.energy_per_transfer, 15_000);
+    assert_eq!(settings.sales.rental.span().ms(), 7_200_000);
+    assert_eq!(settings.cache.redis_key_prefix, "p:");
+    assert_eq!(settings.cache.price_ttl.span().ms(), 60_000);
+    assert_eq!(settings.cache.resource_ttl.span().ms(), 60_000);
+    assert_eq!(settings.log.level, "debug");
+    assert!(!settings.log.payment_monitoring && !settings.log.energy_delegation);
+    assert_eq!(settings.warnings().len(), 2, "Redis, and energy that no USDT transfer can do with");
+    assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+#[test]
+fn our_own_names_win_and_an_empty_variable_is_none() {
+    let settings = read(
+        "[sales]\nsingle_price_trx = '3'",
+        &[("PAYMENT_TIMEOUT", "1000"), ("LEYDEN__PAYMENTS__TIMEOUT", "7s"), ("LOG_LEVEL", "")],
+    )
+    .unwrap();
+    assert_eq!(settings.payments.timeout.span().ms(), 7_000);
+    assert_eq!(settings.sales.single_price_trx, Sun::from_trx(3));
+    assert_eq!(settings.log.level, "info");
+}
+
+#[test]
+fn secrets_come_from_files_and_are_never_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("passphrase");
+    std::fs::write(&file, "correct horse\n").unwrap();
+    let text = format!(
+        "[keys]\npassphrase_file = '{}'\n[chain]\nnodes = [{{ url = 'https://node.test/v3/pathsecret', api_key = 'k1' }}]",
+        file.display()
+    );
+    let settings = read(&text, &[]).unwrap();
+    assert_eq!(settings.keys.passphrase.expose(), Some("correct horse"));
+    let printed = format!("{settings:?}");
+    for secret in ["correct horse", "pathsecret", "k1"] {
+        assert!(!printed.contains(secret), "{secret}");
+    }
+    let both = read(&format!("{text}\n"), &[("LEYDEN__KEYS__PASSPHRASE", "x")]).unwrap_err();
+    assert_eq!(keys(&both), ["keys.passphrase"]);
+}

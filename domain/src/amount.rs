@@ -6,6 +6,17 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
+/// Digits with at most one point between them and a minus before them. The decimal library takes more, such as
+/// `1_000` or `.5`; in an amount of money that is more likely a mistake than a habit.
+fn is_plain_decimal(text: &str) -> bool {
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    match unsigned.split_once('.') {
+        Some((whole, fraction)) => is_digits(whole) && is_digits(fraction),
+        None => is_digits(unsigned),
+    }
+}
+
 /// Defines a checked integer amount with six decimal places.
 macro_rules! micro_amount {
     ($(#[$doc:meta])* $name:ident, $label:literal) => {
@@ -76,8 +87,10 @@ macro_rules! micro_amount {
             type Err = ParseError;
 
             fn from_str(text: &str) -> Result<Self, ParseError> {
-                Decimal::from_str_exact(text)
-                    .or(Err(ParseError::Amount("not a decimal number")))
+                Some(text)
+                    .filter(|text| is_plain_decimal(text))
+                    .and_then(|text| Decimal::from_str_exact(text).ok())
+                    .ok_or(ParseError::Amount("not a decimal number"))
                     .and_then(Self::from_decimal)
             }
         }

@@ -9,8 +9,8 @@ use leyden_domain::{
     Asset, Sun, Timestamp,
     order::{CountRule, HoldReason, OrderState, Party},
     payment::{
-        Expectation, Match, MatchPolicy, Orderless, Payment, Standing, SuspenseReason, TailPolicy, count_and_tail,
-        match_payment, random_tails,
+        Expectation, Match, MatchPolicy, Orderless, Payment, Standing, SuspenseReason, TailPolicy,
+        count_and_tail, match_payment, random_tails,
     },
 };
 use proptest::prelude::*;
@@ -70,8 +70,16 @@ fn rule_2_tail_and_count_fit() {
 #[test]
 fn rule_2_an_amount_under_two_prices_means_the_one_that_waits_or_nobody() {
     // 4_000_000 + 500 and 2 x 2_000_000 + 500 are the same amount.
-    let dear = Expectation { unit_price: Sun::new(4_000_000), tail: Sun::new(500), ..expectation(0, Standing::Open) };
-    let cheap = Expectation { unit_price: Sun::new(2_000_000), tail: Sun::new(500), ..expectation(1, Standing::Open) };
+    let dear = Expectation {
+        unit_price: Sun::new(4_000_000),
+        tail: Sun::new(500),
+        ..expectation(0, Standing::Open)
+    };
+    let cheap = Expectation {
+        unit_price: Sun::new(2_000_000),
+        tail: Sun::new(500),
+        ..expectation(1, Standing::Open)
+    };
     let both = [dear.clone(), cheap.clone()];
     assert_eq!(matched(&paid(4_000_500), &both, &policy()), Match::Suspense(SuspenseReason::Ambiguous));
     for standing in [Standing::Paid, Standing::Closed] {
@@ -127,7 +135,8 @@ fn rule_4_comes_before_a_late_payment() {
 
 #[test]
 fn rule_5_orderless() {
-    let sale = |count, excess| Match::Orderless { unit_price: Sun::new(3_000_000), count, excess: Sun::new(excess) };
+    let sale =
+        |count, excess| Match::Orderless { unit_price: Sun::new(3_000_000), count, excess: Sun::new(excess) };
     assert_eq!(matched(&paid(6_000_000), &[], &orderless()), sale(2, 0));
     assert_eq!(matched(&paid(15_000_000), &[], &orderless()), sale(3, 6_000_000));
     assert_eq!(matched(&paid(6_000_001), &[], &orderless()), Match::Suspense(SuspenseReason::NoOrder));
@@ -168,9 +177,8 @@ fn a_held_order_expects_what_it_expected_before() {
 
 /// The rules once more, by trying every count instead of dividing.
 fn shadow(payment: &Payment, at: Timestamp, candidates: &[Expectation], policy: &MatchPolicy) -> Match {
-    let count_for = |price: Sun, tail: Sun| {
-        (0..=payment.amount).find(|n| n * price.get() + tail.get() == payment.amount)
-    };
+    let count_for =
+        |price: Sun, tail: Sun| (0..=payment.amount).find(|n| n * price.get() + tail.get() == payment.amount);
     let bought = |e: &Expectation, n: i64| {
         let (least, most) = match e.count {
             CountRule::Open { max } => (1, i64::from(max)),
@@ -196,7 +204,11 @@ fn shadow(payment: &Payment, at: Timestamp, candidates: &[Expectation], policy: 
     let mut over = Vec::new();
     for e in candidates.iter().filter(|e| e.payment_address == payment.to && at <= e.closes_at) {
         if let Some(n) = count_for(e.unit_price, e.tail).filter(|_| e.tail.get() > 0) {
-            if e.standing == Standing::Open && at <= e.expires_at { in_time.push((e, n)) } else { over.push(e) }
+            if e.standing == Standing::Open && at <= e.expires_at {
+                in_time.push((e, n))
+            } else {
+                over.push(e)
+            }
         }
     }
     if in_time.len() > 1 {
@@ -240,29 +252,46 @@ fn shadow(payment: &Payment, at: Timestamp, candidates: &[Expectation], policy: 
 }
 
 fn some_expectation() -> impl Strategy<Value = Expectation> {
-    (0..6_u64, 5..12_i64, 0..5_i64, prop_oneof![(1..4_u32).prop_map(|max| CountRule::Open { max }), (1..4_u32).prop_map(|count| CountRule::Fixed { count })],
-     0..3_u64, prop::option::of(0..3_u64), (20..60_i64, 0..60_i64), 0..3_usize, prop::bool::weighted(0.9))
-        .prop_map(|(n, price, tail, count, recipient, bound, (expires, window), standing, here)| Expectation {
-            order: order_id(n),
-            payment_address: if here { till() } else { address(9_001) },
-            unit_price: Sun::new(price),
-            tail: Sun::new(tail.min(price - 1)),
-            count,
-            recipient: address(2_000 + recipient),
-            bound_sender: bound.map(|n| address(2_000 + n)),
-            expires_at: slot(expires),
-            closes_at: slot(expires + window),
-            standing: [Standing::Open, Standing::Paid, Standing::Closed][standing],
+    (
+        0..6_u64,
+        5..12_i64,
+        0..5_i64,
+        prop_oneof![
+            (1..4_u32).prop_map(|max| CountRule::Open { max }),
+            (1..4_u32).prop_map(|count| CountRule::Fixed { count })
+        ],
+        0..3_u64,
+        prop::option::of(0..3_u64),
+        (20..60_i64, 0..60_i64),
+        0..3_usize,
+        prop::bool::weighted(0.9),
+    )
+        .prop_map(|(n, price, tail, count, recipient, bound, (expires, window), standing, here)| {
+            Expectation {
+                order: order_id(n),
+                payment_address: if here { till() } else { address(9_001) },
+                unit_price: Sun::new(price),
+                tail: Sun::new(tail.min(price - 1)),
+                count,
+                recipient: address(2_000 + recipient),
+                bound_sender: bound.map(|n| address(2_000 + n)),
+                expires_at: slot(expires),
+                closes_at: slot(expires + window),
+                standing: [Standing::Open, Standing::Paid, Standing::Closed][standing],
+            }
         })
 }
 
 fn some_policy() -> impl Strategy<Value = MatchPolicy> {
-    (0..6_i64, prop::option::of((5..12_i64, 1..4_u32)), prop::option::of(0..3_u64)).prop_map(|(dust, sale, denied)| MatchPolicy {
-        dust_sun: Sun::new(dust),
-        dust_usdt_micro: dust,
-        orderless: sale.map(|(price, max_transactions)| Orderless { unit_price: Sun::new(price), max_transactions }),
-        denied_senders: denied.map(|n| address(2_000 + n)).into_iter().collect(),
-    })
+    (0..6_i64, prop::option::of((5..12_i64, 1..4_u32)), prop::option::of(0..3_u64)).prop_map(
+        |(dust, sale, denied)| MatchPolicy {
+            dust_sun: Sun::new(dust),
+            dust_usdt_micro: dust,
+            orderless: sale
+                .map(|(price, max_transactions)| Orderless { unit_price: Sun::new(price), max_transactions }),
+            denied_senders: denied.map(|n| address(2_000 + n)).into_iter().collect(),
+        },
+    )
 }
 
 proptest! {

@@ -6,8 +6,7 @@
 mod kit;
 
 use kit::{
-    ENERGY, PRICE, delivery, funding, operation_id, order, payment, reservation_id, slot,
-    world::World,
+    ENERGY, PRICE, delivery, funding, operation_id, order, payment, reservation_id, slot, world::World,
 };
 use leyden_domain::{
     Energy, Span, Sun,
@@ -308,10 +307,7 @@ fn a_signed_delegation_is_noticed_before_its_payment_is_looked_for() {
     let signed = [delegation(1, ENERGY, OperationState::Signed)];
     assert_eq!(due(reserved.clone(), Some(11), &signed, 12), Some(OrderEvent::DelegationSigned));
     let intended = [delegation(1, ENERGY, OperationState::Intended)];
-    assert_eq!(
-        due(reserved.clone(), Some(11), &intended, 12),
-        Some(OrderEvent::PaymentMoved(delivery(11)))
-    );
+    assert_eq!(due(reserved.clone(), Some(11), &intended, 12), Some(OrderEvent::PaymentMoved(delivery(11))));
     assert_eq!(due(reserved, None, &intended, 12), Some(OrderEvent::PaymentUndone));
 }
 

@@ -9,7 +9,8 @@ use kit::{delivery, funding, operation_id, order, slot};
 use leyden_domain::{
     Height, Timestamp,
     order::{
-        Confirmation, Effect, HoldReason, Order, OrderEvent, OrderState, OrderStateKind, Party, RefundReason, step,
+        Confirmation, Effect, HoldReason, Order, OrderEvent, OrderState, OrderStateKind, Party, RefundReason,
+        step,
     },
 };
 use std::fmt::Write as _;
@@ -35,10 +36,9 @@ fn state(kind: OrderStateKind) -> OrderState {
         OrderStateKind::Refunded => OrderState::Refunded { funding, why, operation },
         OrderStateKind::Expired => OrderState::Expired { at: slot(41) },
         OrderStateKind::Cancelled => OrderState::Cancelled { at: slot(5), by: Party::Customer },
-        OrderStateKind::Held => OrderState::Held {
-            why: HoldReason::Operator,
-            from: Box::new(OrderState::Paid { funding }),
-        },
+        OrderStateKind::Held => {
+            OrderState::Held { why: HoldReason::Operator, from: Box::new(OrderState::Paid { funding }) }
+        }
     }
 }
 
@@ -92,8 +92,11 @@ fn table() -> String {
             match step(&in_state(state(kind)), &event, now()) {
                 Ok(transition) => {
                     let effects: Vec<_> = transition.effects.iter().copied().map(effect_name).collect();
-                    let effects =
-                        if effects.is_empty() { String::new() } else { format!("  [{}]", effects.join(", ")) };
+                    let effects = if effects.is_empty() {
+                        String::new()
+                    } else {
+                        format!("  [{}]", effects.join(", "))
+                    };
                     let to = transition.order.state.kind().name();
                     writeln!(text, "  {:<18} -> {to}{effects}", event.name()).unwrap();
                 }

@@ -82,16 +82,11 @@ fn who_may_not_serve_is_left_out() {
     let rich = account(1, Sun::from_trx(100_000));
     let observed = rich.observed.unwrap();
     let demand = Energy::new(65_000);
-    let serves = |account: PoolAccount| {
-        plan(&[account], demand, slot(0), &PlanPolicy::default()).is_ok()
-    };
+    let serves = |account: PoolAccount| plan(&[account], demand, slot(0), &PlanPolicy::default()).is_ok();
     assert!(serves(rich.clone()));
-    for state in [
-        AccountState::Disabled,
-        AccountState::Broke,
-        AccountState::KeyUnfit,
-        AccountState::AgentQuarantined,
-    ] {
+    for state in
+        [AccountState::Disabled, AccountState::Broke, AccountState::KeyUnfit, AccountState::AgentQuarantined]
+    {
         assert!(!serves(PoolAccount { state, ..rich.clone() }));
     }
     assert!(!serves(PoolAccount { observed: None, ..rich.clone() }));
@@ -129,7 +124,8 @@ fn a_shortfall_names_the_moment_of_recovery() {
 }
 
 fn pool() -> impl Strategy<Value = Vec<PoolAccount>> {
-    let one = (0..40_000_000_000_i64, 0..10_000_000_000_i64, 0..10_000_000_000_i64, prop::bool::weighted(0.9));
+    let one =
+        (0..40_000_000_000_i64, 0..10_000_000_000_i64, 0..10_000_000_000_i64, prop::bool::weighted(0.9));
     prop::collection::vec(one, 0..6).prop_map(|rows| {
         (1..)
             .zip(rows)
@@ -160,8 +156,12 @@ fn by_trying(accounts: &[PoolAccount], demand: Energy, policy: &PlanPolicy) -> (
         if size > policy.max_accounts_per_order {
             continue;
         }
-        let sum: i64 =
-            capacities.iter().enumerate().filter(|(i, _)| set & (1 << i) != 0).map(|(_, energy)| energy).sum();
+        let sum: i64 = capacities
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| set & (1 << i) != 0)
+            .map(|(_, energy)| energy)
+            .sum();
         best = best.max(sum);
         if sum >= demand.get() {
             fewest = Some(fewest.map_or(size, |known: u32| known.min(size)));

@@ -25,7 +25,8 @@ pub enum Resolution {
         /// The common ancestor, which stays.
         to: BlockRef,
     },
-    /// The chains differ at this height too: ask for the next lower one.
+    /// Nothing to record yet: ask for what is wanted now, which is the next lower block where the chains differ,
+    /// or the next one where they turned out not to.
     Compare,
     /// The other chain differs from ours at or below a solid block. Nobody may act on money until a person looked.
     BelowSolid {
@@ -87,7 +88,10 @@ impl Follower {
             return Resolution::Append;
         }
         if self.comparing.is_some() && self.window.get(&height) == Some(&id) {
-            return self.turn_back_to(BlockRef::new(id));
+            // Ours again: the node has changed its mind meanwhile. Only a stranger that stands on a block of ours
+            // proves that the blocks above have left the chain.
+            self.comparing = None;
+            return Resolution::Compare;
         }
         let below = height.offset(-1);
         if self.window.get(&below) == Some(&parent) {
@@ -101,12 +105,9 @@ impl Follower {
         Resolution::Compare
     }
 
-    /// The common ancestor is found; if nothing stands above it, there is nothing to undo.
+    /// The common ancestor is found, below the tip.
     fn turn_back_to(&mut self, ancestor: BlockRef) -> Resolution {
         self.comparing = None;
-        if self.tip == Some(ancestor) {
-            return Resolution::Compare;
-        }
         if ancestor.height() < self.solid {
             return Resolution::BelowSolid { at: ancestor.height() };
         }
@@ -127,7 +128,8 @@ impl Follower {
     }
 
     /// Everything up to this height is solid and needs no longer be remembered, but for the solid block itself.
-    /// Solidity never goes back.
+    /// Solidity never goes back. Only true of our chain if whoever says so is on it: call it right after a block
+    /// of the same node was appended.
     pub fn solidified(&mut self, height: Height) {
         let tip = self.tip.map_or(self.solid, |tip| tip.height());
         self.solid = self.solid.max(height.min(tip));

@@ -151,9 +151,8 @@ pub fn refunded_is_undelivered(book: &Book) -> Vec<Violation> {
         let kind = underlying(order).kind();
         if matches!(kind, OrderStateKind::RefundDue | OrderStateKind::Refunding | OrderStateKind::Refunded) {
             for operation in delegations.get(&order.id).into_iter().flatten() {
-                findings.expect(false, order.id, || {
-                    format!("{} is {}", operation.id, operation.state.name())
-                });
+                findings
+                    .expect(false, order.id, || format!("{} is {}", operation.id, operation.state.name()));
             }
         }
     }

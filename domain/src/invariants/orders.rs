@@ -36,7 +36,9 @@ pub fn terms_are_sound(book: &Book) -> Vec<Violation> {
         let orderless = order.channel != Channel::Orderless || order.tail == Sun::ZERO;
         findings.expect(orderless, order.id, || "an orderless sale with a tail".to_owned());
         let in_order = order.created_at <= order.expires_at && order.expires_at <= order.closes_at;
-        findings.expect(in_order, order.id, || "expires before it is made or closes before it expires".to_owned());
+        findings.expect(in_order, order.id, || {
+            "expires before it is made or closes before it expires".to_owned()
+        });
     }
     findings.done()
 }

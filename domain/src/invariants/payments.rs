@@ -100,7 +100,10 @@ pub fn funding_agrees(book: &Book) -> Vec<Violation> {
         });
         let same = payment.amount == funding.paid.get() && payment.from == funding.payer;
         findings.expect(same, order.id, || {
-            format!("says {} from {}, the payment {} from {}", funding.paid, funding.payer, payment.amount, payment.from)
+            format!(
+                "says {} from {}, the payment {} from {}",
+                funding.paid, funding.payer, payment.amount, payment.from
+            )
         });
     }
     findings.done()

@@ -76,9 +76,8 @@ pub fn reservation_agrees(book: &Book) -> Vec<Violation> {
         findings.expect(same, id, || format!("differs from its operation {}", operation.id));
         let expected = match operation.state {
             OperationState::Intended | OperationState::Signed => ReservationState::Pending,
-            OperationState::Included => ReservationState::Posted,
             OperationState::Solid if taken_back.contains(&operation.id) => ReservationState::Returned,
-            OperationState::Solid => ReservationState::Posted,
+            OperationState::Included | OperationState::Solid => ReservationState::Posted,
             OperationState::Failed | OperationState::Cancelled => ReservationState::Voided,
         };
         findings.expect(reservation.state == expected, id, || {
@@ -105,8 +104,8 @@ pub fn reservations_are_known(book: &Book) -> Vec<Violation> {
         findings.expect(accounts.contains_key(&reservation.account), reservation.id, || {
             format!("its account {} does not exist", reservation.account)
         });
-        let used = uses.get(&reservation.id).copied().unwrap_or(0);
-        findings.expect(used == 1, reservation.id, || format!("used by {used} operations"));
+        let count = uses.get(&reservation.id).copied().unwrap_or(0);
+        findings.expect(count == 1, reservation.id, || format!("used by {count} operations"));
     }
     findings.done()
 }

@@ -12,7 +12,8 @@ use leyden_domain::{
 };
 
 /// The exchange rate of a day in December 2025.
-pub(crate) const RATIO: EnergyRatio = EnergyRatio { total_limit: 180_000_000_000, total_weight_trx: 19_125_511_029 };
+pub(crate) const RATIO: EnergyRatio =
+    EnergyRatio { total_limit: 180_000_000_000, total_weight_trx: 19_125_511_029 };
 /// Price of one transfer's energy in the tests.
 pub(crate) const PRICE: Sun = Sun::new(3_000_000);
 /// Energy of one transfer in the tests.

@@ -7,8 +7,8 @@ use leyden_domain::{
     book::Book,
     chain::{Delivery, Head, RefusalCode, Resource, ResourceAction, ResourceEvent},
     operation::{
-        Attempt, ChainView, NextAct, Operation, OperationKind, OperationPolicy, OperationState, OperationWork,
-        Refusal, TrackedAttempt, next_act,
+        Attempt, ChainView, NextAct, Operation, OperationKind, OperationPolicy, OperationState,
+        OperationWork, Refusal, TrackedAttempt, next_act,
     },
     order::{
         Effect, Facts, Order, OrderEvent, OrderState, RefundReason, Transition, next_event, step, undelivered,
@@ -212,10 +212,11 @@ impl World {
             let (PaymentState::Unrouted, Some(block)) = (payment.state, payment.block) else { continue };
             let state = match match_payment(&payment, block.timestamp, &expectations, &match_policy()) {
                 Match::Settles { order, count, excess } => {
-                    let awaits =
-                        self.book.orders.iter().any(|o| {
-                            o.id == order && o.state == OrderState::AwaitingPayment
-                        });
+                    let awaits = self
+                        .book
+                        .orders
+                        .iter()
+                        .any(|o| o.id == order && o.state == OrderState::AwaitingPayment);
                     if !awaits || self.settling(order).is_some() {
                         continue;
                     }
@@ -268,8 +269,7 @@ impl World {
     /// Commits an event and its effects.
     pub(crate) fn apply(&mut self, index: usize, event: &OrderEvent) -> Result<(), String> {
         let now = self.head().timestamp;
-        let transition =
-            step(&self.book.orders[index], event, now).map_err(|refusal| refusal.to_string())?;
+        let transition = step(&self.book.orders[index], event, now).map_err(|refusal| refusal.to_string())?;
         self.commit(index, transition, now)
     }
 
@@ -406,7 +406,8 @@ impl World {
     }
 
     fn work_of(&self, operation: &Operation) -> OperationWork {
-        let newest = self.book.attempts.iter().filter(|a| a.operation == operation.id).max_by_key(|a| a.number);
+        let newest =
+            self.book.attempts.iter().filter(|a| a.operation == operation.id).max_by_key(|a| a.number);
         let placed = |tx: TxId| {
             let found = self.book.events.iter().find(|(_, event)| event.tx_id == tx);
             found.map(|(head, _)| Delivery { block: head.block, timestamp: head.timestamp })
@@ -523,7 +524,8 @@ impl World {
     /// A node refuses the live transaction of an operation with this text, and forgets it.
     pub(crate) fn refuse(&mut self, index: usize, message: &str) {
         let id = self.book.operations[index].id;
-        let newest = self.book.attempts.iter_mut().filter(|a| a.operation == id && !a.dead).max_by_key(|a| a.number);
+        let newest =
+            self.book.attempts.iter_mut().filter(|a| a.operation == id && !a.dead).max_by_key(|a| a.number);
         if let Some(attempt) = newest {
             let message = message.to_owned();
             attempt.refusal = Some(Refusal { code: RefusalCode::ContractValidateError, message });

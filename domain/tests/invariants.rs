@@ -77,8 +77,17 @@ fn books_made_by_the_rules_are_sound() {
     assert_eq!(check_all(&Book::default()), []);
     // The scenario is as rich as the table below needs it.
     let kinds: Vec<_> = book.orders.iter().map(|o| o.state.kind()).collect();
-    use OrderStateKind as K;
-    assert_eq!(kinds, [K::Completed, K::Active, K::Delegating, K::AwaitingPayment, K::Funded, K::Expired]);
+    assert_eq!(
+        kinds,
+        [
+            OrderStateKind::Completed,
+            OrderStateKind::Active,
+            OrderStateKind::Delegating,
+            OrderStateKind::AwaitingPayment,
+            OrderStateKind::Funded,
+            OrderStateKind::Expired,
+        ]
+    );
 }
 
 #[test]

@@ -93,8 +93,11 @@ fn rule_2_an_amount_under_two_prices_means_the_one_that_waits_or_nobody() {
 #[test]
 fn rule_3_under_and_over() {
     let fixed = Expectation { count: CountRule::Fixed { count: 2 }, ..expectation(0, Standing::Open) };
-    assert_eq!(matched(&paid(3_000_100), &[fixed.clone()], &policy()), Match::Under { order: order_id(0) });
-    assert_eq!(matched(&paid(6_000_100), &[fixed.clone()], &policy()), settles(0, 2, 0));
+    assert_eq!(
+        matched(&paid(3_000_100), std::slice::from_ref(&fixed), &policy()),
+        Match::Under { order: order_id(0) }
+    );
+    assert_eq!(matched(&paid(6_000_100), std::slice::from_ref(&fixed), &policy()), settles(0, 2, 0));
     assert_eq!(matched(&paid(9_000_100), &[fixed], &policy()), settles(0, 2, 3_000_000));
     let open = [expectation(0, Standing::Open)];
     assert_eq!(matched(&paid(15_000_100), &open, &policy()), settles(0, 2, 9_000_000));
@@ -103,10 +106,10 @@ fn rule_3_under_and_over() {
 #[test]
 fn rule_4_a_plain_multiple_from_somebody_known() {
     let bound = Expectation { bound_sender: Some(address(2_001)), ..expectation(0, Standing::Open) };
-    assert_eq!(matched(&paid(6_000_000), &[bound.clone()], &policy()), settles(0, 2, 0));
-    assert_eq!(matched(&paid(9_000_000), &[bound.clone()], &policy()), settles(0, 2, 3_000_000));
+    assert_eq!(matched(&paid(6_000_000), std::slice::from_ref(&bound), &policy()), settles(0, 2, 0));
+    assert_eq!(matched(&paid(9_000_000), std::slice::from_ref(&bound), &policy()), settles(0, 2, 3_000_000));
     let own = Expectation { recipient: address(2_001), ..expectation(0, Standing::Open) };
-    assert_eq!(matched(&paid(3_000_000), &[own.clone()], &policy()), settles(0, 1, 0));
+    assert_eq!(matched(&paid(3_000_000), std::slice::from_ref(&own), &policy()), settles(0, 1, 0));
     // Whoever named another sender is not meant by its own.
     let other = Expectation { bound_sender: Some(address(7)), ..own.clone() };
     assert_eq!(matched(&paid(3_000_000), &[other], &policy()), Match::Suspense(SuspenseReason::NoOrder));
@@ -205,9 +208,9 @@ fn shadow(payment: &Payment, at: Timestamp, candidates: &[Expectation], policy: 
     for e in candidates.iter().filter(|e| e.payment_address == payment.to && at <= e.closes_at) {
         if let Some(n) = count_for(e.unit_price, e.tail).filter(|_| e.tail.get() > 0) {
             if e.standing == Standing::Open && at <= e.expires_at {
-                in_time.push((e, n))
+                in_time.push((e, n));
             } else {
-                over.push(e)
+                over.push(e);
             }
         }
     }

@@ -35,7 +35,7 @@ impl BroadcastFault {
 }
 
 /// What goes wrong with one question.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "fault")]
 pub enum ReadFault {
     /// No answer.

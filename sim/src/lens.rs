@@ -20,13 +20,11 @@ impl SimNode {
     /// Uses up a fault of a question, or lets the question be answered.
     pub(crate) fn ask(&self) -> Result<Lens<'_>, ReadFault> {
         let mut faults = self.faults();
-        match faults.reads.pop_front() {
-            Some(fault) => Err(fault),
-            None => {
-                let faults = faults.clone();
-                Ok(Lens { chain: self.chain(), faults })
-            }
+        if let Some(fault) = faults.reads.pop_front() {
+            return Err(fault);
         }
+        let faults = faults.clone();
+        Ok(Lens { chain: self.chain(), faults })
     }
 }
 

@@ -21,7 +21,6 @@ impl BlockTime {
     pub const fn slot_ms(self) -> i64 {
         match self {
             Self::Instant | Self::Every(0) => 1,
-            #[expect(clippy::cast_lossless, reason = "From is not const")]
             Self::Every(ms) => ms as i64,
         }
     }

@@ -1,6 +1,6 @@
 //! The HTTP API over real sockets: shapes, both forms of addresses, the node's own error texts.
 #![cfg(feature = "http")]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use leyden_sim::{ChainConfig, SimNode, build::Options, config::TRX, http, keys};
 use leyden_tron::wire::proto::{DelegateResourceContract, TransferContract};

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 pub(super) fn answer(call: &Call<'_>) -> Option<Answer> {
     Some(match call.method.as_str() {
         "getaccount" => account(call),
-        "validateaddress" => validate(call),
+        "validateaddress" => Ok(validate(call)),
         "getavailableunfreezecount" => unfreeze_count(call),
         "getcanwithdrawunfreezeamount" => withdrawable(call),
         "getreward" => Ok(json!({ "reward": 0 })),
@@ -92,7 +92,7 @@ fn printed(address: Address, account: &Account, slot: i64, visible: bool) -> Val
     if account.is_contract { object.put("type", "Contract").done() } else { object.done() }
 }
 
-fn validate(call: &Call<'_>) -> Answer {
+fn validate(call: &Call<'_>) -> Value {
     let text = call.text("address");
     let (valid, message) = if text.len() == 42 && Address::from_hex(&text).is_ok() {
         (true, "Hex string format")
@@ -101,7 +101,7 @@ fn validate(call: &Call<'_>) -> Answer {
     } else {
         (false, "Invalid address")
     };
-    Ok(json!({ "result": valid, "message": message }))
+    json!({ "result": valid, "message": message })
 }
 
 fn unfreeze_count(call: &Call<'_>) -> Answer {

@@ -65,7 +65,7 @@ fn from_json(call: &Call<'_>) -> Answer {
 }
 
 fn from_hex(call: &Call<'_>) -> Answer {
-    let bytes = hex::decode(call.text("transaction")).map_err(|_| Failure::Java {
+    let bytes = hex::decode(call.text("transaction")).ok().ok_or_else(|| Failure::Java {
         class: "org.bouncycastle.util.encoders.DecoderException",
         message: "exception decoding Hex string: invalid characters encountered in Hex string".to_owned(),
     })?;

@@ -51,7 +51,8 @@ pub(super) fn unsigned<M: ContractMessage>(
     options: Options,
 ) -> Result<SignedTx, Failure> {
     let permission_id = i32::try_from(call.number("Permission_id")?)
-        .map_err(|_| Failure::parse("Number out of range: Permission_id"))?;
+        .ok()
+        .ok_or_else(|| Failure::parse("Number out of range: Permission_id"))?;
     let lens = call.lens()?;
     let head = lens.head().timestamp();
     let options = Options {

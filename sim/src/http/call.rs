@@ -182,7 +182,8 @@ pub(super) fn number(value: Option<&Value>, name: &str) -> Result<i64, Failure> 
         Some(Value::String(text)) if text.is_empty() => Ok(0),
         Some(Value::String(text)) => text
             .parse()
-            .map_err(|_| Failure::parse(format!("Couldn't parse integer: For input string: \"{text}\""))),
+            .ok()
+            .ok_or_else(|| Failure::parse(format!("Couldn't parse integer: For input string: \"{text}\""))),
         Some(other) => Err(Failure::parse(format!("Couldn't parse integer: {name} {other}"))),
     }
 }
@@ -200,7 +201,7 @@ pub(super) fn flag(value: Option<&Value>) -> bool {
 pub(super) fn address(text: &str, visible: bool) -> Result<Address, Failure> {
     if visible {
         // A full node takes Base58 with a wrong checksum for nothing at all and stumbles over it.
-        return Address::from_base58(text).map_err(|_| {
+        return Address::from_base58(text).ok().ok_or_else(|| {
             if text.chars().all(|c| c.is_ascii_alphanumeric() && !"0OIl".contains(c)) {
                 Failure::null()
             } else {
@@ -208,5 +209,5 @@ pub(super) fn address(text: &str, visible: bool) -> Result<Address, Failure> {
             }
         });
     }
-    Address::from_hex(text).map_err(|_| Failure::parse(format!("1:1: INVALID hex String, {text}")))
+    Address::from_hex(text).ok().ok_or_else(|| Failure::parse(format!("1:1: INVALID hex String, {text}")))
 }

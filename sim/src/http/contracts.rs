@@ -41,7 +41,7 @@ fn no_contract() -> Value {
 
 /// The addresses of a call.
 fn parties(message: &TriggerSmartContract) -> Result<(Address, Address), Failure> {
-    let address = |bytes: &[u8]| Address::from_bytes(bytes).map_err(|_| Failure::null());
+    let address = |bytes: &[u8]| Address::from_bytes(bytes).or(Err(Failure::null()));
     Ok((address(&message.owner_address)?, address(&message.contract_address)?))
 }
 
@@ -59,10 +59,10 @@ fn trigger(call: &Call<'_>) -> Answer {
 fn constant(call: &Call<'_>) -> Answer {
     let message = message(call)?;
     let (caller, contract) = parties(&message)?;
-    let called = call.lens()?.chain.constant_call(caller, contract, message.call_value, &message.data);
-    let Some(called) = called else { return Ok(no_contract()) };
+    let outcome = call.lens()?.chain.constant_call(caller, contract, message.call_value, &message.data);
+    let Some(run) = outcome else { return Ok(no_contract()) };
     let tx = unsigned(call, &message, Options::default())?;
-    let (result, ret) = if called.reverted {
+    let (result, ret) = if run.reverted {
         (
             json!({ "result": true, "message": json::text(REVERT_TEXT.as_bytes(), call.visible) }),
             json!([{ "ret": "FAILED" }]),
@@ -74,10 +74,10 @@ fn constant(call: &Call<'_>) -> Answer {
         json::transaction(&tx, call.visible).put("visible", call.visible).put("ret", ret).done();
     Ok(Object::new()
         .put("result", result)
-        .number("energy_used", called.energy)
-        .number("energy_penalty", called.penalty)
-        .put("constant_result", vec![hex::encode(called.returned)])
-        .list("logs", called.logs.iter().map(json::log).collect())
+        .number("energy_used", run.energy)
+        .number("energy_penalty", run.penalty)
+        .put("constant_result", vec![hex::encode(run.returned)])
+        .list("logs", run.logs.iter().map(json::log).collect())
         .put("transaction", transaction)
         .done())
 }
@@ -85,13 +85,13 @@ fn constant(call: &Call<'_>) -> Answer {
 fn estimate(call: &Call<'_>) -> Answer {
     let message = message(call)?;
     let (caller, contract) = parties(&message)?;
-    let called = call.lens()?.chain.constant_call(caller, contract, message.call_value, &message.data);
-    Ok(match called {
+    let outcome = call.lens()?.chain.constant_call(caller, contract, message.call_value, &message.data);
+    Ok(match outcome {
         None => no_contract(),
-        Some(called) if called.reverted => json!({
+        Some(run) if run.reverted => json!({
             "result": { "code": "CONTRACT_EXE_ERROR", "message": json::text(REVERT_TEXT.as_bytes(), call.visible) }
         }),
-        Some(called) => json!({ "result": { "result": true }, "energy_required": called.energy }),
+        Some(run) => json!({ "result": { "result": true }, "energy_required": run.energy }),
     })
 }
 

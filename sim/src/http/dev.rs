@@ -35,6 +35,7 @@ pub(super) fn answer(call: &Call<'_>) -> Option<Answer> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
 fn refused(error: SimError) -> Failure {
     Failure::argument(error.to_string())
 }

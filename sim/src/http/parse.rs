@@ -37,7 +37,9 @@ impl<'a> Fields<'a> {
     }
 
     fn small(&self, name: &str) -> Result<i32, Failure> {
-        i32::try_from(self.number(name)?).map_err(|_| Failure::parse(format!("Number out of range: {name}")))
+        i32::try_from(self.number(name)?)
+            .ok()
+            .ok_or_else(|| Failure::parse(format!("Number out of range: {name}")))
     }
 
     pub(super) fn text(&self, name: &str) -> &'a str {
@@ -47,7 +49,7 @@ impl<'a> Fields<'a> {
     /// Hexadecimal bytes.
     pub(super) fn hex(&self, name: &str) -> Result<Vec<u8>, Failure> {
         let text = self.text(name);
-        hex::decode(text).map_err(|_| Failure::parse(format!("1:1: INVALID hex String, {text}")))
+        hex::decode(text).ok().ok_or_else(|| Failure::parse(format!("1:1: INVALID hex String, {text}")))
     }
 
     /// A text that travels as bytes: itself where Base58 was asked for, hexadecimal otherwise.
@@ -66,7 +68,7 @@ impl<'a> Fields<'a> {
                     "Enum type \"protocol.ResourceCode\" has no value named \"{name}\"."
                 ))),
             },
-            other => i32::try_from(number(other, "resource")?).map_err(|_| Failure::parse("resource")),
+            other => i32::try_from(number(other, "resource")?).ok().ok_or_else(|| Failure::parse("resource")),
         }
     }
 
@@ -91,7 +93,7 @@ impl<'a> Fields<'a> {
                 "active" => PermissionType::Active.into(),
                 _ => return Err(Failure::parse(format!("no permission type {name}"))),
             },
-            other => i32::try_from(number(other, "type")?).map_err(|_| Failure::parse("type"))?,
+            other => i32::try_from(number(other, "type")?).ok().ok_or_else(|| Failure::parse("type"))?,
         };
         let keys = self
             .objects("keys")
@@ -247,7 +249,7 @@ pub(super) fn transaction(fields: &Map<String, Value>, visible: bool) -> Result<
             .map(|one| {
                 let text = one.as_str().unwrap_or_default();
                 let digits = text.strip_prefix("0x").unwrap_or(text);
-                hex::decode(digits).map_err(|_| Failure::parse("1:1: INVALID hex String"))
+                hex::decode(digits).ok().ok_or_else(|| Failure::parse("1:1: INVALID hex String"))
             })
             .collect::<Result<_, _>>()?,
         Some(_) => return Err(Failure::parse("signature is no list")),

@@ -2,7 +2,7 @@
 
 use crate::common::{delegate, done, stranger, trx};
 use leyden_domain::chain::Resource;
-use leyden_sim::{ForkPlan, Keep, SimError, View, keys};
+use leyden_sim::{ForkPlan, Keep, SimError, View, build::Options, keys};
 use leyden_tron::wire::proto::ResponseCode;
 
 #[test]
@@ -109,7 +109,7 @@ fn the_past_can_be_looked_at() {
     assert_eq!(lent(View::Solid), Some(trx(10)));
     assert!(node.chain().partners(View::Solid, pool).1.contains(&receiver));
     // What waits is seen by the full node only.
-    let more = node.send(&key, &delegate(pool, receiver, trx(1)), Default::default()).unwrap();
+    let more = node.send(&key, &delegate(pool, receiver, trx(1)), Options::default()).unwrap();
     assert_eq!(more.code, ResponseCode::Success);
     assert_eq!((lent(View::Pending), lent(View::Head)), (Some(trx(11)), Some(trx(10))));
     assert!(node.chain().delegatable(View::Pending, &pool, Resource::Energy) < trx(10_000_000));

@@ -69,7 +69,7 @@ fn a_torn_tail_is_dropped_wherever_it_is_torn() {
     node.mine().unwrap();
     drop(node);
     let longer = fs::read(&path).unwrap();
-    for cut in [whole.len(), whole.len() + 1, (whole.len() + longer.len()) / 2, longer.len() - 1] {
+    for cut in [whole.len(), whole.len() + 1, usize::midpoint(whole.len(), longer.len()), longer.len() - 1] {
         fs::write(&path, &longer[..cut]).unwrap();
         let node = open(&path);
         assert_eq!(seen(&node), before, "cut at {cut}");

@@ -53,10 +53,12 @@ CREATE INDEX idx_orders_open_recipient ON orders (recipient_address, payment_add
 CREATE INDEX idx_orders_open_sender ON orders (bound_sender, payment_address)
     WHERE state = 'awaiting_payment' AND bound_sender IS NOT NULL;
 
--- What orders wait for.
+-- What orders wait for: each index holds only those that do, oldest first.
 CREATE INDEX idx_orders_expires_at ON orders (expires_at, id) WHERE state = 'awaiting_payment';
 CREATE INDEX idx_orders_matched ON orders (created_at, id)
     WHERE state = 'awaiting_payment' AND assigned_payment IS NOT NULL;
+CREATE INDEX idx_orders_paid ON orders (created_at, id) WHERE state = 'paid';
+CREATE INDEX idx_orders_funded ON orders (created_at, id) WHERE state = 'funded';
 CREATE INDEX idx_orders_operating ON orders (created_at, id)
     WHERE state IN ('reserved', 'delegating', 'reclaiming');
 CREATE INDEX idx_orders_payment_changed ON orders (created_at, id)
@@ -66,7 +68,9 @@ CREATE INDEX idx_orders_ends_at ON orders (ends_at, id) WHERE state = 'active';
 
 -- Lists, newest first.
 CREATE INDEX idx_orders_created_at ON orders (created_at, id);
-CREATE INDEX idx_orders_state ON orders (state, created_at, id);
+-- On an expression, and lists ask by the same: an index of the plain column would be preferred to those above, and
+-- have all orders of a state sorted each time.
+CREATE INDEX idx_orders_state ON orders (LOWER(state), created_at, id);
 CREATE INDEX idx_orders_owner ON orders (owner, created_at, id) WHERE owner IS NOT NULL;
 CREATE INDEX idx_orders_recipient ON orders (recipient_address, created_at, id);
 CREATE INDEX idx_orders_user_id ON orders (user_id, created_at, id) WHERE user_id IS NOT NULL;

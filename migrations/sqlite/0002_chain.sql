@@ -56,7 +56,8 @@ CREATE TABLE payments (
 -- An order is settled by one payment.
 CREATE UNIQUE INDEX idx_payments_settling ON payments (order_id) WHERE state IN ('settled', 'over');
 CREATE INDEX idx_payments_order ON payments (order_id) WHERE order_id IS NOT NULL;
-CREATE INDEX idx_payments_unrouted ON payments (block_height, position)
+-- The state leads although it is always the same, so that the planner prefers this one to the index of all states.
+CREATE INDEX idx_payments_unrouted ON payments (state, block_height, position)
     WHERE state = 'unrouted' AND block_id IS NOT NULL;
 CREATE INDEX idx_payments_height ON payments (block_height) WHERE block_height IS NOT NULL;
 -- Lists, newest block first; those without a block come last.

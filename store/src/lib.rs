@@ -21,6 +21,8 @@ mod order_change;
 mod order_list;
 mod orders;
 mod payments;
+#[cfg(test)]
+mod plans;
 mod pool;
 mod row;
 mod service;

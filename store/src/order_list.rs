@@ -14,7 +14,7 @@ pub(crate) fn list_query(filter: &OrderFilter, page: &Page) -> Built {
     if let Some(owner) = filter.owner {
         query.push(" AND o.owner = ").bind(Arg::Text(owner.to_string()));
     }
-    query.among("o.state", filter.states.iter().map(|state| state.name().to_owned()));
+    query.among("LOWER(o.state)", filter.states.iter().map(|state| state.name().to_owned()));
     if let Some(recipient) = filter.recipient {
         query.push(" AND o.recipient_address = ").bind(Arg::Text(recipient.to_string()));
     }

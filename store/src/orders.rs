@@ -86,6 +86,16 @@ async fn create(conn: &mut Conn, new: NewOrder, now: Timestamp) -> Result<Create
     Ok(Created::Fresh(order))
 }
 
+/// The tail behind the first one whose successor is free.
+pub(crate) const FREE_TAIL: &str = "SELECT o.tail + 1 FROM orders o WHERE o.payment_address = $1 \
+                                    AND o.tail_taken = 1 AND o.tail < $2 AND NOT EXISTS \
+                                    (SELECT 1 FROM orders n WHERE n.payment_address = o.payment_address \
+                                    AND n.tail_taken = 1 AND n.tail = o.tail + 1) ORDER BY o.tail LIMIT 1";
+
+/// Whether a tail is taken.
+pub(crate) const TAKEN: &str =
+    "SELECT tail FROM orders WHERE payment_address = $1 AND tail = $2 AND tail_taken = 1";
+
 /// The first of the wished tails that is free, else the smallest free one.
 async fn choose_tail(
     conn: &mut Conn,
@@ -106,25 +116,12 @@ async fn choose_tail(
     if largest > Sun::ZERO && is_free(conn, &address, Sun::new(1)).await? {
         return Ok(Sun::new(1));
     }
-    // The tail behind the first one whose successor is free.
-    let gap: Option<(i64,)> = opt!(
-        conn,
-        "SELECT o.tail + 1 FROM orders o WHERE o.payment_address = $1 AND o.tail_taken = 1 AND o.tail < $2 \
-         AND NOT EXISTS (SELECT 1 FROM orders n WHERE n.payment_address = o.payment_address \
-         AND n.tail_taken = 1 AND n.tail = o.tail + 1) ORDER BY o.tail LIMIT 1",
-        address,
-        largest.get()
-    )?;
+    let gap: Option<(i64,)> = opt!(conn, FREE_TAIL, address, largest.get())?;
     gap.map(|(tail,)| Sun::new(tail)).ok_or(CreateRefusal::TailsExhausted)
 }
 
 async fn is_free(conn: &mut Conn, address: &str, tail: Sun) -> Result<bool, StoreError> {
-    let taken: Option<(i64,)> = opt!(
-        conn,
-        "SELECT tail FROM orders WHERE payment_address = $1 AND tail = $2 AND tail_taken = 1",
-        address.to_owned(),
-        tail.get()
-    )?;
+    let taken: Option<(i64,)> = opt!(conn, TAKEN, address.to_owned(), tail.get())?;
     Ok(taken.is_none())
 }
 
@@ -198,6 +195,19 @@ impl LineRow {
         })
     }
 }
+
+/// Gives tails back. An order that waits for its payment, or may have to wait again because its payment is undone,
+/// keeps its tail whatever the clock says.
+pub(crate) const RELEASE_TAILS: &str = "UPDATE orders SET tail_taken = 0 WHERE id IN (SELECT id FROM orders \
+     WHERE tail_taken = 1 AND closes_at < $1 \
+     AND state NOT IN ('awaiting_payment', 'paid', 'funded', 'reserved', 'delegating', 'held') \
+     ORDER BY closes_at LIMIT $2)";
+
+/// Forgets prices at which no tail is taken any more.
+const DROP_PRICES: &str = "DELETE FROM offered_prices WHERE last_closes_at < $1 AND NOT EXISTS \
+                           (SELECT 1 FROM orders o WHERE o.tail_taken = 1 AND o.closes_at < $1 \
+                           AND o.payment_address = offered_prices.payment_address \
+                           AND o.unit_price = offered_prices.unit_price)";
 
 #[async_trait]
 impl OrderStore for SqlStore {
@@ -284,25 +294,8 @@ impl OrderStore for SqlStore {
     async fn release_tails(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
-                // An order that waits for its payment, or may have to wait again because its payment is undone,
-                // keeps its tail whatever the clock says.
-                let released = exec!(
-                    conn,
-                    "UPDATE orders SET tail_taken = 0 WHERE id IN (SELECT id FROM orders \
-                     WHERE tail_taken = 1 AND closes_at < $1 AND state NOT IN \
-                     ('awaiting_payment', 'paid', 'funded', 'reserved', 'delegating', 'held') \
-                     ORDER BY closes_at LIMIT $2)",
-                    before.ms(),
-                    i64::from(limit),
-                )?;
-                exec!(
-                    conn,
-                    "DELETE FROM offered_prices WHERE last_closes_at < $1 AND NOT EXISTS \
-                     (SELECT 1 FROM orders o WHERE o.tail_taken = 1 AND o.closes_at < $1 \
-                     AND o.payment_address = offered_prices.payment_address \
-                     AND o.unit_price = offered_prices.unit_price)",
-                    before.ms(),
-                )?;
+                let released = exec!(conn, RELEASE_TAILS, before.ms(), i64::from(limit))?;
+                exec!(conn, DROP_PRICES, before.ms())?;
                 Ok(released)
             })
         })

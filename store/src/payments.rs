@@ -40,6 +40,10 @@ pub(crate) const BY_SENDER: &str = concat!(
      AND o.payment_address = $2"
 );
 
+/// Payments that nobody has looked at, in the order of their blocks.
+pub(crate) const UNROUTED: &str = "SELECT * FROM payments WHERE state = 'unrouted' AND block_id IS NOT NULL \
+                                   ORDER BY block_height, position LIMIT $1";
+
 /// The orders that a payment may be meant for, each once.
 async fn candidates(conn: &mut Conn, payment: &Payment) -> Result<Vec<Expectation>, StoreError> {
     let (from, to) = (payment.from.to_string(), payment.to.to_string());
@@ -135,7 +139,7 @@ async fn route(
 }
 
 /// The query for a page of payments, newest block first; those without a block come last.
-fn list_query(filter: &PaymentFilter, page: &Page) -> Built {
+pub(crate) fn list_query(filter: &PaymentFilter, page: &Page) -> Built {
     let mut query = Built::new("SELECT * FROM payments WHERE 1 = 1");
     query.among("state", filter.states.iter().cloned());
     if let Some(order) = filter.order {
@@ -158,12 +162,7 @@ fn list_query(filter: &PaymentFilter, page: &Page) -> Built {
 impl PaymentStore for SqlStore {
     async fn unrouted_payments(&self, limit: u32) -> Result<Vec<UnroutedPayment>, StoreError> {
         let mut conn = self.db.snapshot().await?;
-        let rows: Vec<PaymentRow> = all!(
-            conn,
-            "SELECT * FROM payments WHERE state = 'unrouted' AND block_id IS NOT NULL \
-             ORDER BY block_height, position LIMIT $1",
-            i64::from(limit)
-        )?;
+        let rows: Vec<PaymentRow> = all!(conn, UNROUTED, i64::from(limit))?;
         let mut unrouted = Vec::with_capacity(rows.len());
         for row in rows {
             let payment = Payment::try_from(row)?;

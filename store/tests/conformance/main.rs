@@ -1,0 +1,79 @@
+//! What every store must do, written once over the port and run on each backend. Each test ends with all
+//! invariants checked on the books.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod blocks;
+mod durability;
+mod kit;
+mod operations;
+mod orders;
+mod payments;
+mod pool;
+mod races;
+mod service;
+mod waits;
+
+/// Makes one test for each function on each backend.
+macro_rules! conformance {
+    ($($module:ident :: { $($name:ident),* $(,)? })*) => {
+        mod sqlite_file {
+            $($(
+                #[tokio::test]
+                async fn $name() {
+                    let kit = crate::kit::Kit::file().await;
+                    crate::$module::$name(&kit).await;
+                    kit.check().await;
+                }
+            )*)*
+        }
+
+        mod sqlite_memory {
+            $($(
+                #[tokio::test]
+                async fn $name() {
+                    let kit = crate::kit::Kit::memory().await;
+                    crate::$module::$name(&kit).await;
+                    kit.check().await;
+                }
+            )*)*
+        }
+    };
+}
+
+conformance! {
+    orders::{
+        the_first_free_tail_is_taken, the_smallest_free_tail_is_the_last_resort, tails_run_out,
+        an_order_without_wishes_keeps_its_tail, too_many_are_refused, a_key_makes_one_order,
+        a_transition_is_committed_once, transitions_commit_as_one, an_empty_commit_is_refused,
+        an_unpaid_order_may_expire, an_order_with_a_payment_may_not, an_undone_payment_is_unassigned,
+        lists_are_filtered_and_paged, tails_are_released_late, terms_survive
+    }
+    payments::{
+        candidates_by_tail_and_sender, another_price_does_not_fit, routed_once, an_undone_payment_waits,
+        one_payment_settles, a_sale_without_an_order, every_bucket_reads_back, payments_are_listed
+    }
+    blocks::{
+        the_first_block_is_free, each_block_has_its_parent, solid_is_cut_and_stays,
+        a_foreign_solid_block_is_not_believed, rewind_undoes, rewind_refuses, a_payment_comes_back
+    }
+    pool::{
+        accounts_are_known_once, old_observations_are_ignored, capacity_is_guarded,
+        one_refused_reservation_leaves_the_others, unseen_is_what_the_chain_has_not_shown
+    }
+    operations::{
+        an_attempt_is_stored_once, only_the_dead_make_room, a_rental_from_end_to_end, a_delegation_fails,
+        an_exclusion_takes_the_delivery_back, release_voids_what_is_unsigned, release_refuses_what_is_signed,
+        work_tells_all, reclaims_one_at_a_time
+    }
+    service::{
+        seeds_are_there, documents_are_replaced, keys_are_kept, quotes_are_kept, monitoring_follows_the_order,
+        sweeping_leaves_the_young, totals_add_up, it_answers
+    }
+    waits::{
+        deadlines, matched_payments, paid_ones, resting_ones
+    }
+    races::{
+        one_of_many_claims, one_key_many_callers, one_capacity_many_orders, a_failing_job_fails_alone,
+        a_caller_that_leaves
+    }
+}

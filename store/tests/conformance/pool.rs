@@ -1,0 +1,93 @@
+//! Pool accounts: nothing is promised twice.
+
+use crate::kit::{Kit, STAKE, account_id, address, attempt, delivery, observed, operation_id, reserve, slot};
+use leyden_domain::{Sun, pool::AccountState};
+use leyden_ports::store::{NewPoolAccount, OperationChange, StoreError};
+
+const FULL: StoreError = StoreError::Conflict("pool account");
+
+async fn only(kit: &Kit) -> leyden_domain::pool::PoolAccount {
+    let accounts = kit.store.pool_accounts().await.unwrap();
+    assert_eq!(accounts.len(), 1);
+    accounts.into_iter().next().unwrap()
+}
+
+pub(crate) async fn accounts_are_known_once(kit: &Kit) {
+    let new = NewPoolAccount { id: account_id(1), address: address(5_001), permission_id: None };
+    let first = kit.store.upsert_pool_account(new.clone(), slot(0)).await.unwrap();
+    assert_eq!((first.id, first.number, first.version), (account_id(1), 1, 1));
+    assert_eq!((first.observed, first.held, first.unseen), (None, Sun::ZERO, Sun::ZERO));
+    assert_eq!(kit.store.upsert_pool_account(new.clone(), slot(1)).await, Ok(first.clone()));
+    // The address names it: another id is not taken over, the permission is.
+    let again = NewPoolAccount { id: account_id(2), permission_id: Some(2), ..new };
+    let again = kit.store.upsert_pool_account(again, slot(1)).await.unwrap();
+    assert_eq!((again.id, again.permission_id), (first.id, Some(2)));
+    assert_eq!(only(kit).await, again);
+    let unknown = kit.store.set_account_state(account_id(9), AccountState::Broke, "", slot(1)).await;
+    assert_eq!(unknown, Err(FULL));
+}
+
+pub(crate) async fn old_observations_are_ignored(kit: &Kit) {
+    let id = kit.account(1, 1).await;
+    kit.store.observe_account(id, observed(Sun::from_trx(50), 7)).await.unwrap();
+    kit.store.observe_account(id, observed(Sun::from_trx(40), 6)).await.unwrap();
+    assert_eq!(only(kit).await.observed, Some(observed(Sun::from_trx(50), 7)));
+    kit.store.observe_account(id, observed(Sun::from_trx(60), 7)).await.unwrap();
+    assert_eq!(only(kit).await.observed, Some(observed(Sun::from_trx(60), 7)));
+    assert_eq!(kit.store.observe_account(account_id(9), observed(STAKE, 1)).await, Err(FULL));
+}
+
+pub(crate) async fn capacity_is_guarded(kit: &Kit) {
+    let id = kit.account(1, 1).await;
+    let (one, _) = kit.funded(1).await;
+    let (two, _) = kit.funded(2).await;
+    kit.store.set_account_state(id, AccountState::Disabled, "by hand", slot(1)).await.unwrap();
+    assert_eq!(kit.reserve(1, &one, 1).await, Err(FULL));
+    kit.store.set_account_state(id, AccountState::Ready, "", slot(1)).await.unwrap();
+    kit.reserve(1, &one, 1).await.unwrap();
+    assert_eq!(kit.reserve(2, &two, 1).await, Err(FULL));
+    // The refused order is as it was, and nothing of it is left behind.
+    assert_eq!(kit.order(two.id).await, two);
+    assert!(kit.operations(two.id).await.is_empty());
+    let account = only(kit).await;
+    assert_eq!((account.held, account.unseen, account.available()), (STAKE, STAKE, Sun::ZERO));
+    // The same order again: it changed.
+    assert_eq!(kit.reserve(3, &one, 1).await, Err(StoreError::Conflict("order")));
+
+    // More stake, but the chain lets less go than the books would.
+    let less = leyden_domain::pool::Observed { delegatable: STAKE, ..observed(STAKE.times(5).unwrap(), 1) };
+    kit.store.observe_account(id, less).await.unwrap();
+    assert_eq!(kit.reserve(2, &two, 1).await, Err(FULL));
+    kit.store.observe_account(id, observed(STAKE.times(2).unwrap(), 2)).await.unwrap();
+    kit.reserve(2, &two, 1).await.unwrap();
+}
+
+pub(crate) async fn one_refused_reservation_leaves_the_others(kit: &Kit) {
+    kit.account(1, 2).await;
+    let mut commits = Vec::new();
+    for n in 1..=3 {
+        let (order, _) = kit.funded(n).await;
+        commits.push(reserve(n, &order, 1));
+    }
+    commits.insert(1, commits[0].clone());
+    let answers = kit.store.reserve(commits).await.unwrap();
+    assert_eq!(answers, [Ok(()), Err(StoreError::Conflict("order")), Ok(()), Err(FULL)]);
+    assert_eq!(only(kit).await.held, STAKE.times(2).unwrap());
+}
+
+pub(crate) async fn unseen_is_what_the_chain_has_not_shown(kit: &Kit) {
+    let order = kit.reserved(1).await;
+    kit.blocks(2..=4).await;
+    kit.sign(attempt(1, 1), 1).await.unwrap();
+    assert_eq!(only(kit).await.unseen, STAKE);
+    let event = crate::kit::delegated(&attempt(1, 1), &order, 1);
+    kit.events(5, vec![event], 0).await;
+    kit.change(operation_id(1), 2, OperationChange::Include(delivery(5, 0))).await.unwrap();
+    assert_eq!(only(kit).await.unseen, STAKE);
+    for (height, unseen) in [(4, STAKE), (5, Sun::ZERO), (6, Sun::ZERO)] {
+        let stake = STAKE.times(10).unwrap();
+        kit.store.observe_account(account_id(1), observed(stake, height)).await.unwrap();
+        let account = only(kit).await;
+        assert_eq!((account.unseen, account.held), (unseen, STAKE), "seen at {height}");
+    }
+}

@@ -7,10 +7,11 @@ use leyden_ports::Entropy;
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
+    #[expect(clippy::disallowed_methods, reason = "this is where the Entropy port meets the machine")]
     fn fill(&self, bytes: &mut [u8]) {
         // Going on with bytes that somebody can guess would give away API keys: without randomness there is no
         // service. The operating systems we run on do not fail here once they have booted.
-        #[expect(clippy::expect_used, reason = "no randomness: nothing can be done safely")]
+        #[expect(clippy::expect_used, clippy::disallowed_methods, reason = "the adapter behind the Entropy port; see above")]
         getrandom::fill(bytes).expect("the operating system gives random bytes");
     }
 }

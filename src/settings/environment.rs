@@ -50,6 +50,7 @@ impl std::fmt::Debug for Environment {
 
 impl Environment {
     /// Of this process.
+    #[expect(clippy::disallowed_methods, reason = "here is where the environment is read")]
     pub fn of_process() -> Self {
         Self(
             std::env::vars_os()

@@ -17,8 +17,8 @@ const IN_RUST: &[(&str, &str)] = &[
         "use #![expect(…, reason = \"…\")], which complains when it is no longer needed",
     ),
     (concat!("#[", "ignore"), "a test that is not run is not a test"),
-    (concat!("TO", "DO"), "finish it, or open an issue"),
-    (concat!("FIX", "ME"), "finish it, or open an issue"),
+    (concat!("/ TO", "DO"), "finish it, or open an issue"),
+    (concat!("/ FIX", "ME"), "finish it, or open an issue"),
 ];
 
 /// In every file: paths of one machine.

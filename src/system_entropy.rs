@@ -7,7 +7,6 @@ use leyden_ports::Entropy;
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
-    #[expect(clippy::disallowed_methods, reason = "this is where the Entropy port meets the machine")]
     fn fill(&self, bytes: &mut [u8]) {
         // Going on with bytes that somebody can guess would give away API keys: without randomness there is no
         // service. The operating systems we run on do not fail here once they have booted.

@@ -66,7 +66,7 @@ test-clients: ## other people's clients (tronweb, tronpy) against the built-in c
 	LEYDEN_BIN='$(LEYDEN_BIN)' tests/clients/run.sh
 
 bench: ## measurements, built for speed; see docs/benchmarks.md
-	$(CARGO) bench --workspace --locked
+	$(CARGO) bench --workspace --locked --bench '*'
 
 kill-test: ## kills the service N times under load and audits the books: make kill-test N=50
 	LEYDEN_KILL_CYCLES=$(N) $(CARGO) test --workspace --locked --test chaos -- --nocapture

@@ -166,3 +166,16 @@ fn a_link_into_the_void_is_found() {
     assert_eq!(planted("docs/a.md", "[up](../README.md#top) [web](https://example.org)"), [""; 0]);
     assert_eq!(planted("docs/a.md", "```\n[code](b.md)\n```"), [""; 0]);
 }
+
+#[test]
+fn a_route_that_is_not_listed_or_not_there_is_found() {
+    let folder = repository();
+    let root = folder.path();
+    write(root, "src/http/a.rs", "//! x\n#[get(\"/status\")]\n");
+    write(root, "docs/reference/http.md", "| `GET /status` | none | how it is |\n");
+    assert_eq!(findings(root), []);
+    write(root, "src/http/b.rs", "//! x\n#[post(\"/status\")]\n");
+    write(root, "docs/reference/http.md", "| `GET /status` | | |\n| `GET /gone` | | |\n");
+    let found: Vec<_> = findings(root).into_iter().map(|finding| finding.message).collect();
+    assert_eq!(found, ["no handler serves GET /gone", "POST /status is not in docs/reference/http.md"]);
+}

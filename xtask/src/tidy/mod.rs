@@ -7,6 +7,7 @@ mod links;
 mod migrations;
 mod openings;
 mod order_state;
+mod routes;
 mod sizes;
 mod tree;
 mod words;
@@ -62,6 +63,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("words", words::check),
     ("openings", openings::check),
     ("links", links::check),
+    ("routes", routes::check),
 ];
 
 /// Runs every rule over the repository at `root`.

@@ -1,5 +1,5 @@
 //! The state that transactions change: accounts, delegations, token balances, totals. Everything lives in
-//! [`Table`]s, so any change can be undone and any recent state looked at.
+//! tables, so any change can be undone and any recent state looked at.
 
 use crate::{account::Account, config::ChainConfig, resource, table::Table};
 use leyden_domain::{Address, chain::Resource};

@@ -2,8 +2,8 @@
 //! [`leyden_ports::Store`] is one transaction here, guarded by the versions of what it changes.
 //!
 //! One SQL text serves every database: `$1` placeholders, money and times as 64-bit integers, ids and hashes as
-//! text, sums cast. [`db`] holds the enum of drivers and the macros that expand one body for each. Writes go
-//! through [`group_commit`]: what waits at the same time shares one commit.
+//! text, sums cast. `db` holds the enum of drivers and the macros that expand one body for each. Writes go
+//! through `group_commit`: what waits at the same time shares one commit.
 
 mod blocks;
 mod book;

@@ -16,10 +16,11 @@ pub(crate) fn filter(log: &Log) -> Result<EnvFilter, String> {
     // Requirement 001 knows `warn` and `error` by those names; others write `warning`.
     let level = if log.level == "warning" { "warn" } else { log.level.as_str() };
     let mut filter = EnvFilter::try_new(level).map_err(|error| format!("`{level}`: {error}"))?;
-    let switched = [(log.payment_monitoring, &PAYMENT_TARGETS[..]), (log.energy_delegation, &DELEGATION_TARGETS[..])];
+    let switched =
+        [(log.payment_monitoring, &PAYMENT_TARGETS[..]), (log.energy_delegation, &DELEGATION_TARGETS[..])];
     for target in switched.into_iter().filter(|(on, _)| !on).flat_map(|(_, targets)| targets) {
         // Problems are never switched off, only the running commentary.
-        let directive = format!("{target}=warn").parse().map_err(|_| format!("bad target {target}"))?;
+        let directive = format!("{target}=warn").parse().map_err(|error| format!("{target}: {error}"))?;
         filter = filter.add_directive(directive);
     }
     Ok(filter)

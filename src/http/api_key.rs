@@ -32,7 +32,8 @@ impl PresentedKey {
     pub fn parse(text: &str) -> Option<Self> {
         let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
         let id = format!("{ID_PREFIX}{id}").parse().ok()?;
-        let well_formed = secret.len() == 64 && secret.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let well_formed =
+            secret.len() == 64 && secret.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         well_formed.then(|| Self { id, hash: hash(secret) })
     }
 
@@ -81,7 +82,15 @@ mod tests {
 
     #[test]
     fn a_made_key_proves_itself_and_no_other_does() {
-        let made = || make("test", &[Scope::OrdersRead].into(), None, Timestamp::from_ms(1_700_000_000_000), &SystemEntropy);
+        let made = || {
+            make(
+                "test",
+                &[Scope::OrdersRead].into(),
+                None,
+                Timestamp::from_ms(1_700_000_000_000),
+                &SystemEntropy,
+            )
+        };
         let ((row, text), (other, _)) = (made(), made());
         let presented = PresentedKey::parse(text.expose_secret()).unwrap();
         assert_eq!(presented.id, row.id);

@@ -121,7 +121,9 @@ impl<N: Needs> FromRequest for Permit<N> {
         ready(match request.extensions().get::<Caller>() {
             None => Err(ApiError::plain(Code::Unauthenticated)),
             Some(caller) if caller.scopes.allow(N::SCOPE) => Ok(Self(caller.clone(), PhantomData)),
-            Some(_) => Err(ApiError::new(Code::ScopeMissing, format!("the API key lacks the scope {}", N::SCOPE))),
+            Some(_) => {
+                Err(ApiError::new(Code::ScopeMissing, format!("the API key lacks the scope {}", N::SCOPE)))
+            }
         })
     }
 }

@@ -75,7 +75,10 @@ fn view(document: Option<ConfigDocument>) -> Result<HttpResponse, ApiError> {
 #[utoipa::path(tag = "configuration", security(("key" = ["data:read"])),
     responses((status = 200, body = Answer<Vec<ConfigView>>), Refusals))]
 #[get("/api/v1/price-configs")]
-pub(super) async fn list_prices(_: Permit<DataRead>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn list_prices(
+    _: Permit<DataRead>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
     views(state.store.price_configs().await?)
 }
 
@@ -110,7 +113,7 @@ pub(super) async fn put_price(
     }
     prices::read_terms(body.value.config.get())
         .map_err(|error| ApiError::new(Code::InvalidConfig, error).at("config"))?;
-    let document = document(&state, ENERGY_FLASH, body.value);
+    let document = document(&state, ENERGY_FLASH, &body.value);
     state.store.put_price_config(document.clone()).await?;
     changed(&state, PRICE_TAG, &document, &caller.key).await;
     view(Some(document))
@@ -155,13 +158,13 @@ pub(super) async fn put_resource(
     }
     prices::read_energy(body.value.config.get(), state.settings.energy_prices())
         .map_err(|error| ApiError::new(Code::InvalidConfig, error).at("config"))?;
-    let document = document(&state, ENERGY, body.value);
+    let document = document(&state, ENERGY, &body.value);
     state.store.put_resource_config(document.clone()).await?;
     changed(&state, RESOURCE_TAG, &document, &caller.key).await;
     view(Some(document))
 }
 
-fn document(state: &AppState, name: &str, put: PutConfig) -> ConfigDocument {
+fn document(state: &AppState, name: &str, put: &PutConfig) -> ConfigDocument {
     ConfigDocument {
         name: name.to_owned(),
         config: put.config.get().to_owned(),

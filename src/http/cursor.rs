@@ -14,13 +14,18 @@ pub(crate) fn page(cursor: Option<&str>, limit: Option<u32>) -> Result<(Page, us
     if limit == 0 || limit > MOST {
         return Err(ApiError::new(Code::InvalidQuery, format!("limit must be between 1 and {MOST}")));
     }
-    let after = cursor.map(|text| read(text).ok_or_else(|| ApiError::plain(Code::InvalidCursor))).transpose()?;
+    let after =
+        cursor.map(|text| read(text).ok_or_else(|| ApiError::plain(Code::InvalidCursor))).transpose()?;
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
     Ok((Page { after, limit: limit.saturating_add(1) }, shown))
 }
 
 /// Cuts the row that was read beyond the page, and says where the next page begins.
-pub(crate) fn cut<T>(rows: &mut Vec<T>, shown: usize, place: impl Fn(&T) -> (Timestamp, String)) -> Option<String> {
+pub(crate) fn cut<T>(
+    rows: &mut Vec<T>,
+    shown: usize,
+    place: impl Fn(&T) -> (Timestamp, String),
+) -> Option<String> {
     let more = rows.len() > shown;
     rows.truncate(shown);
     rows.last().filter(|_| more).map(|row| {
@@ -32,7 +37,8 @@ pub(crate) fn cut<T>(rows: &mut Vec<T>, shown: usize, place: impl Fn(&T) -> (Tim
 fn read(text: &str) -> Option<(Timestamp, String)> {
     let inner = String::from_utf8(hex::decode(text).ok()?).ok()?;
     let (ms, id) = inner.split_once(':')?;
-    let plain = !id.is_empty() && id.len() <= 100 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let plain =
+        !id.is_empty() && id.len() <= 100 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     plain.then_some(())?;
     Some((Timestamp::from_ms(ms.parse().ok()?), id.to_owned()))
 }

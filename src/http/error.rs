@@ -77,7 +77,9 @@ impl ApiError {
     pub fn respond(&self, request_id: &str, language: Language) -> HttpResponse<BoxBody> {
         let (title, detail) = match language {
             Language::English => (self.code.title(), self.detail.as_str()),
-            Language::Chinese if self.detail == self.code.title() => (self.code.title_zh(), self.code.title_zh()),
+            Language::Chinese if self.detail == self.code.title() => {
+                (self.code.title_zh(), self.code.title_zh())
+            }
             Language::Chinese => (self.code.title_zh(), self.detail.as_str()),
         };
         let status = self.code.status();

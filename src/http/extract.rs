@@ -41,7 +41,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
 /// A body of another type is not guessed at.
 fn check_type(request: &HttpRequest) -> Result<(), ApiError> {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind =
+        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
         Ok(())
@@ -64,7 +65,8 @@ async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Resu
     }
     let mut body = Vec::with_capacity(announced);
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| ApiError::new(Code::MalformedRequest, format!("the body broke off: {error}")))?;
+        let chunk = chunk
+            .map_err(|error| ApiError::new(Code::MalformedRequest, format!("the body broke off: {error}")))?;
         if body.len().saturating_add(chunk.len()) > limit {
             return Err(too_large());
         }
@@ -75,8 +77,9 @@ async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Resu
 
 /// Parses a body.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    let text = std::str::from_utf8(body)
-        .map_err(|error| ApiError::new(Code::MalformedJson, format!("not UTF-8 from byte {}", error.valid_up_to())))?;
+    let text = std::str::from_utf8(body).map_err(|error| {
+        ApiError::new(Code::MalformedJson, format!("not UTF-8 from byte {}", error.valid_up_to()))
+    })?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -132,19 +135,27 @@ impl FromRequest for OrderPath {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let text = request.match_info().get("orderId").unwrap_or_default();
-        ready(text.parse().map(Self).map_err(|_| ApiError::plain(Code::InvalidId)))
+        ready(path_id(text).map(Self))
     }
+}
+
+/// Reads an order's id that stands in a path or a query.
+pub(crate) fn path_id(text: &str) -> Result<OrderId, ApiError> {
+    text.parse().map_err(|error: leyden_domain::ParseError| ApiError::new(Code::InvalidId, error.to_string()))
 }
 
 /// Reads an order's id that a member of the body holds.
 pub(crate) fn order_id(text: &str, member: &str) -> Result<OrderId, ApiError> {
-    text.parse().map_err(|error: leyden_domain::ParseError| ApiError::new(Code::InvalidBody, error.to_string()).at(member))
+    text.parse().map_err(|error: leyden_domain::ParseError| {
+        ApiError::new(Code::InvalidBody, error.to_string()).at(member)
+    })
 }
 
 /// Reads an address that a member of the body holds.
 pub(crate) fn address(text: &str, member: &str) -> Result<Address, ApiError> {
-    text.parse()
-        .map_err(|error: leyden_domain::ParseError| ApiError::new(Code::InvalidAddress, error.to_string()).at(member))
+    text.parse().map_err(|error: leyden_domain::ParseError| {
+        ApiError::new(Code::InvalidAddress, error.to_string()).at(member)
+    })
 }
 
 /// Reads a transaction's hash that a member of the body holds, with or without `0x`.

@@ -129,7 +129,9 @@ pub(super) async fn claim(
         ClaimOutcome::Matched(payment) => ("matched", None, Some(payment)),
         ClaimOutcome::MatchedElsewhere => ("matched_elsewhere", None, None),
         // What was meant for nobody, or for another order, is not shown to whoever knows its hash.
-        ClaimOutcome::Waiting(payment) if payment.state.order() == Some(order.id) => ("waiting", None, Some(payment)),
+        ClaimOutcome::Waiting(payment) if payment.state.order() == Some(order.id) => {
+            ("waiting", None, Some(payment))
+        }
         ClaimOutcome::Waiting(_) => ("waiting", None, None),
     };
     let block_height = block_height
@@ -150,7 +152,12 @@ pub(super) async fn owned(
     id: OrderId,
     may: impl Fn(&Order) -> bool,
 ) -> Result<Order, ApiError> {
-    state.store.order(id).await?.filter(|order| may(order)).ok_or_else(|| ApiError::plain(Code::OrderNotFound))
+    state
+        .store
+        .order(id)
+        .await?
+        .filter(|order| may(order))
+        .ok_or_else(|| ApiError::plain(Code::OrderNotFound))
 }
 
 /// Reads an order

@@ -113,7 +113,10 @@ fn sign(mut response: HttpResponse<BoxBody>, id: &RequestId) -> HttpResponse<Box
 }
 
 /// Checks the key and the limits.
-async fn admit(state: &AppState, request: &ServiceRequest) -> Result<Option<super::rate_limit::Standing>, ApiError> {
+async fn admit(
+    state: &AppState,
+    request: &ServiceRequest,
+) -> Result<Option<super::rate_limit::Standing>, ApiError> {
     let address = request.peer_addr().map(|peer| peer.ip());
     let by_address = || address.map_or(Ok(None), |address| state.limits.ask_address(address));
     match auth::presented(request) {

@@ -44,11 +44,16 @@ async fn ready(state: &AppState) -> HttpResponse {
     };
     let tree = state.handles.tree();
     let down = tree.actors.iter().any(|actor| {
-        matches!(actor.state, kernel::State::Quarantined | kernel::State::Stopped) && actor.path.contains("intake")
+        matches!(actor.state, kernel::State::Quarantined | kernel::State::Stopped)
+            && actor.path.contains("intake")
     });
     let checks = vec![
         CheckView { name: "store", ok: store.is_none(), detail: store },
-        CheckView { name: "intake", ok: !down, detail: down.then_some("an actor that takes payments in is down") },
+        CheckView {
+            name: "intake",
+            ok: !down,
+            detail: down.then_some("an actor that takes payments in is down"),
+        },
     ];
     let ok = checks.iter().all(|check| check.ok);
     let view = HealthView {

@@ -36,10 +36,7 @@ pub(super) async fn api_metrics(
 #[utoipa::path(tag = "health", security(("key" = ["ops:read"])),
     responses((status = 200, content_type = "text/plain", body = String), Refusals))]
 #[get("/metrics")]
-pub(super) async fn metrics(
-    visitor: Visitor,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, ApiError> {
+pub(super) async fn metrics(visitor: Visitor, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     admit(&state, &visitor)?;
     Ok(render(&state))
 }

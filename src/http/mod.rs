@@ -31,6 +31,7 @@ mod time;
 mod view;
 
 pub use state::{AppState, Parts};
+pub(crate) use time::parse as parse_time;
 
 use self::{code::Code, error::ApiError};
 use actix_web::{

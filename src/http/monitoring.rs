@@ -140,7 +140,7 @@ pub(super) async fn status(
     state: web::Data<AppState>,
     Params(query): Params<MonitoringQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let order = query.order_id.map(|text| text.parse()).transpose().map_err(|_| ApiError::plain(Code::InvalidId))?;
+    let order = query.order_id.as_deref().map(extract::path_id).transpose()?;
     let chain_now = chain_time(&state, state.clock.now());
     let rows = state.store.monitoring_status(order, chain_now, MOST_ROWS).await?;
     let views: Vec<MonitoringView> = rows.into_iter().map(MonitoringView::from).collect();

@@ -50,7 +50,7 @@ impl<'de> Deserialize<'de> for Number {
         Decimal::from_str_exact(&digits)
             .or_else(|_| Decimal::from_scientific(&digits))
             .map(Self)
-            .map_err(|_| de::Error::custom("not a decimal number"))
+            .map_err(|error| de::Error::custom(format!("not a decimal number: {error}")))
     }
 }
 

@@ -1,7 +1,9 @@
 //! The interface as an OpenAPI document, made from the handlers themselves. It also answers which methods a path
 //! knows, so that the document and the service cannot disagree.
 
-use super::{configs, error::Problem, flash, health, metrics, monitoring, orders, payments, pool, quotes, status};
+use super::{
+    configs, error::Problem, flash, health, metrics, monitoring, orders, payments, pool, quotes, status,
+};
 use actix_web::{HttpResponse, get};
 use std::sync::LazyLock;
 use utoipa::{
@@ -99,7 +101,10 @@ struct Keys;
 impl Modify for Keys {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         let components = api.components.get_or_insert_default();
-        components.add_security_scheme("key", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key"))));
+        components.add_security_scheme(
+            "key",
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key"))),
+        );
         components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     }
 }
@@ -161,13 +166,6 @@ fn fits(template: &str, path: &str) -> bool {
             _ => return false,
         }
     }
-}
-
-/// Every route of the document: method and path.
-#[cfg(test)]
-pub(super) fn routes() -> Vec<(&'static str, String)> {
-    let paths = &DOCUMENT.0.paths.paths;
-    paths.iter().flat_map(|(path, item)| methods(item).into_iter().map(|method| (method, path.clone()))).collect()
 }
 
 #[cfg(test)]

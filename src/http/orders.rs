@@ -92,14 +92,20 @@ pub(super) async fn create(
     let duration = body
         .duration_hours
         .map(|hours| {
-            hours.to_span().ok_or_else(|| ApiError::new(Code::InvalidBody, "no length of time").at("durationHours"))
+            hours
+                .to_span()
+                .ok_or_else(|| ApiError::new(Code::InvalidBody, "no length of time").at("durationHours"))
         })
         .transpose()?;
     let wish = Wish {
         channel: Channel::Standard,
         recipient: extract::address(&body.recipient_address, "recipientAddress")?,
         wanted: body.wanted()?,
-        payer: body.payer_address.as_deref().map(|text| extract::address(text, "payerAddress")).transpose()?,
+        payer: body
+            .payer_address
+            .as_deref()
+            .map(|text| extract::address(text, "payerAddress"))
+            .transpose()?,
         chat_id: body.chat_id,
         user_id: body.user_id,
         quote_id: body.quote_id,

@@ -55,7 +55,9 @@ pub(super) async fn list(
         match name {
             "unmatched" => states.extend(UNMATCHED.map(str::to_owned)),
             known if STATES.contains(&known) => states.push(known.to_owned()),
-            other => return Err(ApiError::new(Code::InvalidQuery, format!("unknown payment state: {other}"))),
+            other => {
+                return Err(ApiError::new(Code::InvalidQuery, format!("unknown payment state: {other}")));
+            }
         }
     }
     let filter = PaymentFilter {

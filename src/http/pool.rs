@@ -48,7 +48,10 @@ impl PoolView {
             ready_accounts: pool.accounts.iter().filter(|account| available(account) > Energy::ZERO).count(),
             as_of: iso(pool.read_at),
             accounts: with_accounts.then(|| {
-                pool.accounts.iter().map(|account| PoolAccountView::new(account, available(account))).collect()
+                pool.accounts
+                    .iter()
+                    .map(|account| PoolAccountView::new(account, available(account)))
+                    .collect()
             }),
         }
     }

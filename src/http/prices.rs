@@ -2,11 +2,11 @@
 //! where the books hold none.
 
 use super::{code::Code, error::ApiError, number::Number, state::AppState};
+use crate::settings::Settings;
 use leyden_domain::{
     Energy, Span, Sun, Timestamp,
     order::{EnergyPrices, PriceTerms},
 };
-use crate::settings::Settings;
 use leyden_ports::{Store, StoreError, store::ConfigDocument};
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +63,8 @@ pub(crate) async fn at_start(
 ) -> Result<(PriceTerms, EnergyPrices), StoreError> {
     let price = Cached::from(store.price_config(ENERGY_FLASH).await?);
     let resource = Cached::from(store.resource_config(ENERGY).await?);
-    let terms = price.config.and_then(|config| read_terms(&config).ok()).unwrap_or_else(|| settings.price_terms());
+    let terms =
+        price.config.and_then(|config| read_terms(&config).ok()).unwrap_or_else(|| settings.price_terms());
     let energy = resource
         .config
         .and_then(|config| read_energy(&config, settings.energy_prices()).ok())
@@ -73,12 +74,11 @@ pub(crate) async fn at_start(
 
 /// The price terms in force. A document that is switched off closes the sale.
 pub(crate) async fn terms(state: &AppState) -> Result<PriceTerms, ApiError> {
-    let cached = match remembered(state, PRICE_TAG, ENERGY_FLASH).await {
-        Some(cached) => cached,
-        None => {
-            let document = state.store.price_config(ENERGY_FLASH).await?;
-            remember(state, PRICE_TAG, ENERGY_FLASH, document).await
-        }
+    let cached = if let Some(cached) = remembered(state, PRICE_TAG, ENERGY_FLASH).await {
+        cached
+    } else {
+        let document = state.store.price_config(ENERGY_FLASH).await?;
+        remember(state, PRICE_TAG, ENERGY_FLASH, document).await
     };
     match cached.config {
         None => Ok(state.settings.price_terms()),
@@ -89,12 +89,11 @@ pub(crate) async fn terms(state: &AppState) -> Result<PriceTerms, ApiError> {
 
 /// Energy of a transfer, now.
 pub(crate) async fn energy(state: &AppState) -> Result<EnergyPrices, ApiError> {
-    let cached = match remembered(state, RESOURCE_TAG, ENERGY).await {
-        Some(cached) => cached,
-        None => {
-            let document = state.store.resource_config(ENERGY).await?;
-            remember(state, RESOURCE_TAG, ENERGY, document).await
-        }
+    let cached = if let Some(cached) = remembered(state, RESOURCE_TAG, ENERGY).await {
+        cached
+    } else {
+        let document = state.store.resource_config(ENERGY).await?;
+        remember(state, RESOURCE_TAG, ENERGY, document).await
     };
     match cached.config.filter(|_| cached.is_active) {
         None => Ok(state.settings.energy_prices()),
@@ -143,7 +142,8 @@ pub(crate) fn read_energy(config: &str, otherwise: EnergyPrices) -> Result<Energ
         Some(energy) if (1..=100_000_000).contains(&energy) => Ok(Energy::new(energy)),
         Some(_) => Err(format!("{member}: must be between 1 and 100000000")),
     };
-    let per_transfer = bounded(document.usdt_standard_energy, otherwise.per_transfer, "usdt_standard_energy")?;
+    let per_transfer =
+        bounded(document.usdt_standard_energy, otherwise.per_transfer, "usdt_standard_energy")?;
     let first = bounded(
         document.usdt_first_transfer_energy,
         otherwise.per_transfer_first.max(per_transfer),
@@ -162,7 +162,8 @@ async fn remembered(state: &AppState, tag: &str, name: &str) -> Option<Cached> {
 
 async fn remember(state: &AppState, tag: &str, name: &str, document: Option<ConfigDocument>) -> Cached {
     let cached = Cached::from(document);
-    let ttl = if tag == PRICE_TAG { state.settings.cache.price_ttl } else { state.settings.cache.resource_ttl };
+    let ttl =
+        if tag == PRICE_TAG { state.settings.cache.price_ttl } else { state.settings.cache.resource_ttl };
     if let Ok(text) = serde_json::to_string(&cached)
         && let Err(error) = state.cache.put(&format!("{tag}:{name}"), text, ttl.span(), tag).await
     {
@@ -201,7 +202,8 @@ mod tests {
 
     #[test]
     fn energy_that_is_not_named_is_as_configured() {
-        let otherwise = EnergyPrices { per_transfer: Energy::new(65_000), per_transfer_first: Energy::new(131_000) };
+        let otherwise =
+            EnergyPrices { per_transfer: Energy::new(65_000), per_transfer_first: Energy::new(131_000) };
         let read = |text| read_energy(text, otherwise);
         assert_eq!(read("{}"), Ok(otherwise));
         let given = read(r#"{"usdt_standard_energy": 140000}"#).unwrap();

@@ -74,8 +74,11 @@ pub(super) async fn ask(state: web::Data<AppState>, body: Json<AskQuote>) -> Res
             return Err(ApiError::new(Code::InvalidBody, detail).at("transactionCount"));
         }
     };
-    let address: Option<Address> =
-        body.recipient_address.as_deref().map(|text| extract::address(text, "recipientAddress")).transpose()?;
+    let address: Option<Address> = body
+        .recipient_address
+        .as_deref()
+        .map(|text| extract::address(text, "recipientAddress"))
+        .transpose()?;
     let terms = prices::terms(&state).await?;
     if let Some(hours) = body.duration_hours
         && hours.to_span() != Some(terms.duration)
@@ -94,7 +97,12 @@ pub(super) async fn ask(state: web::Data<AppState>, body: Json<AskQuote>) -> Res
     let expires_at = now.plus(state.settings.sales.quote_ttl.span());
     let mut bytes = [0_u8; 16];
     state.entropy.fill(&mut bytes);
-    let stored = StoredQuote { id: format!("quo_{}", hex::encode(bytes)), quote: quoted, recipient: address, expires_at };
+    let stored = StoredQuote {
+        id: format!("quo_{}", hex::encode(bytes)),
+        quote: quoted,
+        recipient: address,
+        expires_at,
+    };
     state.store.put_quote(stored.clone()).await?;
     let by = sale::chain_time(&state, now).plus(state.settings.payments.timeout.span());
     let view = QuoteView {

@@ -46,7 +46,8 @@ pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Resu
             IdempotencyClaim::Unused => {}
             IdempotencyClaim::OtherBody => return Err(ApiError::plain(Code::IdempotencyKeyReused)),
             IdempotencyClaim::Order(id) => {
-                let order = state.store.order(id).await?.ok_or_else(|| ApiError::internal(&"an order is gone"))?;
+                let order =
+                    state.store.order(id).await?.ok_or_else(|| ApiError::internal(&"an order is gone"))?;
                 return Ok((order, true));
             }
         }
@@ -123,20 +124,18 @@ struct Offer {
 
 /// By a quote where one is named, else by the terms in force.
 async fn offer(state: &AppState, wish: &Wish, terms: PriceTerms) -> Result<Offer, ApiError> {
-    let offer = match &wish.quote_id {
-        Some(id) => {
-            let quote = state.store.quote(id).await?.ok_or_else(|| ApiError::plain(Code::QuoteNotFound).at("quoteId"))?;
-            by_quote(&quote, wish, state.clock.now())?
-        }
-        None => {
-            let prices = prices::energy(state).await?;
-            let energy_per_transfer = recipient::energy_per_transfer(state, wish.recipient, prices).await?;
-            Offer {
-                unit_price: terms.unit_price,
-                duration: terms.duration,
-                energy_per_transfer,
-                count: count_rule(wish.wanted, energy_per_transfer, terms.max_transactions)?,
-            }
+    let offer = if let Some(id) = &wish.quote_id {
+        let unknown = || ApiError::plain(Code::QuoteNotFound).at("quoteId");
+        let quote = state.store.quote(id).await?.ok_or_else(unknown)?;
+        by_quote(&quote, wish, state.clock.now())?
+    } else {
+        let prices = prices::energy(state).await?;
+        let energy_per_transfer = recipient::energy_per_transfer(state, wish.recipient, prices).await?;
+        Offer {
+            unit_price: terms.unit_price,
+            duration: terms.duration,
+            energy_per_transfer,
+            count: count_rule(wish.wanted, energy_per_transfer, terms.max_transactions)?,
         }
     };
     match wish.duration {
@@ -157,7 +156,9 @@ fn by_quote(quote: &StoredQuote, wish: &Wish, now: Timestamp) -> Result<Offer, A
     let per_transfer = quoted.energy.get().checked_div(i64::from(quoted.count)).unwrap_or(0);
     let energy_per_transfer = Energy::new(per_transfer);
     if quote.recipient.is_some_and(|recipient| recipient != wish.recipient) {
-        return Err(ApiError::new(Code::QuoteMismatch, "the quote is for another recipient").at("recipientAddress"));
+        return Err(
+            ApiError::new(Code::QuoteMismatch, "the quote is for another recipient").at("recipientAddress")
+        );
     }
     let count = match wish.wanted {
         Wanted::Open => CountRule::Fixed { count: quoted.count },
@@ -186,7 +187,8 @@ pub(crate) fn count_rule(wanted: Wanted, per_transfer: Energy, max: u32) -> Resu
     match u32::try_from(count) {
         Ok(count) if (1..=max).contains(&count) => Ok(CountRule::Fixed { count }),
         _ => {
-            let detail = format!("between 1 and {max} transfers of {per_transfer} energy can be bought at once");
+            let detail =
+                format!("between 1 and {max} transfers of {per_transfer} energy can be bought at once");
             Err(ApiError::new(Code::CountOutOfRange, detail).at(member))
         }
     }
@@ -213,9 +215,16 @@ pub(crate) fn can_serve(state: &AppState, per_transfer: Energy, count: u32, by: 
 }
 
 /// No money is taken for what cannot be delivered. An open order is cut to the most that can be served.
-fn admit(state: &AppState, count: CountRule, per_transfer: Energy, by: Timestamp) -> Result<CountRule, ApiError> {
+fn admit(
+    state: &AppState,
+    count: CountRule,
+    per_transfer: Energy,
+    by: Timestamp,
+) -> Result<CountRule, ApiError> {
     let served = match count {
-        CountRule::Fixed { count } => can_serve(state, per_transfer, count, by).then_some(CountRule::Fixed { count }),
+        CountRule::Fixed { count } => {
+            can_serve(state, per_transfer, count, by).then_some(CountRule::Fixed { count })
+        }
         CountRule::Open { max } => {
             // What can be served falls with the count: halve towards the most that can.
             let (mut can, mut cannot) = (0_u32, max.saturating_add(1));
@@ -239,7 +248,11 @@ fn admit(state: &AppState, count: CountRule, per_transfer: Energy, by: Timestamp
 /// Deadlines that touch money are in the chain's time: the later of our clock and the newest block known.
 pub(crate) fn chain_time(state: &AppState, now: Timestamp) -> Timestamp {
     let chain = state.handles.boards().chain.read();
-    [chain.node_head, chain.processed].into_iter().flatten().map(|head| head.timestamp).fold(now, Timestamp::max)
+    [chain.node_head, chain.processed]
+        .into_iter()
+        .flatten()
+        .map(|head| head.timestamp)
+        .fold(now, Timestamp::max)
 }
 
 #[cfg(test)]

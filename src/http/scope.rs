@@ -75,9 +75,8 @@ impl Scopes {
         has(Scope::Admin)
             || has(wanted)
             || match wanted {
-                Scope::OpsRead => has(Scope::OpsWrite),
+                Scope::OpsRead | Scope::OrdersWrite => has(Scope::OpsWrite),
                 Scope::OrdersRead => has(Scope::OrdersWrite) || has(Scope::OpsRead) || has(Scope::OpsWrite),
-                Scope::OrdersWrite => has(Scope::OpsWrite),
                 Scope::DataRead => has(Scope::OpsRead) || has(Scope::OpsWrite),
                 Scope::MonitorInternal | Scope::OpsWrite | Scope::Admin => false,
             }

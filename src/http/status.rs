@@ -1,12 +1,7 @@
 //! `/status`: how everything is, read from boards and counts; no actor is asked, so a stuck one cannot hide.
 
 use super::{
-    auth::Visitor,
-    error::ApiError,
-    openapi::Refusals,
-    pool::PoolView,
-    scope::Scope,
-    state::AppState,
+    auth::Visitor, error::ApiError, openapi::Refusals, pool::PoolView, scope::Scope, state::AppState,
     time::iso,
 };
 use actix_web::{HttpResponse, get, web};
@@ -136,8 +131,8 @@ pub(crate) struct SumView {
 /// Orders being watched, and how many may be.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WatchersView {
-    running: usize,
-    waiting: usize,
+    watched: usize,
+    limit: usize,
 }
 
 /// What needs a look, from the boards alone.
@@ -162,12 +157,9 @@ fn problems(state: &AppState, chain: &ChainStatus, tree: &TreeStatus, now: Times
         matches!(actor.state, State::Quarantined | State::Stalled | State::BackingOff)
     };
     problems.extend(tree.actors.iter().filter(unwell).map(|actor| format!("{} is not running", actor.path)));
-    problems.extend(
-        tree.groups
-            .iter()
-            .filter(|group| group.quarantined > 0 || group.stalled > 0)
-            .map(|group| format!("{}: {} children are not running", group.path, group.quarantined + group.stalled)),
-    );
+    problems.extend(tree.groups.iter().filter(|group| group.quarantined > 0 || group.stalled > 0).map(
+        |group| format!("{}: {} children are not running", group.path, group.quarantined + group.stalled),
+    ));
     if !state.settings.sales.enabled {
         problems.push("sales are switched off".to_owned());
     }
@@ -192,7 +184,7 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
         });
     }
     let pool = state.handles.boards().pool.read();
-    let (running, waiting) = state.handles.watchers();
+    let (watched, limit) = state.handles.watchers();
     // The books may be down; then this page is needed more than ever.
     let counts = state.store.count_orders().await;
     let totals = state.store.totals().await;
@@ -218,7 +210,7 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
             .into_iter()
             .map(|(kind, state, count)| (format!("{kind}.{state}"), count))
             .collect(),
-        watchers: WatchersView { running, waiting },
+        watchers: WatchersView { watched, limit },
         actors: tree,
         books_error,
     })
@@ -240,6 +232,9 @@ pub(super) async fn status(visitor: Visitor, state: web::Data<AppState>) -> Resu
 #[utoipa::path(tag = "health", security((), ("key" = ["ops:read"])),
     responses((status = 200, body = FullStatus), Refusals))]
 #[get("/status.json")]
-pub(super) async fn status_json(visitor: Visitor, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn status_json(
+    visitor: Visitor,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
     Ok(answer(&state, &visitor).await)
 }

@@ -56,7 +56,8 @@ impl Environment {
             std::env::vars_os()
                 .filter_map(|(name, value)| {
                     let name = name.into_string().ok()?;
-                    let ours = name.starts_with(PREFIX) || REQUIREMENT_001.iter().any(|(known, ..)| *known == name);
+                    let ours =
+                        name.starts_with(PREFIX) || REQUIREMENT_001.iter().any(|(known, ..)| *known == name);
                     ours.then(|| (name, value.into_string().or(Err(()))))
                 })
                 .collect(),
@@ -119,9 +120,16 @@ impl Environment {
 /// requirement knows one number only.
 fn raise_first_transfer(default: &Table, settings: &mut Vec<(Vec<String>, Value)>) {
     let number = |key: &str, settings: &[(Vec<String>, Value)]| {
-        settings.iter().rev().find(|(at, _)| *at == path(key)).and_then(|(_, value)| value.as_integer()).or_else(
-            || path(key).split_first().and_then(|(section, rest)| default.get(section)?.get(rest.first()?)?.as_integer()),
-        )
+        settings
+            .iter()
+            .rev()
+            .find(|(at, _)| *at == path(key))
+            .and_then(|(_, value)| value.as_integer())
+            .or_else(|| {
+                path(key)
+                    .split_first()
+                    .and_then(|(section, rest)| default.get(section)?.get(rest.first()?)?.as_integer())
+            })
     };
     let per_transfer = number("sales.energy_per_transfer", settings);
     let first = number("sales.energy_per_first_transfer", settings);

@@ -161,7 +161,11 @@ fn get<'a>(table: &'a Table, path: &[String]) -> Option<&'a Value> {
 
 /// Reads a table. Where a value does not fit, notes it, puts the default in its place and reads on, so that one
 /// mistake does not hide the next. `None` where that does not lead to the end.
-fn read_collecting<T: DeserializeOwned>(mut table: Table, default: &Table, problems: &mut Problems) -> Option<T> {
+fn read_collecting<T: DeserializeOwned>(
+    mut table: Table,
+    default: &Table,
+    problems: &mut Problems,
+) -> Option<T> {
     for _ in 0..200 {
         let error = match serde_path_to_error::deserialize(Value::Table(table.clone())) {
             Ok(value) => return Some(value),

@@ -119,9 +119,6 @@ impl Settings {
         if payments.max_open_orders == 0 {
             problems.add("payments.max_open_orders", "must be above 0");
         }
-        if self.chain.requests_per_second == 0 {
-            problems.add("chain.requests_per_second", "must be above 0");
-        }
         if self.chain.catch_up_batch == 0 {
             problems.add("chain.catch_up_batch", "must be above 0");
         }
@@ -184,11 +181,16 @@ impl Settings {
         let mut warnings = Vec::new();
         if self.cache.redis_url.is_some() {
             warnings.push(
-                "cache.redis_url (REDIS_URL) is set; the cache is in the process, Redis is not used yet".to_owned(),
+                "cache.redis_url (REDIS_URL) is set; the cache is in the process, Redis is not used yet"
+                    .to_owned(),
             );
         }
         if self.pool.accounts.iter().any(|account| account.permission_id.is_none()) {
-            warnings.push("a pool account signs with its owner permission; `leyden doctor` explains".to_owned());
+            warnings
+                .push("a pool account signs with its owner permission; `leyden doctor` explains".to_owned());
+        }
+        if self.chain.nodes.len() > 1 {
+            warnings.push("chain.nodes names several nodes; only the first is asked".to_owned());
         }
         if self.sales.energy_per_transfer < 64_000 {
             warnings.push(format!(
@@ -201,7 +203,12 @@ impl Settings {
 
     /// Secrets that are given as files.
     fn read_secret_files(&mut self, problems: &mut Problems) {
-        read_secret(&mut self.keys.passphrase, self.keys.passphrase_file.as_deref(), "keys.passphrase", problems);
+        read_secret(
+            &mut self.keys.passphrase,
+            self.keys.passphrase_file.as_deref(),
+            "keys.passphrase",
+            problems,
+        );
         for (index, node) in self.chain.nodes.iter_mut().enumerate() {
             let key = format!("chain.nodes[{index}].api_key");
             read_secret(&mut node.api_key, node.api_key_file.as_deref(), &key, problems);

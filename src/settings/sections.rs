@@ -70,8 +70,6 @@ pub struct CacheSettings {
     pub resource_ttl: Length,
     /// Addresses found usable.
     pub address_ttl: Length,
-    /// The pool's summary.
-    pub pool_ttl: Length,
     /// API keys.
     pub api_key_ttl: Length,
     /// Noted with a warning; the cache is in the process.
@@ -108,7 +106,10 @@ impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Some providers carry the key in the path: only scheme and host are fit to print.
         let host = self.url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
-        f.debug_struct("Node").field("url", &without_credentials(&host)).field("api_key", &self.api_key).finish()
+        f.debug_struct("Node")
+            .field("url", &without_credentials(&host))
+            .field("api_key", &self.api_key)
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,14 +117,12 @@ impl fmt::Debug for Node {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chain {
-    /// Nodes in order of preference.
+    /// The node to ask; only the first is.
     pub nodes: Vec<Node>,
     /// The USDT contract.
     pub usdt_contract: Address,
     /// Longest wait for one answer.
     pub request_timeout: Length,
-    /// Most requests per second to one node.
-    pub requests_per_second: u32,
     /// How often a new block is asked for.
     pub poll_interval: Length,
     /// Most blocks recorded in one commit while catching up.

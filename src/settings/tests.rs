@@ -49,7 +49,8 @@ fn every_mistake_is_reported_under_its_key() {
         [nonsense]
         a = 1
     ";
-    let problems = read(text, &[("LEYDEN__CHAIN__POLL_INTERVAL", "often"), ("LEYDEN__NO__KEY", "1")]).unwrap_err();
+    let problems =
+        read(text, &[("LEYDEN__CHAIN__POLL_INTERVAL", "often"), ("LEYDEN__NO__KEY", "1")]).unwrap_err();
     assert_eq!(
         keys(&problems),
         [

@@ -35,7 +35,7 @@ impl FromStr for Length {
             "d" => 86_400_000,
             _ => return Err(refusal()),
         };
-        let number: i64 = number.parse().or_else(|_| Err(refusal()))?;
+        let number: i64 = number.parse().or(Err(refusal()))?;
         number.checked_mul(factor).map(Self).ok_or_else(refusal)
     }
 }

@@ -1,0 +1,180 @@
+//! What the command line may say. The texts here are the help that people read.
+
+use clap::{Args, Parser, Subcommand};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Sells the energy of staked TRX: pay, get it within seconds, exactly once.
+///
+/// Begin with `leyden demo`: it runs the whole service on this machine, with a chain of its own, and shows orders
+/// from payment to energy and back. For the real thing write a file from `leyden config default`, check it with
+/// `leyden config check`, look at the installation with `leyden doctor`, and run `leyden serve`.
+#[derive(Debug, Parser)]
+#[command(name = "leyden", version, max_term_width = 110)]
+pub struct Cli {
+    /// The configuration file. Without one the defaults and the environment count.
+    #[arg(long, short, global = true, env = "LEYDEN_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the whole service here, with a simulated chain and customers, and watch it
+    ///
+    /// Needs nothing: no node, no database, no keys. Prints an API key and the address of the API.
+    Demo(DemoArgs),
+    /// Run the service
+    ///
+    /// SIGTERM or SIGINT ends it: requests are finished, actors stopped; a second signal ends it at once. Exit code
+    /// 0 after a signal, 70 where it gave up on itself and wants to be started afresh, 78 for a bad configuration.
+    Serve,
+    /// Run a simulated TRON chain that speaks a node's HTTP API
+    ///
+    /// For development and tests: point chain.nodes at it. It prints where it listens and who has what on it. The
+    /// private keys of its accounts are known to everybody.
+    Chain(ChainArgs),
+    /// Look into a file of blocks: what they hold and what of it could be proven
+    ///
+    /// Takes protobuf as nodes store it and the JSON of the HTTP API. `-` reads from standard input.
+    Block(BlockArgs),
+    /// Bring the database's schema up to date
+    Migrate,
+    /// Look at the installation from outside in and say what to do
+    ///
+    /// Checks the configuration, the database, the node and its clock, payment addresses, pool accounts, and that hot
+    /// keys can do no more than they need. Exit code 1 where something must be mended.
+    Doctor(DoctorArgs),
+    /// Private keys and API keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Ask a running service whether it is healthy; for containers without curl
+    ///
+    /// Asks the port of http.listen on this machine. Exit code 0 where it is, 1 where it is not.
+    Healthcheck(HealthcheckArgs),
+}
+
+/// How the demonstration runs.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Stop after the totals. The exit code is not 0 if anything was lost, doubled or left undone.
+    #[arg(long)]
+    pub once: bool,
+    /// Print the totals as one JSON object, the last line of standard output; everything else goes to standard error.
+    #[arg(long)]
+    pub json: bool,
+    /// Keep the books and the chain in this folder; started again, it goes on where it was.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// How many customers there are; at least six, so that every kind occurs.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub orders: u32,
+    /// The time between two blocks: `instant`, `250ms`, `3s`.
+    #[arg(long, default_value = "250ms", value_name = "TIME")]
+    pub block_time: String,
+    /// Where the API listens.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ChainArgs {
+    /// Where to listen. Port 0 takes any free port.
+    #[arg(long, default_value = "127.0.0.1:9090")]
+    pub(super) listen: SocketAddr,
+    /// The time between two blocks: `instant`, `250ms`, `3s`.
+    #[arg(long, default_value = "3s", value_name = "TIME")]
+    pub(super) block_time: String,
+    /// Keep the chain in this file and go on with it.
+    #[arg(long, value_name = "FILE")]
+    pub(super) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BlockArgs {
+    /// The file; `-` is standard input.
+    pub(super) file: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HealthcheckArgs {
+    /// The path to ask.
+    #[arg(long, default_value = "/api/health")]
+    pub(super) path: String,
+    /// Most seconds to wait.
+    #[arg(long, default_value_t = 5)]
+    pub(super) timeout: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Print the commented default, to begin a file with
+    Default,
+    /// Check a file and the environment, and report every mistake at once
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The file; without one, that of --config.
+    pub(super) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeysCommand {
+    /// Encrypt a private key into the database
+    ///
+    /// Reads the key, 64 hexadecimal digits, from standard input, so that it stands in no shell history and no list
+    /// of processes. It is encrypted under keys.passphrase.
+    Import(ImportArgs),
+    /// Make an API key and print it, once
+    Api(ApiArgs),
+    /// Take an API key back
+    ///
+    /// A running service may accept it for as long as cache.api_key_ttl says.
+    Revoke(RevokeArgs),
+    /// List private keys and API keys, without their secrets
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// The pool account the key signs for. Without it, the key's own address.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) account: Option<leyden_domain::Address>,
+    /// The account's permission that names the key. Without it, the owner permission.
+    #[arg(long, value_name = "ID")]
+    pub(super) permission_id: Option<u8>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApiArgs {
+    /// A name for people.
+    #[arg(long)]
+    pub(super) name: String,
+    /// What it may do: orders:read, orders:write, data:read, monitor:internal, ops:read, ops:write, admin.
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', required = true)]
+    pub(super) scopes: Vec<crate::http::scope::Scope>,
+    /// When it ends: RFC 3339, such as 2027-01-01T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(super) expires: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RevokeArgs {
+    /// Its id, as `keys list` shows it.
+    pub(super) id: leyden_domain::ApiKeyId,
+}

@@ -1,0 +1,93 @@
+//! The command line. Each command is one file; this one says what there is and turns results into exit codes.
+
+mod args;
+mod block;
+mod chain;
+mod check;
+mod healthcheck;
+mod keys;
+mod migrate;
+mod print;
+mod serve;
+
+pub use args::{Cli, DemoArgs};
+pub(crate) use print::{Failure, aside, json, line};
+
+use crate::settings::{Environment, Settings};
+use args::{Command, ConfigCommand, KeysCommand};
+use clap::Parser;
+use std::{path::Path, process::ExitCode};
+
+/// Exit code for a configuration that is not fit (`EX_CONFIG`).
+const BAD_CONFIGURATION: u8 = 78;
+
+/// Reads the command line of this process and does what it says.
+pub fn main() -> ExitCode {
+    run(Cli::parse(), &Environment::of_process())
+}
+
+/// Does what a command line says.
+pub fn run(cli: Cli, environment: &Environment) -> ExitCode {
+    let file = cli.config.as_deref();
+    let done = match cli.command {
+        Command::Demo(arguments) => on_actix(crate::demo::run(arguments)),
+        Command::Serve => with_settings(file, environment, |settings| on_actix(serve::run(settings))),
+        Command::Chain(arguments) => on_actix(chain::run(arguments)),
+        Command::Block(arguments) => block::run(&arguments),
+        Command::Migrate => with_settings(file, environment, |settings| on_actix(migrate::run(settings))),
+        Command::Doctor(arguments) => with_settings(file, environment, |settings| {
+            on_actix(crate::doctor::run(settings, arguments.json))
+        }),
+        Command::Keys(KeysCommand::Import(arguments)) => {
+            with_settings(file, environment, |settings| on_actix(keys::import(settings, arguments)))
+        }
+        Command::Keys(KeysCommand::Api(arguments)) => {
+            with_settings(file, environment, |settings| on_actix(keys::api(settings, arguments)))
+        }
+        Command::Keys(KeysCommand::Revoke(arguments)) => {
+            with_settings(file, environment, |settings| on_actix(keys::revoke(settings, arguments)))
+        }
+        Command::Keys(KeysCommand::List) => {
+            with_settings(file, environment, |settings| on_actix(keys::list(settings)))
+        }
+        Command::Config(ConfigCommand::Default) => check::default(),
+        Command::Config(ConfigCommand::Check(arguments)) => {
+            check::check(arguments.file.as_deref().or(file), environment)
+        }
+        Command::Healthcheck(arguments) => {
+            with_settings(file, environment, |settings| healthcheck::run(&settings, &arguments))
+        }
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            print::complain(&failure);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// Reads the configuration and goes on with it.
+fn with_settings(
+    file: Option<&Path>,
+    environment: &Environment,
+    work: impl FnOnce(Settings) -> Result<u8, Failure>,
+) -> Result<u8, Failure> {
+    work(Settings::load(file, environment)?)
+}
+
+/// Runs a command that waits for things. The actix system is what actors and the API live in.
+fn on_actix(work: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+    actix_rt::System::new().block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

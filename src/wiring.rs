@@ -1,0 +1,321 @@
+//! Puts the service together: configuration → ports → actors → HTTP. The only place that knows which adapter stands
+//! behind which port.
+
+use crate::{
+    http::{self, AppState, Parts, api_key, scope::Scope},
+    lifecycle::{self, Signals},
+    settings::{Settings, without_credentials},
+    system_clock::SystemClock,
+    system_entropy::SystemEntropy,
+    telemetry,
+};
+use actix_web::{dev::Server, web};
+use leyden_actors::{
+    Handles, Placement, Ports, SystemError,
+    kernel::{Ending, Shutdown},
+};
+use leyden_domain::AccountId;
+use leyden_ports::{
+    Cache, ChainReader, ChainWriter, Clock, Entropy, Signer, Store, StoreError,
+    store::{EncryptedKey, NewPoolAccount},
+};
+use leyden_store::{MemoryCache, MigrationMode, OpenError, OpenOptions, SqlStore};
+use leyden_tron::{
+    keys::{KeyFile, KeyFileError, KeyRing},
+    node::{HttpError, NodeClient, NodeSettings},
+};
+use secrecy::SecretString;
+use std::{
+    collections::BTreeSet,
+    fmt,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+/// How long the actors may take to stop.
+const ACTOR_GRACE: Duration = Duration::from_secs(10);
+
+/// Why the service could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is not fit for serving.
+    #[error("the configuration is not fit for serving:\n{0}")]
+    Settings(#[from] crate::settings::Problems),
+    /// The database could not be opened.
+    #[error("{url}: {error}")]
+    Database {
+        /// Which one, without credentials.
+        url: String,
+        /// Why.
+        error: OpenError,
+    },
+    /// The database could not be read or written.
+    #[error("the database cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// The folder of the database could not be made.
+    #[error("{path}: {error}")]
+    Folder {
+        /// Which one.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The client of the node could not be made.
+    #[error("the node's client cannot be made: {0}")]
+    Node(#[from] HttpError),
+    /// A private key could not be opened.
+    #[error("the key of {account}: {error}")]
+    Key {
+        /// For whom it signs.
+        account: String,
+        /// Why.
+        error: KeyFileError,
+    },
+    /// There are private keys and nothing to open them with.
+    #[error("there are encrypted keys, and neither keys.passphrase nor keys.passphrase_file is set")]
+    NoPassphrase,
+    /// The actors could not be started.
+    #[error(transparent)]
+    Actors(#[from] SystemError),
+    /// The port could not be taken.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The metrics could not be set up.
+    #[error("metrics: {0}")]
+    Metrics(String),
+    /// Signals could not be listened for.
+    #[error("signals: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Everything outside the core, as ports. A test or the demo may put anything behind any of them.
+#[derive(Clone)]
+pub struct World {
+    /// The books.
+    pub store: Arc<dyn Store>,
+    /// Answers that may be given again.
+    pub cache: Arc<dyn Cache>,
+    /// Reads the chain.
+    pub chain: Arc<dyn ChainReader>,
+    /// Writes to the chain.
+    pub writer: Arc<dyn ChainWriter>,
+    /// Signs.
+    pub signer: Arc<dyn Signer>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Gives random bytes.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("World")
+    }
+}
+
+/// Opens the books that the configuration names.
+pub async fn open_store(settings: &Settings, migrations: MigrationMode) -> Result<Arc<SqlStore>, StartError> {
+    let url = &settings.database.url;
+    make_folder(url)?;
+    let options = OpenOptions { migrations, ..OpenOptions::default() };
+    let store = SqlStore::open(url, Arc::new(SystemClock), options)
+        .await
+        .map_err(|error| StartError::Database { url: without_credentials(url), error })?;
+    Ok(Arc::new(store))
+}
+
+/// A file of SQLite wants its folder to be there.
+fn make_folder(url: &str) -> Result<(), StartError> {
+    let path = url.strip_prefix("sqlite:").map_or("", |rest| rest.trim_start_matches("//"));
+    let path = path.split('?').next().unwrap_or_default();
+    match Path::new(path).parent() {
+        Some(folder) if !path.starts_with(':') && !folder.as_os_str().is_empty() => {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| StartError::Folder { path: folder.display().to_string(), error })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The client of the node that the configuration names.
+pub fn open_node(settings: &Settings) -> Result<NodeClient, StartError> {
+    settings.check_for_serving()?;
+    let Some(node) = settings.chain.nodes.first() else {
+        return Err(crate::settings::Problems::one("chain.nodes", "name at least one node").into());
+    };
+    let timeout_ms = u64::try_from(settings.chain.request_timeout.span().ms()).unwrap_or(10_000);
+    let client = NodeClient::new(NodeSettings {
+        api_key: node.api_key.expose().map(|key| SecretString::from(key.to_owned())),
+        timeout_ms,
+        usdt_contract: settings.chain.usdt_contract,
+        ..NodeSettings::new(node.url.trim_end_matches('/'))
+    })?;
+    Ok(client)
+}
+
+/// Opens the private keys in the books.
+pub fn open_keys(keys: &[EncryptedKey], settings: &Settings) -> Result<KeyRing, StartError> {
+    let mut ring = KeyRing::new();
+    if keys.is_empty() {
+        return Ok(ring);
+    }
+    let passphrase = settings.keys.passphrase.expose().ok_or(StartError::NoPassphrase)?;
+    let passphrase = SecretString::from(passphrase.to_owned());
+    for key in keys {
+        let failed = |error| StartError::Key { account: key.address.to_string(), error };
+        let file = KeyFile::parse(&key.sealed).map_err(failed)?;
+        ring.insert(file.id(), file.open(&passphrase).map_err(failed)?, file.policy());
+    }
+    Ok(ring)
+}
+
+impl World {
+    /// What the configuration names.
+    pub async fn connect(settings: &Settings) -> Result<Self, StartError> {
+        let node = Arc::new(open_node(settings)?);
+        let migrations = if settings.database.migrate { MigrationMode::Apply } else { MigrationMode::Refuse };
+        let store = open_store(settings, migrations).await?;
+        let keys = leyden_ports::store::ServiceStore::keys(store.as_ref()).await?;
+        Ok(Self {
+            chain: Arc::clone(&node) as Arc<dyn ChainReader>,
+            writer: node,
+            signer: Arc::new(open_keys(&keys, settings)?),
+            store,
+            cache: Arc::new(MemoryCache::new(u64::from(settings.cache.entries))),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        })
+    }
+}
+
+/// The service, started: actors at work, the port taken. It answers once it [runs](Application::run).
+pub struct Application {
+    state: web::Data<AppState>,
+    server: Server,
+    address: SocketAddr,
+    signals: Option<Signals>,
+}
+
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Application").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Application {
+    /// Starts the service in the world that the configuration names. Must be called inside an actix system.
+    pub async fn build(settings: Settings) -> Result<Self, StartError> {
+        let world = World::connect(&settings).await?;
+        Self::in_world(settings, world).await
+    }
+
+    /// Starts the service in a given world. Must be called inside an actix system.
+    pub async fn in_world(settings: Settings, world: World) -> Result<Self, StartError> {
+        let metrics = telemetry::metrics().map_err(StartError::Metrics)?;
+        let address = settings.http.listen;
+        // The port first: a second service started by mistake must not get as far as the actors.
+        let listen = |error| StartError::Listen { address, error };
+        let listener = TcpListener::bind(address).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        for account in &settings.pool.accounts {
+            let now = world.clock.now();
+            let new = NewPoolAccount {
+                id: AccountId::new(now, world.entropy.for_id()),
+                address: account.address,
+                permission_id: account.permission_id,
+            };
+            world.store.upsert_pool_account(new, now).await?;
+        }
+        let (terms, energy) = http::prices::at_start(world.store.as_ref(), &settings).await?;
+        let ports = Ports {
+            store: Arc::clone(&world.store),
+            chain: Arc::clone(&world.chain),
+            writer: world.writer,
+            signer: world.signer,
+            clock: Arc::clone(&world.clock),
+            entropy: Arc::clone(&world.entropy),
+        };
+        let for_actors = settings.for_actors(terms, energy);
+        let handles = leyden_actors::start(ports, for_actors, Placement::Threads, Shutdown::new()).await?;
+        let state = web::Data::new(AppState::new(Parts {
+            store: world.store,
+            cache: world.cache,
+            chain: world.chain,
+            handles,
+            clock: world.clock,
+            entropy: world.entropy,
+            settings: Arc::new(settings),
+            metrics,
+        }));
+        let server =
+            http::serve(state.clone(), listener).map_err(|error| StartError::Listen { address, error })?;
+        Ok(Self { state, server, address, signals: None })
+    }
+
+    /// Lets SIGTERM and SIGINT end it.
+    pub fn heed_signals(mut self) -> Result<Self, StartError> {
+        self.signals = Some(Signals::listen().map_err(StartError::Signals)?);
+        Ok(self)
+    }
+
+    /// Where it listens: tells the port where 0 was asked for.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The port.
+    pub const fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// What handlers work with: the books, the way to the actors, the configuration.
+    pub fn state(&self) -> web::Data<AppState> {
+        self.state.clone()
+    }
+
+    /// The way to the actors, and to the shutdown that ends the service.
+    pub fn handles(&self) -> Handles {
+        self.state.handles.clone()
+    }
+
+    /// Makes an API key and returns its text, which is nowhere else.
+    pub async fn make_api_key(
+        &self,
+        name: &str,
+        scopes: &BTreeSet<Scope>,
+    ) -> Result<SecretString, StoreError> {
+        let (row, text) =
+            api_key::make(name, scopes, None, self.state.clock.now(), self.state.entropy.as_ref());
+        self.state.store.add_api_key(row).await?;
+        Ok(text)
+    }
+
+    /// Serves until somebody asks for the end: a signal, an actor, `handles().shutdown()`.
+    pub async fn run(self) -> Ending {
+        let grace = self.state.settings.http.shutdown_timeout.duration().max(ACTOR_GRACE);
+        let state = self.state.clone();
+        let tend = move || tend(&state);
+        lifecycle::run(self.server, self.state.handles.clone(), self.signals, grace, tend).await
+    }
+}
+
+/// Keeps metrics small and the boards' figures among them.
+fn tend(state: &AppState) {
+    state.metrics.run_upkeep();
+    let chain = state.handles.boards().chain.read();
+    let pool = state.handles.boards().pool.read();
+    // Gauges are floating point by their format; these are counts far below where that matters.
+    let gauge = |value: i64| f64::from(i32::try_from(value).unwrap_or(i32::MAX));
+    metrics::gauge!("leyden_chain_lag_blocks").set(gauge(chain.lag_blocks()));
+    metrics::gauge!("leyden_pool_available_energy")
+        .set(gauge(pool.available(&state.settings.plan_policy()).get()));
+    metrics::gauge!("leyden_orders_watched")
+        .set(gauge(i64::try_from(state.handles.watchers().0).unwrap_or(i64::MAX)));
+}

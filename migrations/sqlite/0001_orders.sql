@@ -81,7 +81,7 @@ CREATE INDEX idx_orders_from_address ON orders (from_address) WHERE from_address
 CREATE TABLE order_counts (
     state TEXT    NOT NULL PRIMARY KEY,
     count INTEGER NOT NULL CHECK (count >= 0)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 INSERT INTO order_counts (state, count)
 VALUES ('awaiting_payment', 0), ('paid', 0), ('funded', 0), ('reserved', 0), ('delegating', 0), ('active', 0),
        ('reclaiming', 0), ('completed', 0), ('reverted', 0), ('refund_due', 0), ('refunding', 0), ('refunded', 0),
@@ -94,7 +94,7 @@ CREATE TABLE offered_prices (
     unit_price      INTEGER NOT NULL CHECK (unit_price > 0),
     last_closes_at  INTEGER NOT NULL,
     PRIMARY KEY (payment_address, unit_price)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE order_events (
     order_id    TEXT    NOT NULL REFERENCES orders (id),
@@ -106,7 +106,7 @@ CREATE TABLE order_events (
     to_state    TEXT    NOT NULL,
     note        TEXT,
     PRIMARY KEY (order_id, sequence)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE idempotency_keys (
     caller     TEXT    NOT NULL,
@@ -116,5 +116,5 @@ CREATE TABLE idempotency_keys (
     order_id   TEXT    NOT NULL REFERENCES orders (id),
     created_at INTEGER NOT NULL,
     PRIMARY KEY (caller, route, key)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX idx_idempotency_keys_created_at ON idempotency_keys (created_at);

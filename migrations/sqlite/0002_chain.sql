@@ -78,6 +78,6 @@ CREATE TABLE resource_events (
     balance     INTEGER,
     lock_blocks INTEGER,
     PRIMARY KEY (height, position)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX idx_resource_events_tx ON resource_events (tx_id);
 CREATE INDEX idx_resource_events_owner ON resource_events (owner, height);

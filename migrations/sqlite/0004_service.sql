@@ -77,7 +77,8 @@ CREATE INDEX idx_payment_monitoring_order_id ON payment_monitoring_logs (order_i
 CREATE INDEX idx_payment_monitoring_address ON payment_monitoring_logs (payment_address);
 CREATE INDEX idx_payment_monitoring_status ON payment_monitoring_logs (status);
 CREATE INDEX idx_payment_monitoring_started_at ON payment_monitoring_logs (monitoring_started_at DESC);
-CREATE INDEX idx_payment_monitoring_stopped_at ON payment_monitoring_logs (monitoring_stopped_at);
+CREATE INDEX idx_payment_monitoring_stopped_at ON payment_monitoring_logs (monitoring_stopped_at)
+    WHERE monitoring_stopped_at IS NOT NULL;
 CREATE UNIQUE INDEX idx_payment_monitoring_running ON payment_monitoring_logs (order_id)
     WHERE status = 'monitoring';
 

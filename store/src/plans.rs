@@ -1,5 +1,6 @@
 //! Looks at how SQLite means to answer what is asked all day. What a question costs may grow with its answer, never
 //! with how many orders, payments or operations there are.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::{
     OpenOptions, SqlStore,

@@ -121,13 +121,10 @@ pub(crate) async fn a_transition_is_committed_once(kit: &Kit) {
     let lines = kit.store.timeline(order.id).await.unwrap();
     let told: Vec<_> =
         lines.iter().map(|l| (l.sequence, l.event.as_str(), l.from, l.to, l.note.as_deref())).collect();
-    use OrderStateKind::{AwaitingPayment, Cancelled};
+    let (open, ended) = (OrderStateKind::AwaitingPayment, OrderStateKind::Cancelled);
     assert_eq!(
         told,
-        [
-            (1, "created", None, AwaitingPayment, None),
-            (2, "cancelled", Some(AwaitingPayment), Cancelled, Some("asked for")),
-        ]
+        [(1, "created", None, open, None), (2, "cancelled", Some(open), ended, Some("asked for")),]
     );
     assert_eq!((lines[1].at, lines[1].recorded_at), (slot(2), slot(1)));
 }
@@ -145,8 +142,8 @@ pub(crate) async fn transitions_commit_as_one(kit: &Kit) {
     // A chain with a hole in it is not written in part.
     let other = kit.create(super::kit::order(2)).await;
     let hold = next(&other, &OrderEvent::Hold(leyden_domain::order::HoldReason::Operator));
-    let hole = commit(vec![hold.clone(), hold]);
-    assert_eq!(kit.store.commit_order(hole).await, Err(StoreError::Conflict("order")));
+    let broken = commit(vec![hold.clone(), hold]);
+    assert_eq!(kit.store.commit_order(broken).await, Err(StoreError::Conflict("order")));
     assert_eq!(kit.order(other.id).await, other);
     assert_eq!(kit.store.timeline(other.id).await.unwrap().len(), 1);
 }
@@ -199,35 +196,35 @@ pub(crate) async fn lists_are_filtered_and_paged(kit: &Kit) {
         kit.create(Order { owner, user_id, ..order(n) }).await;
     }
     kit.step(order_id(2), OrderEvent::Cancelled(Party::Customer)).await.unwrap();
-    let list = async |filter: OrderFilter, page: Page| {
+    let listed = async |filter: OrderFilter, page: Page| {
         let orders = kit.store.list_orders(&filter, &page).await.unwrap();
         orders.into_iter().map(|order| order.id).collect::<Vec<_>>()
     };
     let ids = |numbers: &[u64]| numbers.iter().copied().map(order_id).collect::<Vec<_>>();
     let all = Page { after: None, limit: 100 };
-    assert_eq!(list(OrderFilter::default(), all.clone()).await, ids(&[6, 5, 4, 3, 2, 1]));
+    assert_eq!(listed(OrderFilter::default(), all.clone()).await, ids(&[6, 5, 4, 3, 2, 1]));
     let own = OrderFilter { owner: Some(key_id(1)), ..OrderFilter::default() };
-    assert_eq!(list(own.clone(), all.clone()).await, ids(&[6, 4, 2]));
+    assert_eq!(listed(own.clone(), all.clone()).await, ids(&[6, 4, 2]));
     let states = vec![OrderStateKind::Cancelled, OrderStateKind::Held];
-    assert_eq!(list(OrderFilter { states: states.clone(), ..own }, all.clone()).await, ids(&[2]));
+    assert_eq!(listed(OrderFilter { states: states.clone(), ..own }, all.clone()).await, ids(&[2]));
     let recipient = OrderFilter { recipient: Some(address(1_003)), ..OrderFilter::default() };
-    assert_eq!(list(recipient, all.clone()).await, ids(&[3]));
+    assert_eq!(listed(recipient, all.clone()).await, ids(&[3]));
     let user = OrderFilter { user_id: Some("ada".to_owned()), ..OrderFilter::default() };
-    assert_eq!(list(user, all.clone()).await, ids(&[6, 5, 4]));
+    assert_eq!(listed(user, all.clone()).await, ids(&[6, 5, 4]));
     let span = OrderFilter {
         from: Some(order(2).created_at),
         to: Some(order(5).created_at),
         ..OrderFilter::default()
     };
-    assert_eq!(list(span, all).await, ids(&[4, 3, 2]));
+    assert_eq!(listed(span, all).await, ids(&[4, 3, 2]));
 
     let mut seen = Vec::new();
     let mut after = None;
     loop {
         let page = Page { after: after.clone(), limit: 4 };
         let orders = kit.store.list_orders(&OrderFilter::default(), &page).await.unwrap();
-        let Some(last) = orders.last() else { break };
-        after = Some((last.created_at, last.id.to_string()));
+        let Some(oldest) = orders.last() else { break };
+        after = Some((oldest.created_at, oldest.id.to_string()));
         seen.extend(orders.into_iter().map(|order| order.id));
     }
     assert_eq!(seen, ids(&[6, 5, 4, 3, 2, 1]));

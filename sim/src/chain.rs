@@ -41,6 +41,8 @@ pub struct Chain {
     /// What was changed from outside while the block of that height was the head.
     pub(crate) actions: BTreeMap<i64, Vec<DevAction>>,
     pub(crate) abandoned: Vec<Branch>,
+    /// The newest solid height; a fork that makes the chain shorter does not take solidity back.
+    pub(crate) solid: i64,
     /// How many times blocks were abandoned: other witnesses sign the replacements, so their ids differ.
     pub(crate) rewinds: usize,
     witnesses: Arc<Vec<(Address, SecretKey)>>,
@@ -67,6 +69,7 @@ impl Chain {
             remembered: 0,
             actions: BTreeMap::new(),
             abandoned: Vec::new(),
+            solid: 0,
             rewinds: 0,
             witnesses: Arc::new(witnesses),
             journal: None,
@@ -120,8 +123,8 @@ impl Chain {
     }
 
     /// The number of the newest solid block.
-    pub fn solid_number(&self) -> i64 {
-        (self.head().number() - i64::from(self.config.solid_depth)).max(0)
+    pub const fn solid_number(&self) -> i64 {
+        self.solid
     }
 
     /// The newest solid block.
@@ -300,6 +303,7 @@ impl Chain {
         for (place, one) in block.transactions.iter().enumerate() {
             self.included.insert(one.tx.id, (block.number(), place));
         }
+        self.solid = self.solid.max(block.number() - i64::from(self.config.solid_depth));
         self.blocks.push(Arc::new(block));
         self.remembered += 1;
         if self.remembered > REMEMBERED {

@@ -174,6 +174,7 @@ impl Chain {
         }
         undone.reverse();
         self.rewinds += 1;
+        self.solid = self.solid.min(common);
         let carried = self.actions.split_off(&(common + 1));
         for action in carried.into_values().flatten() {
             self.apply_action(action);

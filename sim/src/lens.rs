@@ -36,7 +36,8 @@ impl Lens<'_> {
 
     /// The number of the newest solid block that is shown.
     pub(crate) fn solid_number(&self) -> i64 {
-        (self.head_number() - i64::from(self.chain.config().solid_depth)).max(0)
+        let behind = self.head_number() - i64::from(self.chain.config().solid_depth);
+        if self.faults.stale_by == 0 { self.chain.solid_number() } else { behind.max(0) }
     }
 
     /// The newest block that is shown.

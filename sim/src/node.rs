@@ -86,7 +86,8 @@ impl SimNode {
         }))
     }
 
-    /// The chain, for as long as the guard lives. Never keep it across an await.
+    /// The chain, for as long as the guard lives. Never keep it across an await, and never ask for it twice in one
+    /// statement: the second waits for the first.
     pub fn chain(&self) -> MutexGuard<'_, Chain> {
         // A panic elsewhere leaves the chain between two operations at worst: its tables are still consistent
         // enough to read, and tests want to see them.
@@ -162,6 +163,17 @@ impl SimNode {
     pub fn mine_until_solid(&self) -> Result<(), SimError> {
         let depth = self.chain().config().solid_depth;
         self.mine_many(depth)
+    }
+
+    /// Makes blocks until the chain is as wanted; gives up after `most` of them.
+    pub fn mine_until(&self, most: u32, wanted: impl Fn(&Chain) -> bool) -> Result<bool, SimError> {
+        for _ in 0..most {
+            if wanted(&self.chain()) {
+                return Ok(true);
+            }
+            self.mine()?;
+        }
+        Ok(wanted(&self.chain()))
     }
 
     /// Moves the chain's clock: one block that far after the head.

@@ -4,10 +4,14 @@ use super::{
     call::{Answer, Call, Failure},
     json,
 };
-use crate::tx::Action;
-use crate::{block::StoredBlock, lens::Lens};
+use crate::{
+    block::StoredBlock,
+    lens::Lens,
+    tx::{Action, SignedTx},
+};
 use leyden_domain::{Address, BlockId};
 use leyden_tron::wire::proto::TransferContract;
+use prost::Message;
 use serde_json::{Value, json};
 
 /// The most blocks of one answer: java-tron `Wallet.BLOCK_LIMIT_NUM`.
@@ -34,12 +38,21 @@ fn told(call: &Call<'_>, lens: &Lens<'_>, block: &StoredBlock, detail: bool) -> 
     }
     let mut block = block.clone();
     for one in &mut block.transactions {
-        if let Action::Transfer(message) = &one.tx.action {
-            one.tx.action =
-                Action::Transfer(TransferContract { amount: message.amount + lie, ..message.clone() });
+        if let Some(forged) = forged(&one.tx, lie) {
+            one.tx = forged;
         }
     }
     json::block(&block, detail, call.visible)
+}
+
+/// A transfer of another amount with the signatures of the true one. Its id fits its bytes, so only the block's
+/// Merkle root gives it away.
+fn forged(tx: &SignedTx, lie: i64) -> Option<SignedTx> {
+    let Action::Transfer(message) = &tx.action else { return None };
+    let message = TransferContract { amount: message.amount + lie, ..message.clone() };
+    let mut raw = tx.raw.clone();
+    raw.contract.first_mut()?.parameter.as_mut()?.value = message.encode_to_vec();
+    SignedTx::from_parts(raw.encode_to_vec(), tx.signatures.clone()).ok()
 }
 
 /// A block by number, if this path shows it.

@@ -84,7 +84,12 @@ fn solid_blocks_stay_unless_forced() {
     node.mine_many(30).unwrap();
     assert_eq!(node.chain().solid_number(), 12);
     assert_eq!(node.fork(&ForkPlan::of_depth(19)), Err(SimError::BelowSolid { depth: 19, solid: 12 }));
-    node.fork(&ForkPlan::of_depth(18)).unwrap();
+    // Also where the chain becomes shorter, what was solid stays solid.
+    node.fork(&ForkPlan { blocks: 0, ..ForkPlan::of_depth(18) }).unwrap();
+    assert_eq!(node.chain().head().number(), 12);
+    assert_eq!(node.chain().solid_number(), 12);
+    node.mine_many(18).unwrap();
+    assert_eq!(node.chain().solid_number(), 12);
     let mut forced = ForkPlan::of_depth(25);
     forced.force = true;
     node.fork(&forced).unwrap();

@@ -6,5 +6,6 @@ mod conservation;
 mod forks;
 mod intake;
 mod journal;
+mod producer;
 mod resources;
 mod rules;

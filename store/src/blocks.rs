@@ -287,7 +287,9 @@ async fn undo(conn: &mut Conn, to: BlockRef, now: Timestamp) -> Result<RewindRep
 impl BlockStore for SqlStore {
     async fn chain_position(&self) -> Result<Option<ChainPosition>, StoreError> {
         let mut conn = self.db.snapshot().await?;
-        position(&mut conn).await
+        let position = position(&mut conn).await?;
+        conn.rollback().await?;
+        Ok(position)
     }
 
     async fn record_blocks(

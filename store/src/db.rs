@@ -2,18 +2,13 @@
 //! statement's text single and every row typed; a difference between dialects would be visible as a `match` on the
 //! enum. SQLite is the one driver now.
 
-use crate::migrate::OpenError;
-use leyden_ports::store::StoreError;
-use sqlx::{
-    Sqlite, SqliteConnection, SqlitePool, Transaction,
-    error::ErrorKind,
-    pool::PoolConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+use crate::{
+    lite::{self, Guard, Lenders},
+    migrate::OpenError,
 };
-use std::{str::FromStr, time::Duration};
-
-/// Distinct statements that a connection keeps prepared; there are fewer.
-const STATEMENTS: usize = 512;
+use leyden_ports::store::StoreError;
+use sqlx::error::ErrorKind;
+use std::sync::Arc;
 
 /// An open database.
 #[derive(Debug, Clone)]
@@ -21,9 +16,9 @@ pub(crate) enum Db {
     /// SQLite: many readers, one writer. In memory both are the same single connection.
     Lite {
         /// For reading.
-        rd: SqlitePool,
+        rd: Arc<Lenders>,
         /// For writing: one connection.
-        wr: SqlitePool,
+        wr: Arc<Lenders>,
     },
 }
 
@@ -31,26 +26,7 @@ pub(crate) enum Db {
 #[derive(Debug)]
 pub(crate) enum Conn {
     /// SQLite.
-    Lite(Lite),
-}
-
-/// A SQLite connection.
-#[derive(Debug)]
-pub(crate) enum Lite {
-    /// For one statement.
-    Plain(PoolConnection<Sqlite>),
-    /// Inside a transaction, which is rolled back where it is dropped.
-    Tx(Transaction<'static, Sqlite>),
-}
-
-impl Lite {
-    /// What statements run on.
-    pub(crate) fn get(&mut self) -> &mut SqliteConnection {
-        match self {
-            Self::Plain(connection) => connection,
-            Self::Tx(transaction) => transaction,
-        }
-    }
+    Lite(Guard),
 }
 
 /// Expands a body for the driver of a connection.
@@ -195,25 +171,12 @@ impl Db {
         if !url.starts_with("sqlite:") {
             return Err(OpenError::Url("must begin with sqlite:".to_owned()));
         }
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(|error| OpenError::Url(error.to_string()))?
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .statement_cache_capacity(STATEMENTS)
-            .pragma("temp_store", "memory")
-            .pragma("cache_size", "-64000")
-            // A commit touches many pages of many indices; a longer log moves each of them less often.
-            .pragma("wal_autocheckpoint", "8000");
-        let wr = lite_pool(1).connect_with(options.clone()).await.map_err(OpenError::Connect)?;
-        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+        let (options, in_memory) = lite::options(url)?;
+        let wr = Lenders::connect(&options, 1).await?;
         let rd = if in_memory {
-            wr.clone()
+            Arc::clone(&wr)
         } else {
-            let options = options.pragma("query_only", "on");
-            lite_pool(readers.max(1)).connect_with(options).await.map_err(OpenError::Connect)?
+            Lenders::connect(&options.pragma("query_only", "on"), readers.max(1)).await?
         };
         Ok(Self::Lite { rd, wr })
     }
@@ -221,14 +184,14 @@ impl Db {
     /// A connection for one read.
     pub(crate) async fn read(&self) -> Result<Conn, StoreError> {
         match self {
-            Self::Lite { rd, .. } => rd.acquire().await.map(|c| Conn::Lite(Lite::Plain(c))).map_err(failed),
+            Self::Lite { rd, .. } => rd.acquire().await.map(Conn::Lite),
         }
     }
 
-    /// A connection for reads that must all see the same moment.
+    /// A connection for reads that must all see the same moment; to be ended by [`Conn::rollback`].
     pub(crate) async fn snapshot(&self) -> Result<Conn, StoreError> {
         match self {
-            Self::Lite { rd, .. } => rd.begin().await.map(|t| Conn::Lite(Lite::Tx(t))).map_err(failed),
+            Self::Lite { rd, .. } => begin(rd, "BEGIN").await,
         }
     }
 
@@ -236,9 +199,7 @@ impl Db {
     pub(crate) async fn begin_write(&self) -> Result<Conn, StoreError> {
         match self {
             // A transaction that began by reading could not become a writing one once another has written.
-            Self::Lite { wr, .. } => {
-                wr.begin_with("BEGIN IMMEDIATE").await.map(|t| Conn::Lite(Lite::Tx(t))).map_err(failed)
-            }
+            Self::Lite { wr, .. } => begin(wr, "BEGIN IMMEDIATE").await,
         }
     }
 
@@ -253,34 +214,26 @@ impl Db {
     }
 }
 
+async fn begin(lenders: &Arc<Lenders>, statement: &'static str) -> Result<Conn, StoreError> {
+    let mut guard = lenders.acquire().await?;
+    guard.begin(statement).await?;
+    Ok(Conn::Lite(guard))
+}
+
 impl Conn {
     /// Makes a transaction's writes durable.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::Lite(Lite::Tx(transaction)) => transaction.commit().await.map_err(failed),
-            Self::Lite(Lite::Plain(_)) => Ok(()),
+            Self::Lite(mut guard) => guard.commit().await,
         }
     }
 
-    /// Takes a transaction's writes back.
+    /// Takes a transaction's writes back, or ends a look at one moment.
     pub(crate) async fn rollback(self) -> Result<(), StoreError> {
         match self {
-            Self::Lite(Lite::Tx(transaction)) => transaction.rollback().await.map_err(failed),
-            Self::Lite(Lite::Plain(_)) => Ok(()),
+            Self::Lite(mut guard) => guard.rollback().await,
         }
     }
-}
-
-/// A pool of SQLite connections that live as long as the pool: sqlx 0.9's reaper may spin on its count of idle
-/// connections, and without time-outs it is never started.
-fn lite_pool(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(connections)
-        .min_connections(connections)
-        .acquire_timeout(Duration::from_secs(10))
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
 }
 
 /// What a database's error means to a caller.

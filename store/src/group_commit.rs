@@ -161,3 +161,81 @@ pub(crate) async fn release(conn: &mut Conn, keep: bool) -> Result<(), StoreErro
     }
     exec!(conn, "RELEASE SAVEPOINT part").map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+    use super::*;
+    use crate::db::{all, one};
+    use futures_util::future::join;
+
+    async fn writer() -> (Db, Writer) {
+        let db = Db::connect("sqlite::memory:", 1).await.unwrap();
+        let mut conn = db.begin_write().await.unwrap();
+        exec!(conn, "CREATE TABLE notes (text TEXT NOT NULL UNIQUE) STRICT").unwrap();
+        conn.commit().await.unwrap();
+        let writer = Writer::start(db.clone()).unwrap();
+        (db, writer)
+    }
+
+    async fn note(writer: &Writer, text: &'static str, fails: bool) -> Result<(), StoreError> {
+        writer
+            .run(move |conn| {
+                Box::pin(async move {
+                    exec!(conn, "INSERT INTO notes (text) VALUES ($1)", text)?;
+                    assert_ne!(text, "panic", "asked for");
+                    if fails { Err(StoreError::Conflict("note")) } else { Ok(()) }
+                })
+            })
+            .await
+    }
+
+    async fn notes(db: &Db) -> Vec<String> {
+        let mut conn = db.read().await.unwrap();
+        let rows: Vec<(String,)> = all!(conn, "SELECT text FROM notes ORDER BY text").unwrap();
+        rows.into_iter().map(|(text,)| text).collect()
+    }
+
+    #[tokio::test]
+    async fn a_refusal_takes_back_its_own_writes_alone() {
+        let (db, writer) = writer().await;
+        let (kept, refused) = join(note(&writer, "kept", false), note(&writer, "refused", true)).await;
+        assert_eq!((kept, refused), (Ok(()), Err(StoreError::Conflict("note"))));
+        assert_eq!(note(&writer, "alone", true).await, Err(StoreError::Conflict("note")));
+        assert_eq!(notes(&db).await, ["kept"]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_and_the_writer_lives() {
+        let (db, writer) = writer().await;
+        let panicked = note(&writer, "panic", false).await;
+        assert!(matches!(panicked, Err(StoreError::Unavailable(_))), "{panicked:?}");
+        assert_eq!(note(&writer, "after", false).await, Ok(()));
+        assert_eq!(notes(&db).await, ["after"]);
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_is_done_before_the_end() {
+        let (db, writer) = writer().await;
+        drop(note(&writer, "last", false).now_or_never());
+        writer.stop().await;
+        assert!(matches!(note(&writer, "late", false).await, Err(StoreError::Unavailable(_))));
+        assert_eq!(notes(&db).await, ["last"]);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_left_is_taken_back() {
+        let (db, writer) = writer().await;
+        let mut left = db.begin_write().await.unwrap();
+        exec!(left, "INSERT INTO notes (text) VALUES ('left')").unwrap();
+        drop(left);
+        assert!(notes(&db).await.is_empty());
+        // Begun perhaps, but nobody ends it.
+        drop(db.snapshot().now_or_never());
+        assert_eq!(note(&writer, "next", false).await, Ok(()));
+        let mut conn = db.read().await.unwrap();
+        let (count,): (i64,) = one!(conn, "SELECT COUNT(*) FROM notes").unwrap();
+        assert_eq!(count, 1);
+    }
+}

@@ -13,6 +13,7 @@ mod db;
 mod delegation_record;
 mod group_commit;
 mod keys;
+mod lite;
 mod migrate;
 mod monitoring;
 mod operation_change;
@@ -122,6 +123,8 @@ impl Store for SqlStore {
 
     async fn book(&self) -> Result<Book, StoreError> {
         let mut conn = self.db.snapshot().await?;
-        book::read(&mut conn).await
+        let book = book::read(&mut conn).await?;
+        conn.rollback().await?;
+        Ok(book)
     }
 }

@@ -5,7 +5,7 @@ use crate::db::{Conn, Db, exec};
 use leyden_domain::Timestamp;
 use leyden_ports::store::StoreError;
 use sqlx::{
-    SqlSafeStr as _,
+    SqlSafeStr as _, SqliteConnection,
     migrate::{Migrate as _, MigrateError, Migration, MigrationType, Migrator},
 };
 
@@ -69,14 +69,15 @@ pub(crate) async fn prepare(db: &Db, mode: MigrationMode, now: Timestamp) -> Res
     match db {
         Db::Lite { wr, .. } => {
             let migrator = migrator(&LITE);
+            let mut guard = wr.acquire().await?;
             if mode == MigrationMode::Refuse {
-                let pending = pending(wr, &migrator).await?;
+                let pending = pending(guard.get(), &migrator).await?;
                 if !pending.is_empty() {
                     return Err(OpenError::Pending(pending));
                 }
             }
             // With nothing pending this only compares checksums.
-            migrator.run(wr).await?;
+            migrator.run(guard.get()).await?;
         }
     }
     let mut conn = db.begin_write().await?;
@@ -86,8 +87,7 @@ pub(crate) async fn prepare(db: &Db, mode: MigrationMode, now: Timestamp) -> Res
 }
 
 /// The names of the migrations that have not run.
-async fn pending(pool: &sqlx::SqlitePool, migrator: &Migrator) -> Result<Vec<String>, OpenError> {
-    let mut connection = pool.acquire().await.map_err(OpenError::Connect)?;
+async fn pending(connection: &mut SqliteConnection, migrator: &Migrator) -> Result<Vec<String>, OpenError> {
     connection.ensure_migrations_table(TABLE).await?;
     let applied = connection.list_applied_migrations(TABLE).await?;
     Ok(migrator

@@ -228,7 +228,9 @@ impl OrderStore for SqlStore {
 
     async fn order_detail(&self, id: OrderId) -> Result<Option<OrderDetail>, StoreError> {
         let mut conn = self.db.snapshot().await?;
-        detail(&mut conn, id).await
+        let detail = detail(&mut conn, id).await?;
+        conn.rollback().await?;
+        Ok(detail)
     }
 
     async fn commit_order(&self, commit: OrderCommit) -> Result<(), StoreError> {

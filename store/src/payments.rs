@@ -169,6 +169,7 @@ impl PaymentStore for SqlStore {
             let candidates = candidates(&mut conn, &payment).await?;
             unrouted.push(UnroutedPayment { payment, candidates });
         }
+        conn.rollback().await?;
         Ok(unrouted)
     }
 

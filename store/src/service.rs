@@ -186,6 +186,7 @@ impl ServiceStore for SqlStore {
             conn,
             "SELECT kind, state, COUNT(*) FROM operations GROUP BY kind, state ORDER BY kind, state"
         )?;
+        conn.rollback().await?;
         let count = |table, count| Place::new(table, "").number("state", count);
         Ok(Totals {
             payments: payments

@@ -81,7 +81,7 @@ pub(crate) async fn a_failing_job_fails_alone(kit: &Kit) {
 pub(crate) async fn a_caller_that_leaves(kit: &Kit) {
     // Polled once, so the job is on its way, and then dropped.
     for n in 1..=10 {
-        assert!(kit.store.create_order(new(order(n))).now_or_never().is_none());
+        drop(kit.store.create_order(new(order(n))).now_or_never());
     }
     // Those behind it are served, and what was begun was written whole.
     kit.create(order(11)).await;

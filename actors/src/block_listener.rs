@@ -63,8 +63,10 @@ impl BlockListener {
             self.post_position(&position);
             return Ok(follower);
         }
-        let head = ports.chain.head().await?;
-        let start = head.height().get().saturating_sub(settings.start_behind).max(1);
+        let (head, solid) = (ports.chain.head().await?, ports.chain.solid().await?);
+        // At or below the solid block: the first block that is read must never be undone.
+        let start =
+            head.height().get().saturating_sub(settings.start_behind).min(solid.height().get()).max(1);
         Ok(Follower::new(Height::new(start), [], Height::new(start.saturating_sub(1))))
     }
 

@@ -206,7 +206,7 @@ impl PoolAllocator {
         if self.shared.is_halted() {
             return Ok(());
         }
-        let over = view.head.timestamp.minus(self.shared.settings.reclaim_grace);
+        let over = view.solid.timestamp.minus(self.shared.settings.reclaim_grace);
         self.drive_all(OrderWait::EndsBefore(over), progress).await
     }
 

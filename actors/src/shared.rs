@@ -191,7 +191,7 @@ impl Shared {
         // The customer keeps the energy a little longer than was sold, so that the rental is never cut short by a
         // clock or a slow last transfer.
         if let (OrderEvent::RentalEnded, OrderState::Active { ends_at, .. }) = (&event, &order.state)
-            && view.head.timestamp < ends_at.plus(self.settings.reclaim_grace)
+            && view.solid.timestamp < ends_at.plus(self.settings.reclaim_grace)
         {
             return None;
         }

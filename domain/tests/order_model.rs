@@ -279,7 +279,17 @@ fn a_delegation_that_failed_unseen_does_not_let_the_rental_run_out_undelivered()
     let failed = [delegation(1, ENERGY, OperationState::Failed)];
     assert_eq!(due(active.clone(), Some(10), &failed, 30), Some(OrderEvent::DeliveryUndone));
     let solid = [delegation(1, ENERGY, OperationState::Solid)];
-    assert_eq!(due(active, Some(10), &solid, 30), Some(OrderEvent::RentalEnded));
+    assert_eq!(due(active, Some(10), &solid, 40), Some(OrderEvent::RentalEnded));
+}
+
+#[test]
+fn a_rental_ends_when_no_fork_can_undo_its_end() {
+    let ends_at = slot(20);
+    let active = OrderState::Active { funding: funding(1, 10), delivered_at: slot(11), ends_at };
+    let solid = [delegation(1, ENERGY, OperationState::Solid)];
+    // The newest block is past the end, but the solid one, 18 below it, is not yet.
+    assert_eq!(due(active.clone(), Some(10), &solid, 37), None);
+    assert_eq!(due(active, Some(10), &solid, 38), Some(OrderEvent::RentalEnded));
 }
 
 #[test]

@@ -60,7 +60,11 @@ impl Api {
     }
 
     /// `POST /api/energy-flash/create-order`.
-    pub(super) async fn create_flash_order(&self, recipient: &str, chat_id: i64) -> Result<MadeOrder, ApiFailure> {
+    pub(super) async fn create_flash_order(
+        &self,
+        recipient: &str,
+        chat_id: i64,
+    ) -> Result<MadeOrder, ApiFailure> {
         let body = json!({ "recipientAddress": recipient, "chatId": chat_id });
         let answer = self.call("POST", "/api/energy-flash/create-order", Some(&body), None).await?;
         made_order(&answer)
@@ -90,7 +94,8 @@ impl Api {
 
     /// The newest order for a recipient.
     pub(super) async fn order_of(&self, recipient: &str) -> Result<Option<String>, ApiFailure> {
-        let answer = self.call("GET", &format!("/api/v1/orders?address={recipient}&limit=1"), None, None).await?;
+        let answer =
+            self.call("GET", &format!("/api/v1/orders?address={recipient}&limit=1"), None, None).await?;
         Ok(answer["data"][0]["orderId"].as_str().map(str::to_owned))
     }
 

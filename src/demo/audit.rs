@@ -53,7 +53,9 @@ impl Audit {
                 }
                 for event in block.resource_events {
                     match event.action {
-                        ResourceAction::Delegate { receiver, resource: Resource::Energy, balance, .. } => {
+                        ResourceAction::Delegate {
+                            receiver, resource: Resource::Energy, balance, ..
+                        } => {
                             let seen = self.receivers.entry(receiver).or_default();
                             seen.out = seen.out.plus(balance).unwrap_or(seen.out);
                             seen.delegations = seen.delegations.saturating_add(1);

@@ -49,6 +49,8 @@ pub(super) enum Trouble {
 pub(super) struct Outcome {
     /// Its order's last state; the payment's bucket where there is no order.
     pub(super) state: String,
+    /// The order that was made of it.
+    pub(super) order: Option<String>,
     /// Energy of one transfer under its order.
     pub(super) energy_per_transfer: i64,
 }
@@ -72,24 +74,27 @@ async fn order(customer: Customer, world: &World, entry: &mut Entry) -> Result<(
         Mode::Unmatched => Sun::new(1_234_567_i64.saturating_add(i64::from(customer.number))),
         Mode::Open { count } => {
             let order = world.api.create_flash_order(&recipient, i64::from(customer.number)).await?;
-            entry.order = Some(order.id);
+            entry.order = Some(order.id.clone());
             order.amount_for(count).ok_or(Trouble::Missing("an amount for this count"))?
         }
         Mode::Over => {
             let order = world.api.create_flash_order(&recipient, i64::from(customer.number)).await?;
-            entry.order = Some(order.id);
-            order.amount_for(1).ok_or(Trouble::Missing("an amount for one"))?.plus(world.unit_price.times(11)?)?
+            entry.order = Some(order.id.clone());
+            order
+                .amount_for(1)
+                .ok_or(Trouble::Missing("an amount for one"))?
+                .plus(world.unit_price.times(11)?)?
         }
         Mode::Fixed { count } => {
             let key = format!("{}-{}", world.run, customer.number);
             let order = world.api.create_order(&recipient, count, &key).await?;
-            entry.order = Some(order.id);
+            entry.order = Some(order.id.clone());
             order.amount_for(count).ok_or(Trouble::Missing("an amount"))?
         }
         Mode::Under => {
             let key = format!("{}-{}", world.run, customer.number);
             let order = world.api.create_order(&recipient, 2, &key).await?;
-            entry.order = Some(order.id);
+            entry.order = Some(order.id.clone());
             order.amount_for(2).ok_or(Trouble::Missing("an amount"))?.minus(world.unit_price)?
         }
     };
@@ -181,7 +186,11 @@ async fn look(
 ) -> Result<Option<Outcome>, Trouble> {
     if matches!(customer.mode, Mode::Under | Mode::Unmatched) {
         let bucket = world.api.payment_state(tx_id).await?;
-        return Ok(bucket.filter(|state| state != "unrouted").map(|state| Outcome { state, energy_per_transfer: 0 }));
+        return Ok(bucket.filter(|state| state != "unrouted").map(|state| Outcome {
+            state,
+            order: None,
+            energy_per_transfer: 0,
+        }));
     }
     let id = match &entry.order {
         Some(id) => Some(id.clone()),
@@ -190,16 +199,22 @@ async fn look(
     let Some(id) = id else {
         // Orderless, and no order came of it: perhaps its payment waits somewhere.
         let bucket = world.api.payment_state(tx_id).await?;
-        return Ok(bucket
-            .filter(|state| state == "suspense" || state == "late")
-            .map(|state| Outcome { state, energy_per_transfer: 0 }));
+        return Ok(bucket.filter(|state| state == "suspense" || state == "late").map(|state| Outcome {
+            state,
+            order: None,
+            energy_per_transfer: 0,
+        }));
     };
     let order = world.api.order(&id).await?;
     let ended = matches!(
         order.state.as_str(),
         "completed" | "expired" | "cancelled" | "reverted" | "refund_due" | "refunded" | "held"
     );
-    Ok(ended.then_some(Outcome { state: order.state, energy_per_transfer: order.energy_per_transfer }))
+    Ok(ended.then_some(Outcome {
+        state: order.state,
+        order: Some(id),
+        energy_per_transfer: order.energy_per_transfer,
+    }))
 }
 
 /// A customer asks again where the node has no answer, and gives up only where it is told so for good.

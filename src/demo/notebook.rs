@@ -92,8 +92,10 @@ mod tests {
     fn the_newest_line_counts_and_a_torn_one_does_not() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("customers.jsonl");
-        let (first, second) =
-            (Entry { amount_sun: Some(1), ..Entry::default() }, Entry { amount_sun: Some(2), ..Entry::default() });
+        let (first, second) = (
+            Entry { amount_sun: Some(1), ..Entry::default() },
+            Entry { amount_sun: Some(2), ..Entry::default() },
+        );
         let book = Notebook::open(&path)?;
         book.write(7, &first)?;
         book.write(7, &second)?;

@@ -94,12 +94,15 @@ impl Report {
             totals.orders = totals.orders.saturating_add(u32::from(count > 0));
             totals.delivered = totals.delivered.saturating_add(u32::from(is_delivered));
             totals.reclaimed = totals.reclaimed.saturating_add(u32::from(is_reclaimed));
-            totals.doubled = totals
-                .doubled
-                .saturating_add(u32::from(super::audit::is_doubled(seen.out, bought, per_transfer, ratio)));
-            totals.suspense = totals.suspense.saturating_add(u32::from(
-                waits || (customer.mode.leaves_money_waiting() && is_delivered),
-            ));
+            totals.doubled = totals.doubled.saturating_add(u32::from(super::audit::is_doubled(
+                seen.out,
+                bought,
+                per_transfer,
+                ratio,
+            )));
+            totals.suspense = totals
+                .suspense
+                .saturating_add(u32::from(waits || (customer.mode.leaves_money_waiting() && is_delivered)));
             let is_lost = in_block.is_some() && !is_delivered && !waits;
             totals.lost = totals.lost.saturating_add(u32::from(is_lost));
 
@@ -115,7 +118,11 @@ impl Report {
             };
             rows.push(Row {
                 customer,
-                order: entry.order.unwrap_or_else(|| "-".to_owned()),
+                order: outcome
+                    .as_ref()
+                    .and_then(|o| o.order.clone())
+                    .or(entry.order)
+                    .unwrap_or_else(|| "-".to_owned()),
                 paid: Sun::new(entry.amount_sun.unwrap_or_default()),
                 state: state.to_owned(),
                 delivered,
@@ -140,7 +147,8 @@ impl Report {
             "#", "customer", "order", "paid TRX", "state", "energy after", "energy", "reclaimed"
         );
         for row in &self.rows {
-            let after = row.delivered.map_or_else(|| "-".to_owned(), |(ms, blocks)| format!("{ms} ms, {blocks} bl"));
+            let after =
+                row.delivered.map_or_else(|| "-".to_owned(), |(ms, blocks)| format!("{ms} ms, {blocks} bl"));
             // Writing to a string cannot fail.
             let _infallible = writeln!(
                 text,
@@ -159,7 +167,14 @@ impl Report {
         let _infallible = writeln!(
             text,
             "\n{} to serve: {} delivered, {} reclaimed, {} doubled, {} lost; {} payments wait. Energy after {} ms (p50), {} ms (p99).",
-            t.orders, t.delivered, t.reclaimed, t.doubled, t.lost, t.suspense, t.latency_ms.p50, t.latency_ms.p99
+            t.orders,
+            t.delivered,
+            t.reclaimed,
+            t.doubled,
+            t.lost,
+            t.suspense,
+            t.latency_ms.p50,
+            t.latency_ms.p99
         );
         text
     }

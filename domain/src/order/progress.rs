@@ -191,5 +191,6 @@ fn active(
         Some(now) if now.block != funding.block => return Some(OrderEvent::PaymentMoved(now.block)),
         _ => {}
     }
-    (all_solid && facts.chain.head.timestamp >= ends_at).then_some(OrderEvent::RentalEnded)
+    // By solid time, so that no fork can put the undelegation into a block before the rental's end.
+    (all_solid && facts.chain.solid.timestamp >= ends_at).then_some(OrderEvent::RentalEnded)
 }

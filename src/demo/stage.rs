@@ -1,0 +1,187 @@
+//! What a demonstration stands on: a chain with its own node, the books, the keys of the pool, and customers with
+//! money. All of it in one folder; a folder that was used before is gone on with.
+
+use super::plan::Customer;
+use crate::{
+    Settings, World,
+    cli::{DemoArgs, Failure},
+    settings::Environment,
+    system_clock::SystemClock,
+    system_entropy::SystemEntropy,
+};
+use actix_web::dev::Server;
+use leyden_domain::{Address, Span, Sun};
+use leyden_ports::{
+    ChainReader, Clock, Store,
+    store::{ConfigDocument, ServiceStore},
+};
+use leyden_sim::{BlockTime, ChainConfig, SimNode, http, keys};
+use leyden_store::{MemoryCache, OpenOptions, SqlStore};
+use leyden_tron::{
+    keys::{KeyId, KeyPolicy, KeyRing},
+    node::{NodeClient, NodeSettings},
+};
+use std::{fs, io, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
+
+/// Hours that the energy stays, as the price configuration says it: 10.8 seconds, so that the end can be watched.
+const RENTAL_HOURS: &str = "0.003";
+/// Price of one transfer's energy.
+pub(super) const UNIT_PRICE: Sun = Sun::new(1_500_000);
+/// Most transfers per order.
+pub(super) const MAX_TRANSACTIONS: u32 = 10;
+/// What each customer starts with.
+const POCKET_MONEY: Sun = Sun::from_trx(1_000);
+/// Blocks made before anybody looks, so that there is a solid one.
+const FIRST_BLOCKS: u32 = 25;
+
+/// A folder that is removed with the demonstration where nobody asked to keep it.
+pub(super) struct Folder {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Folder {
+    fn open(wanted: Option<&PathBuf>, run: &str) -> io::Result<Self> {
+        let path = wanted.cloned().unwrap_or_else(|| std::env::temp_dir().join(format!("leyden-demo-{run}")));
+        fs::create_dir_all(&path)?;
+        Ok(Self { path, kept: wanted.is_some() })
+    }
+
+    /// A file in it.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.kept
+            && let Err(error) = fs::remove_dir_all(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "could not remove the demonstration's folder");
+        }
+    }
+}
+
+/// Everything a demonstration stands on.
+pub(super) struct Stage {
+    pub(super) folder: Folder,
+    pub(super) run: String,
+    pub(super) node: SimNode,
+    pub(super) block_time: BlockTime,
+    pub(super) node_url: String,
+    pub(super) client: Arc<NodeClient>,
+    pub(super) store: Arc<SqlStore>,
+    pub(super) settings: Settings,
+    pub(super) world: World,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// Where customers pay.
+pub(super) fn payment_address() -> Address {
+    keys::test_address(keys::TEST_ACCOUNTS.saturating_sub(1))
+}
+
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::new(error.to_string())
+}
+
+impl Stage {
+    /// Builds it, or goes on with what the folder holds. The node's server is for the caller to run.
+    pub(super) async fn set(arguments: &DemoArgs, customers: &[Customer]) -> Result<(Self, Server), Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let run = format!("{:x}", clock.now().ms());
+        let folder = Folder::open(arguments.data.as_ref(), &run)?;
+        let block_time: BlockTime = arguments.block_time.parse().map_err(Failure::new)?;
+        let node = chain(&folder, block_time, clock.as_ref())?;
+        fund(&node, customers).await?;
+        let (node_server, address) = http::serve(node.clone(), (Ipv4Addr::LOCALHOST, 0).into())?;
+        let node_url = format!("http://{address}");
+        let client = Arc::new(
+            NodeClient::new(NodeSettings {
+                require_merkle_root: true,
+                ..NodeSettings::new(node_url.as_str())
+            })
+            .map_err(failed)?,
+        );
+
+        let mut settings = Settings::demo(&Environment::of_process())?;
+        settings.payments.addresses.insert(payment_address());
+        if let Some(listen) = arguments.listen {
+            settings.http.listen = listen;
+        }
+        settings.pool.accounts = (0..keys::POOL_ACCOUNTS)
+            .map(|n| crate::settings::PoolAccountSettings {
+                address: keys::pool_address(n),
+                permission_id: None,
+            })
+            .collect();
+        let mut ring = KeyRing::new();
+        for n in 0..keys::POOL_ACCOUNTS {
+            let id = KeyId { owner: keys::pool_address(n), permission_id: 0 };
+            ring.insert(id, keys::pool_key(n), KeyPolicy::Delegation);
+        }
+
+        let url = format!("sqlite:{}", folder.file("books.sqlite").display());
+        let store = SqlStore::open(&url, Arc::clone(&clock), OpenOptions::default()).await.map_err(failed)?;
+        let store = Arc::new(store);
+        store.put_price_config(price_config(clock.as_ref())).await?;
+        let world = World {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            cache: Arc::new(MemoryCache::new(u64::from(settings.cache.entries))),
+            chain: Arc::clone(&client) as Arc<dyn ChainReader>,
+            writer: Arc::clone(&client) as _,
+            signer: Arc::new(ring),
+            clock: Arc::clone(&clock),
+            entropy: Arc::new(SystemEntropy),
+        };
+        let stage = Self { folder, run, node, block_time, node_url, client, store, settings, world, clock };
+        Ok((stage, node_server))
+    }
+
+    /// How often a customer looks again.
+    pub(super) fn pace(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.block_time.slot_ms()).unwrap_or(1).clamp(100, 1_000))
+    }
+}
+
+/// The chain of the folder, or a new one that has just begun.
+fn chain(folder: &Folder, block_time: BlockTime, clock: &dyn Clock) -> Result<SimNode, Failure> {
+    let slot = block_time.slot_ms();
+    let begun = clock.now().minus(Span::from_ms(slot.saturating_mul(i64::from(FIRST_BLOCKS) + 2))).ms();
+    let config = ChainConfig::starting_at(begun - begun.rem_euclid(slot), slot);
+    let node = SimNode::open(&folder.file("chain.jsonl"), config).map_err(failed)?;
+    let height = node.chain().head().number();
+    let wanted = i64::from(FIRST_BLOCKS).saturating_sub(height);
+    if let Ok(missing) = u32::try_from(wanted) {
+        node.mine_many(missing).map_err(failed)?;
+    }
+    Ok(node)
+}
+
+/// Gives every customer that has nothing yet its pocket money, which also activates its address.
+async fn fund(node: &SimNode, customers: &[Customer]) -> Result<(), Failure> {
+    let mut funded = false;
+    for customer in customers {
+        if ChainReader::account(node, customer.address()).await.map_err(failed)?.is_none() {
+            node.fund(customer.address(), POCKET_MONEY.get()).map_err(failed)?;
+            funded = true;
+        }
+    }
+    if funded {
+        node.mine().map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The requirement's price configuration, but for a rental that one can watch the end of.
+fn price_config(clock: &dyn Clock) -> ConfigDocument {
+    ConfigDocument {
+        name: "energy_flash".to_owned(),
+        config: format!(
+            r#"{{"single_price":1.5,"max_transactions":{MAX_TRANSACTIONS},"expiry_hours":{RENTAL_HOURS},"min_amount":1.0,"description":"demonstration"}}"#
+        ),
+        is_active: true,
+        updated_at: clock.now(),
+    }
+}

@@ -1,0 +1,113 @@
+//! Any actor may be killed at any instant. One run writes down every step that every actor takes; then the rental
+//! is run again for each of those steps, with the actor killed right after it, and once more with the whole process
+//! dying there; each time the rental ends as it should, once.
+
+use crate::world::World;
+use leyden_actors::StepHook;
+use leyden_domain::{
+    OrderId,
+    order::{CountRule, OrderStateKind as S},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Steps recur with every block; the first few times are where something new happens.
+const TIMES: u32 = 3;
+
+/// Counts steps, and strikes after one of them.
+#[derive(Default)]
+struct Reaper {
+    seen: Mutex<BTreeMap<&'static str, u32>>,
+    victim: Option<(&'static str, u32)>,
+    struck: AtomicBool,
+    /// Whether everything after the strike dies too, as in a power cut.
+    power_cut: bool,
+}
+
+impl Reaper {
+    fn hook(self: &Arc<Self>) -> StepHook {
+        let reaper = Arc::clone(self);
+        StepHook(Arc::new(move |step| reaper.after(step)))
+    }
+
+    fn after(&self, step: &'static str) {
+        let count = {
+            let mut seen = self.seen.lock().unwrap();
+            let count = seen.entry(step).or_default();
+            *count += 1;
+            *count
+        };
+        if self.power_cut && self.struck.load(Ordering::SeqCst) {
+            std::panic::panic_any("the power is off");
+        }
+        if self.victim == Some((step, count)) && !self.struck.swap(true, Ordering::SeqCst) {
+            std::panic::panic_any("killed by the test");
+        }
+    }
+
+    fn struck(&self) -> bool {
+        self.struck.load(Ordering::SeqCst)
+    }
+}
+
+/// One rental from order to reclaim under a reaper; restarts the actors if the power was cut.
+async fn rental(reaper: Arc<Reaper>) -> Arc<Reaper> {
+    let mut world = World::new().await;
+    world.start(Some(reaper.hook())).await;
+    let order = world.order(0, CountRule::Open { max: 5 }).await;
+    world.pay(0, order.amount_due(2).unwrap());
+    if reaper.power_cut {
+        until_struck(&world, order.id, &reaper).await;
+        world.stop().await;
+        world.start(None).await;
+    }
+    world.mine_until(order.id, S::Completed).await;
+    world.assert_served_once(0).await;
+    world.stop().await;
+    reaper
+}
+
+async fn until_struck(world: &World, order: OrderId, reaper: &Reaper) {
+    for _ in 0..300 {
+        if reaper.struck() || world.state(order).await == S::Completed {
+            return;
+        }
+        world.block().await;
+    }
+}
+
+/// Every step that a rental takes, each up to [`TIMES`] times.
+async fn all_steps() -> Vec<(&'static str, u32)> {
+    let reaper = rental(Arc::default()).await;
+    let seen = reaper.seen.lock().unwrap().clone();
+    let steps: Vec<_> =
+        seen.iter().flat_map(|(step, times)| (1..=TIMES.min(*times)).map(move |n| (*step, n))).collect();
+    assert!(seen.len() >= 12, "the hook sees every kind of step: {seen:?}");
+    steps
+}
+
+#[actix_rt::test]
+async fn every_actor_killed_after_each_of_its_steps() {
+    let mut struck = 0;
+    for victim in all_steps().await {
+        let reaper = rental(Arc::new(Reaper { victim: Some(victim), ..Reaper::default() })).await;
+        struck += u32::from(reaper.struck());
+    }
+    assert!(struck >= 30, "only {struck} strikes");
+}
+
+#[actix_rt::test]
+async fn the_whole_process_dead_after_each_step() {
+    let mut struck = 0;
+    for victim in all_steps().await {
+        let reaper =
+            rental(Arc::new(Reaper { victim: Some(victim), power_cut: true, ..Reaper::default() })).await;
+        struck += u32::from(reaper.struck());
+    }
+    assert!(struck >= 30, "only {struck} strikes");
+}

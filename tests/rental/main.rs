@@ -1,0 +1,14 @@
+//! A rental on the real actors, the real store and the simulated chain, without HTTP: the ordinary ways through,
+//! every wrong payment, forks of every depth, and actors killed after each of their steps.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should say so at once"
+)]
+
+mod forks;
+mod killed;
+mod ordinary;
+mod refusals;
+mod world;
+mod wrong_payments;

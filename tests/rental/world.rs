@@ -1,0 +1,338 @@
+//! Everything a test of a rental needs: a chain that the test mines block by block, books in memory, actors on this
+//! thread, and an audit that reads the chain itself.
+
+use leyden_actors::{
+    ActorSettings, Handles, OrderlessTerms, Placement, Ports, StepHook,
+    kernel::{Ending, Shutdown},
+    start,
+};
+use leyden_domain::{
+    AccountId, Address, Energy, OrderId, Span, Sun, Timestamp,
+    chain::ResourceAction,
+    invariants,
+    operation::OperationPolicy,
+    order::{Channel, CountRule, Order, OrderState, OrderStateKind},
+    payment::{MatchPolicy, Orderless, Payment, TailPolicy, random_tails},
+    pool::PlanPolicy,
+};
+use leyden_ports::{
+    ChainReader, Clock, Entropy, Store,
+    store::{Created, NewOrder, NewPoolAccount, OrderDetail, Page, PaymentFilter},
+};
+use leyden_sim::{ChainConfig, SimNode, keys};
+use leyden_store::{OpenOptions, SqlStore};
+use leyden_tron::keys::{KeyId, KeyPolicy, KeyRing};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// Price of one transfer's energy in these tests.
+pub(crate) const PRICE: Sun = Sun::new(1_500_000);
+/// Energy of one transfer.
+pub(crate) const ENERGY: Energy = Energy::new(65_000);
+/// How long a rental lasts, in chain time: 100 blocks.
+pub(crate) const RENTAL: Span = Span::from_secs(300);
+/// How long an order waits for its payment, in chain time.
+pub(crate) const PATIENCE: Span = Span::from_secs(600);
+
+/// A clock that moves a millisecond whenever somebody looks at it.
+#[derive(Debug)]
+pub(crate) struct TickingClock(AtomicI64);
+
+impl Clock for TickingClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_ms(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Bytes that never repeat.
+#[derive(Debug)]
+pub(crate) struct CountingEntropy(AtomicU64);
+
+impl Entropy for CountingEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut seed = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for byte in bytes {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            *byte = seed.to_be_bytes()[0];
+        }
+    }
+}
+
+/// A chain, books, and the actors that join them.
+pub(crate) struct World {
+    pub(crate) node: SimNode,
+    pub(crate) store: Arc<SqlStore>,
+    pub(crate) ports: Ports,
+    pub(crate) settings: ActorSettings,
+    pub(crate) handles: Option<Handles>,
+}
+
+impl World {
+    /// A world at rest: nothing runs yet.
+    pub(crate) async fn new() -> Self {
+        let node = SimNode::new(ChainConfig::default());
+        node.mine_many(25).unwrap();
+        let head = ChainReader::head(&node).await.unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(TickingClock(AtomicI64::new(head.timestamp.ms())));
+        let entropy: Arc<dyn Entropy> = Arc::new(CountingEntropy(AtomicU64::new(1)));
+        let store = Arc::new(
+            SqlStore::open("sqlite::memory:", Arc::clone(&clock), OpenOptions::default()).await.unwrap(),
+        );
+        let mut ring = KeyRing::new();
+        for n in 0..keys::POOL_ACCOUNTS {
+            let address = keys::pool_address(n);
+            ring.insert(KeyId { owner: address, permission_id: 0 }, keys::pool_key(n), KeyPolicy::Delegation);
+            let id = AccountId::new(clock.now(), entropy.for_id());
+            let account = NewPoolAccount { id, address, permission_id: None };
+            leyden_ports::store::PoolStore::upsert_pool_account(store.as_ref(), account, clock.now())
+                .await
+                .unwrap();
+        }
+        let ports = Ports {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            chain: Arc::new(node.clone()),
+            writer: Arc::new(node.clone()),
+            signer: Arc::new(ring),
+            clock,
+            entropy,
+        };
+        Self { node, store, ports, settings: settings(), handles: None }
+    }
+
+    /// A world whose actors run.
+    pub(crate) async fn running() -> Self {
+        let mut world = Self::new().await;
+        world.start(None).await;
+        world
+    }
+
+    /// Starts the actors, with a hook after each of their steps.
+    pub(crate) async fn start(&mut self, hook: Option<StepHook>) {
+        self.settings.step_hook = hook;
+        let shutdown = Shutdown::new();
+        let handles = start(self.ports.clone(), self.settings.clone(), Placement::OneThread, shutdown);
+        self.handles = Some(handles.await.unwrap());
+    }
+
+    /// Ends the actors; chain and books stay.
+    pub(crate) async fn stop(&mut self) {
+        if let Some(handles) = self.handles.take() {
+            handles.shutdown().request(0, "the test says so");
+            let _: Ending = handles.run(Duration::from_secs(5)).await;
+        }
+    }
+
+    pub(crate) fn handles(&self) -> &Handles {
+        self.handles.as_ref().expect("the actors run")
+    }
+
+    /// Makes an order for test account `customer`.
+    pub(crate) async fn order(&self, customer: u32, count: CountRule) -> Order {
+        let head = ChainReader::head(&self.node).await.unwrap();
+        let now = self.ports.clock.now();
+        let id = OrderId::standard(now, self.ports.entropy.for_id());
+        let expires_at = head.timestamp.plus(PATIENCE);
+        let policy = TailPolicy { max: Sun::new(9_999) };
+        let order = Order {
+            id,
+            channel: Channel::Standard,
+            owner: None,
+            chat_id: None,
+            user_id: None,
+            recipient: keys::test_address(customer),
+            payment_address: payment_address(),
+            unit_price: PRICE,
+            tail: Sun::ZERO,
+            count,
+            energy_per_transfer: ENERGY,
+            duration: RENTAL,
+            bound_sender: None,
+            created_at: now,
+            expires_at,
+            closes_at: expires_at.plus(Span::from_hours(24)),
+            state: OrderState::AwaitingPayment,
+            version: 0,
+            updated_at: now,
+        };
+        let new = NewOrder {
+            order,
+            tails: random_tails(policy, PRICE, self.ports.entropy.u64(), 16),
+            largest_tail: policy.largest_for(PRICE),
+            max_open: 1_000,
+            idempotency: None,
+        };
+        let created = self.ports.store.create_order(new).await.unwrap();
+        let (Created::Fresh(order) | Created::Replayed(order)) = created;
+        if let Some(handles) = &self.handles {
+            handles.watch_order(order.id);
+        }
+        order
+    }
+
+    /// Test account `customer` pays.
+    pub(crate) fn pay(&self, customer: u32, amount: Sun) {
+        self.node.transfer(&keys::test_key(customer), payment_address(), amount.get()).unwrap();
+    }
+
+    pub(crate) async fn detail(&self, id: OrderId) -> OrderDetail {
+        self.ports.store.order_detail(id).await.unwrap().expect("the order exists")
+    }
+
+    pub(crate) async fn state(&self, id: OrderId) -> OrderStateKind {
+        self.detail(id).await.order.state.kind()
+    }
+
+    pub(crate) async fn payments(&self) -> Vec<Payment> {
+        let page = Page { after: None, limit: 100 };
+        self.ports.store.list_payments(&PaymentFilter::default(), &page).await.unwrap()
+    }
+
+    /// Mines a block and waits until the actors have read it and had a moment for it.
+    pub(crate) async fn block(&self) {
+        self.node.mine().unwrap();
+        self.caught_up().await;
+    }
+
+    /// Mines blocks until the order is in this state.
+    pub(crate) async fn mine_until(&self, id: OrderId, state: OrderStateKind) {
+        for _ in 0..400 {
+            if self.state(id).await == state {
+                return;
+            }
+            self.block().await;
+        }
+        let detail = self.detail(id).await;
+        panic!("the order never became {}: {detail:#?}\n{:#?}", state.name(), self.handles().tree());
+    }
+
+    /// The same for a state that only much later chain time brings, such as expiry.
+    pub(crate) async fn mine_until_late(&self, id: OrderId, state: OrderStateKind) {
+        for _ in 0..25 {
+            if self.state(id).await == state {
+                return;
+            }
+            self.block().await;
+        }
+        if state == OrderStateKind::Expired {
+            self.node.skip(PATIENCE.ms()).unwrap();
+        }
+        self.mine_until(id, state).await;
+    }
+
+    /// Waits until the books hold the node's head. Gives up waiting, not testing, where something is being killed.
+    pub(crate) async fn caught_up(&self) {
+        for _ in 0..50 {
+            let head = ChainReader::head(&self.node).await.map(|head| head.block).ok();
+            let read = self.handles().boards().chain.read().processed.map(|head| head.block);
+            pause().await;
+            if head == read {
+                break;
+            }
+        }
+        pause().await;
+    }
+
+    /// Mines blocks until a condition on the books holds.
+    pub(crate) async fn mine_while(&self, what: &str, mut goes_on: impl AsyncFnMut(&Self) -> bool) {
+        for _ in 0..400 {
+            if !goes_on(self).await {
+                return;
+            }
+            self.block().await;
+        }
+        panic!("never ended: {what}");
+    }
+
+    /// What the chain itself says was delegated to an address: how many transactions, how much stake out and back.
+    pub(crate) async fn delegations_to(&self, receiver: Address) -> Audit {
+        let head = ChainReader::head(&self.node).await.unwrap();
+        let mut audit = Audit::default();
+        for height in 1..=head.height().get() {
+            let Some(block) = self.node.block(leyden_domain::Height::new(height)).await.unwrap() else {
+                continue;
+            };
+            for event in block.resource_events {
+                match event.action {
+                    ResourceAction::Delegate { receiver: to, balance, .. } if to == receiver => {
+                        audit.delegations += 1;
+                        audit.out = audit.out.plus(balance).unwrap();
+                    }
+                    ResourceAction::Undelegate { receiver: to, balance, .. } if to == receiver => {
+                        audit.undelegations += 1;
+                        audit.back = audit.back.plus(balance).unwrap();
+                    }
+                    _ => {}
+                }
+            }
+        }
+        audit
+    }
+
+    /// The rental of `customer` happened exactly once and is over, says the chain; and the books are in order.
+    pub(crate) async fn assert_served_once(&self, customer: u32) {
+        let audit = self.delegations_to(keys::test_address(customer)).await;
+        assert_eq!((audit.delegations, audit.undelegations), (1, 1), "{audit:?}");
+        assert_eq!(audit.out, audit.back);
+        self.assert_books().await;
+    }
+
+    /// Every invariant holds.
+    pub(crate) async fn assert_books(&self) {
+        let book = self.ports.store.book().await.unwrap();
+        let violations = invariants::check_all(&book);
+        assert!(violations.is_empty(), "{violations:#?}");
+    }
+}
+
+/// What the chain says happened to one receiver.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Audit {
+    pub(crate) delegations: u32,
+    pub(crate) undelegations: u32,
+    pub(crate) out: Sun,
+    pub(crate) back: Sun,
+}
+
+/// Lets the actors run for a moment; whoever waits for something looks again after each.
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(2)).await;
+}
+
+/// Where customers pay: the last test account.
+pub(crate) fn payment_address() -> Address {
+    keys::test_address(keys::TEST_ACCOUNTS - 1)
+}
+
+fn settings() -> ActorSettings {
+    ActorSettings {
+        payment_addresses: BTreeSet::from([payment_address()]),
+        matching: MatchPolicy {
+            dust_sun: Sun::new(100_000),
+            dust_usdt_micro: 100_000,
+            orderless: Some(Orderless { unit_price: PRICE, max_transactions: 10 }),
+            denied_senders: BTreeSet::new(),
+        },
+        planning: PlanPolicy::default(),
+        operations: OperationPolicy::default(),
+        solid_above: Sun::from_trx(100),
+        orderless: OrderlessTerms { energy_per_transfer: ENERGY, duration: RENTAL },
+        capacity_patience: Span::from_secs(120),
+        reclaim_grace: Span::ZERO,
+        poll_interval: Duration::from_millis(3),
+        sweep_interval: Duration::from_millis(40),
+        observe_interval: Duration::from_millis(500),
+        catch_up_batch: 20,
+        start_behind: 20,
+        resend_after_blocks: 2,
+        max_watchers: 1_000,
+        keep_logs: Span::from_hours(24 * 30),
+        keep_keys: Span::from_hours(24),
+        step_hook: None,
+    }
+}

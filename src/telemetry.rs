@@ -2,7 +2,7 @@
 
 use crate::settings::{Log, LogFormat};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use std::sync::OnceLock;
+use std::{io::IsTerminal, sync::OnceLock};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// The modules whose lines LOG_PAYMENT_MONITORING switches.
@@ -28,11 +28,13 @@ pub(crate) fn filter(log: &Log) -> Result<EnvFilter, String> {
 
 /// Starts writing log lines to standard error. Does nothing where somebody does so already.
 pub fn start_logging(log: &Log) -> Result<(), String> {
+    // Escape sequences are for eyes: a file or a collector gets plain lines.
+    let coloured = std::io::stderr().is_terminal();
     let registry = tracing_subscriber::registry().with(filter(log)?);
     let started = match log.format {
-        LogFormat::Text => {
-            registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).try_init()
-        }
+        LogFormat::Text => registry
+            .with(tracing_subscriber::fmt::layer().with_ansi(coloured).with_writer(std::io::stderr))
+            .try_init(),
         LogFormat::Json => registry
             .with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
             .try_init(),

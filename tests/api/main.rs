@@ -1,0 +1,11 @@
+//! The API from outside: requests over a socket, nothing else.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod access;
+mod first_routes;
+mod operating;
+mod refusals;
+mod v1_orders;

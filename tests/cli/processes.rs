@@ -1,0 +1,125 @@
+//! The service and a chain as two processes that talk over HTTP, killed and started again.
+
+use crate::{Running, finish, leyden, run};
+use leyden_sim::keys;
+use leyden_tron::node::http_client;
+use serde_json::{Value, json};
+use std::{fs, path::Path, time::Duration};
+
+const WAIT: Duration = Duration::from_mins(1);
+
+/// Writes a configuration for a chain and imports its pool account's key; returns an API key.
+fn install(folder: &Path, chain: &str) -> String {
+    let text = format!(
+        "[http]\nlisten = '127.0.0.1:0'\n[database]\nurl = 'sqlite:books.sqlite'\n\
+         [chain]\nnodes = [{{ url = '{chain}' }}]\npoll_interval = '50ms'\nstart_behind = 0\n\
+         [payments]\naddresses = ['{}']\n[pool]\naccounts = [{{ address = '{}' }}]\nobserve_interval = '200ms'\n\
+         [keys]\npassphrase_file = 'passphrase'\nallow_owner_keys = true\n[actors]\nsweep_interval = '200ms'\n",
+        keys::test_address(9),
+        keys::pool_address(0)
+    );
+    fs::write(folder.join("l.toml"), text).unwrap();
+    fs::write(folder.join("passphrase"), "correct horse battery\n").unwrap();
+    let imported = run(folder, &["-c", "l.toml", "keys", "import"], &keys::pool_key_hex(0));
+    assert_eq!(imported.code, 0, "{}", imported.err);
+    let made =
+        run(folder, &["-c", "l.toml", "keys", "api", "--name", "t", "--scope", "orders:write,ops:read"], "");
+    made.out.trim().to_owned()
+}
+
+struct Client {
+    http: reqwest::Client,
+    key: String,
+}
+
+impl Client {
+    async fn post(&self, url: &str, body: &Value) -> Value {
+        let request = self.http.post(url).header("X-API-Key", &self.key).json(body);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn get(&self, url: &str) -> Value {
+        self.http.get(url).header("X-API-Key", &self.key).send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn until(&self, url: &str, there: impl Fn(&Value) -> bool) -> Value {
+        let wait = async {
+            loop {
+                let body = self.get(url).await;
+                if there(&body) {
+                    return body;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(WAIT, wait).await.unwrap_or_else(|_| panic!("{url}: never"))
+    }
+}
+
+/// Has the simulated node make, sign and send a transfer of a test account.
+async fn pay(client: &Client, chain: &str, from: u32, sun: i64) {
+    let transfer = json!({
+        "owner_address": keys::test_address(from).to_string(), "to_address": keys::test_address(9).to_string(),
+        "amount": sun, "visible": true
+    });
+    let mut transaction = client.post(&format!("{chain}/wallet/createtransaction"), &transfer).await;
+    let raw = hex::decode(transaction["raw_data_hex"].as_str().unwrap()).unwrap();
+    let signature = keys::test_key(from).sign(&leyden_tron::crypto::sha256(&raw));
+    transaction["signature"] = json!([hex::encode(signature)]);
+    let answer = client.post(&format!("{chain}/wallet/broadcasttransaction"), &transaction).await;
+    assert_eq!(answer["result"], true, "{answer}");
+}
+
+#[test]
+fn an_order_survives_the_death_of_the_service_and_is_served_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let arguments = ["chain", "--listen", "127.0.0.1:0", "--block-time", "100ms"];
+    let chain = Running::start(leyden(here, &arguments));
+    let key = install(here, &chain.url);
+    let doctor = run(here, &["-c", "l.toml", "doctor"], "");
+    assert_eq!(doctor.code, 0, "{}", doctor.out);
+    let serve = || Running::start(leyden(here, &["-c", "l.toml", "serve"]));
+    actix_rt::System::new().block_on(async {
+        let client = Client { http: http_client(WAIT, WAIT).unwrap(), key };
+        let first = serve();
+        let ready =
+            |status: &Value| status["pool"]["availableEnergy"].as_i64().is_some_and(|energy| energy > 0);
+        client.until(&format!("{}/status", first.url), ready).await;
+        let body = json!({"recipientAddress": keys::test_address(1), "chatId": 1});
+        let order = client.post(&format!("{}/api/energy-flash/create-order", first.url), &body).await;
+        let id = order["data"]["orderId"].as_str().unwrap_or_else(|| panic!("{order}")).to_owned();
+        let due = order["data"]["amounts"][1]["amountSun"].as_i64().unwrap();
+        first.kill();
+        // The customer pays while nobody is there.
+        pay(&client, &chain.url, 1, due).await;
+        let second = serve();
+        let url = format!("{}/api/energy-flash/order-status/{id}", second.url);
+        let served = client.until(&url, |body| body["data"]["status"] == "completed").await;
+        assert_eq!(served["data"]["transactionCount"], 2);
+        let operations = client.get(&format!("{}/api/v1/orders/{id}", second.url)).await;
+        assert_eq!(operations["data"]["operations"].as_array().unwrap().len(), 1, "{operations}");
+        let address = second.url.strip_prefix("http://").unwrap().to_owned();
+        let mut check = leyden(here, &["-c", "l.toml", "healthcheck"]);
+        check.env("LEYDEN__HTTP__LISTEN", address);
+        assert_eq!(finish(check, "").code, 0);
+        assert_eq!(second.terminate(), 0, "SIGTERM is an orderly end");
+    });
+    drop(chain);
+}
+
+#[test]
+fn the_chain_says_who_has_what() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["chain", "--listen", "127.0.0.1:0", "--block-time", "instant"];
+    let mut chain = Running::start(leyden(folder.path(), &arguments));
+    let mut said = String::new();
+    while !said.contains("known to everybody") {
+        assert_ne!(std::io::BufRead::read_line(&mut chain.lines, &mut said).unwrap(), 0, "{said}");
+    }
+    assert!(
+        said.contains(&keys::test_address(0).to_string())
+            && said.contains(&keys::pool_address(2).to_string())
+    );
+    assert_eq!(chain.terminate(), 0);
+}

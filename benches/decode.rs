@@ -3,12 +3,10 @@
 //!
 //! Needs the recorded chain data: set `LEYDEN_CHAIN_DATA`.
 
-mod support;
-
+use crate::measure::{line, micros, now, percentiles, ratio};
 use leyden_tron::{decode, inspect::MAINNET_USDT, verify, wire::json};
 use serde::Deserialize;
 use std::{borrow::Cow, hint::black_box, path::PathBuf, time::Duration};
-use support::{line, micros, now, percentiles, ratio};
 
 /// The least: what a payment detector has to see of a block, borrowed, no checks, no hashes.
 #[derive(Deserialize)]
@@ -45,6 +43,8 @@ struct BareContract<'a> {
     parameter: &'a serde_json::value::RawValue,
 }
 
+const ROUNDS: u32 = 60;
+
 fn times(rounds: u32, mut work: impl FnMut()) -> Vec<Duration> {
     (0..rounds)
         .map(|_| {
@@ -55,14 +55,13 @@ fn times(rounds: u32, mut work: impl FnMut()) -> Vec<Duration> {
         .collect()
 }
 
-fn main() {
-    let Some(folder) = support::variable("LEYDEN_CHAIN_DATA").map(PathBuf::from) else {
+pub(crate) fn run() {
+    let Some(folder) = crate::measure::variable("LEYDEN_CHAIN_DATA").map(PathBuf::from) else {
         line("decode: LEYDEN_CHAIN_DATA is not set; nothing measured");
         return;
     };
     let read = |name: &str| std::fs::read(folder.join("blocks").join(name)).unwrap_or_default();
     let (json_bytes, proto_bytes) = (read("mainnet_79072107.json"), read("mainnet_79072107.block.pb"));
-    const ROUNDS: u32 = 60;
     let (mut ours, mut verified, mut bare, mut value, mut proto) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     // In turn, so that a drift of the machine meets all of them.

@@ -4,58 +4,25 @@
 //!
 //! `LEYDEN_BENCH_ORDERS=1000,10000` chooses other numbers of open orders.
 
-mod support;
-
-use leyden_actors::{ActorSettings, Handles, OrderlessTerms, Placement, Ports, kernel::Shutdown, start};
+use crate::books::{PRICE, fill, make_order, payment_address, recipient, settings};
+use crate::measure::{line, millis, now, percentiles, ratio};
+use leyden::{SystemClock, SystemEntropy};
+use leyden_actors::{Handles, Placement, Ports, kernel::Shutdown, start};
 use leyden_domain::{
-    AccountId, Address, BlockRef, Energy, OrderId, Span, Sun, Timestamp,
+    AccountId, Address, BlockRef, Span, Sun, Timestamp,
     chain::{ChainAction, Resource, SignedTransaction, TransactionIntent},
-    operation::OperationPolicy,
-    order::{Channel, CountRule, Order, OrderState},
-    payment::MatchPolicy,
-    pool::PlanPolicy,
 };
 use leyden_ports::{
     ChainReader, ChainWriter, Clock, Entropy, Signer, Store,
-    store::{Created, NewOrder, NewPoolAccount, OrderStore, PoolStore},
+    store::{NewPoolAccount, PoolStore},
 };
 use leyden_sim::{ChainConfig, SimNode, keys};
 use leyden_store::{OpenOptions, SqlStore};
 use leyden_tron::keys::{KeyId, KeyPolicy, KeyRing};
 use sqlx::{ConnectOptions, Connection};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    str::FromStr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
-use support::{line, millis, now, percentiles, ratio};
+use std::{collections::BTreeMap, path::Path, str::FromStr, sync::Arc, time::Duration};
 
-const PRICE: Sun = Sun::new(1_500_000);
 const ROUNDS: u32 = 60;
-
-type Failure = Box<dyn std::error::Error>;
-
-#[derive(Debug)]
-struct Counter(AtomicU64);
-
-impl Entropy for Counter {
-    fn fill(&self, bytes: &mut [u8]) {
-        let mut seed = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        for byte in bytes {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            *byte = seed.to_be_bytes()[0];
-        }
-    }
-}
-
-fn payment_address() -> Address {
-    keys::test_address(9)
-}
 
 fn ring() -> KeyRing {
     let mut ring = KeyRing::new();
@@ -64,34 +31,6 @@ fn ring() -> KeyRing {
         ring.insert(id, keys::pool_key(n), KeyPolicy::Delegation);
     }
     ring
-}
-
-fn settings() -> ActorSettings {
-    ActorSettings {
-        payment_addresses: BTreeSet::from([payment_address()]),
-        matching: MatchPolicy {
-            dust_sun: Sun::new(1_000),
-            dust_usdt_micro: 1_000,
-            orderless: None,
-            denied_senders: BTreeSet::new(),
-        },
-        planning: PlanPolicy::default(),
-        operations: OperationPolicy::default(),
-        solid_above: Sun::from_trx(1_000),
-        orderless: OrderlessTerms { energy_per_transfer: Energy::new(65_000), duration: Span::from_hours(1) },
-        capacity_patience: Span::from_secs(600),
-        reclaim_grace: Span::ZERO,
-        poll_interval: Duration::from_millis(1),
-        sweep_interval: Duration::from_secs(5),
-        observe_interval: Duration::from_secs(10),
-        catch_up_batch: 20,
-        start_behind: 5,
-        resend_after_blocks: 2,
-        max_watchers: 200_000,
-        keep_logs: Span::from_hours(720),
-        keep_keys: Span::from_hours(24),
-        step_hook: None,
-    }
 }
 
 struct World {
@@ -104,9 +43,9 @@ struct World {
 }
 
 impl World {
-    async fn new(folder: &Path, open_orders: i64) -> Result<Self, Failure> {
-        let clock: Arc<dyn Clock> = Arc::new(leyden::SystemClock);
-        let entropy: Arc<dyn Entropy> = Arc::new(Counter(AtomicU64::new(1)));
+    async fn new(folder: &Path, open_orders: i64) -> Result<Self, crate::Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 400_000, 3_000));
         node.mine_many(30)?;
         let url = format!("sqlite:{}", folder.join("books.sqlite").display());
@@ -116,13 +55,7 @@ impl World {
             let new = NewPoolAccount { id, address: keys::pool_address(n), permission_id: None };
             store.upsert_pool_account(new, clock.now()).await?;
         }
-        let mut next_tail = 1;
-        while next_tail <= open_orders {
-            let batch = (open_orders - next_tail + 1).min(500);
-            let orders = (0..batch).map(|n| make(store.as_ref(), &clock, &entropy, next_tail + n));
-            futures_util::future::try_join_all(orders).await?;
-            next_tail += batch;
-        }
+        fill(&store, clock.as_ref(), entropy.as_ref(), open_orders).await?;
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
             chain: Arc::new(node.clone()),
@@ -131,14 +64,14 @@ impl World {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
         };
-        let handles = start(ports, settings(), Placement::Threads, Shutdown::new()).await?;
-        let world = Self { node, store, clock, entropy, handles, next_tail };
+        let handles = start(ports, settings(200_000), Placement::Threads, Shutdown::new()).await?;
+        let world = Self { node, store, clock, entropy, handles, next_tail: open_orders + 1 };
         world.read().await?;
         Ok(world)
     }
 
     /// Waits until the actors have read the head and the pool.
-    async fn read(&self) -> Result<(), Failure> {
+    async fn read(&self) -> Result<(), crate::Failure> {
         loop {
             let head = ChainReader::head(&self.node).await?.block;
             let boards = self.handles.boards();
@@ -156,9 +89,10 @@ impl World {
     }
 
     /// One round: so many payments in one block; the time until so many delegations wait in the node.
-    async fn round(&mut self, payments: i64) -> Result<Duration, Failure> {
+    async fn round(&mut self, payments: i64) -> Result<Duration, crate::Failure> {
         for _ in 0..payments {
-            let order = make(self.store.as_ref(), &self.clock, &self.entropy, self.next_tail).await?;
+            let order =
+                make_order(&self.store, self.clock.as_ref(), self.entropy.as_ref(), self.next_tail).await?;
             self.next_tail += 1;
             self.handles.watch_order(order.id);
             let payer = keys::test_key(u32::try_from(self.next_tail % 8)?);
@@ -178,46 +112,6 @@ impl World {
     }
 }
 
-async fn make(
-    store: &SqlStore,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-    tail: i64,
-) -> Result<Order, Failure> {
-    let now = clock.now();
-    let expires_at = now.plus(Span::from_hours(2));
-    let order = Order {
-        id: OrderId::standard(now, entropy.for_id()),
-        channel: Channel::Standard,
-        owner: None,
-        chat_id: None,
-        user_id: None,
-        recipient: keys::test_address(u32::try_from(tail % 8)?),
-        payment_address: payment_address(),
-        unit_price: PRICE,
-        tail: Sun::ZERO,
-        count: CountRule::Fixed { count: 1 },
-        energy_per_transfer: Energy::new(65_000),
-        duration: Span::from_hours(1),
-        bound_sender: None,
-        created_at: now,
-        expires_at,
-        closes_at: expires_at.plus(Span::from_hours(24)),
-        state: OrderState::AwaitingPayment,
-        version: 0,
-        updated_at: now,
-    };
-    let new = NewOrder {
-        order,
-        tails: vec![Sun::new(tail)],
-        largest_tail: Sun::new(PRICE.get() - 1),
-        max_open: 10_000_000,
-        idempotency: None,
-    };
-    let (Created::Fresh(order) | Created::Replayed(order)) = store.create_order(new).await?;
-    Ok(order)
-}
-
 /// The bare reference: no actors, no rules, one map, one commit.
 struct Bare {
     node: SimNode,
@@ -225,12 +119,12 @@ struct Bare {
     connection: sqlx::SqliteConnection,
     watched: BTreeMap<i64, Address>,
     next_tail: i64,
-    clock: leyden::SystemClock,
+    clock: SystemClock,
 }
 
 impl Bare {
-    async fn new(folder: &Path, open_orders: i64) -> Result<Self, Failure> {
-        let clock = leyden::SystemClock;
+    async fn new(folder: &Path, open_orders: i64) -> Result<Self, crate::Failure> {
+        let clock = SystemClock;
         let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 400_000, 3_000));
         node.mine_many(30)?;
         let url = format!("sqlite:{}", folder.join("bare.sqlite").display());
@@ -257,12 +151,11 @@ impl Bare {
     fn watch(&mut self) -> i64 {
         let tail = self.next_tail;
         self.next_tail += 1;
-        self.watched
-            .insert(PRICE.get() + tail, keys::test_address(u32::try_from(tail % 8).unwrap_or_default()));
+        self.watched.insert(PRICE.get() + tail, recipient(tail));
         tail
     }
 
-    async fn round(&mut self, payments: i64) -> Result<Duration, Failure> {
+    async fn round(&mut self, payments: i64) -> Result<Duration, crate::Failure> {
         for _ in 0..payments {
             let tail = self.watch();
             sqlx::query("INSERT INTO orders VALUES ($1, 'open')")
@@ -318,7 +211,7 @@ impl Bare {
         receiver: Address,
         reference: BlockRef,
         at: Timestamp,
-    ) -> Result<SignedTransaction, Failure> {
+    ) -> Result<SignedTransaction, crate::Failure> {
         let intent = TransactionIntent {
             action: ChainAction::Delegate {
                 owner: keys::pool_address(0),
@@ -338,7 +231,7 @@ impl Bare {
     }
 }
 
-async fn measure(open_orders: i64) -> Result<(), Failure> {
+async fn measure(open_orders: i64) -> Result<(), crate::Failure> {
     let folder = tempfile::tempdir()?;
     let mut ours = World::new(folder.path(), open_orders).await?;
     let mut bare = Bare::new(folder.path(), open_orders).await?;
@@ -364,8 +257,9 @@ async fn measure(open_orders: i64) -> Result<(), Failure> {
     Ok(())
 }
 
-fn main() -> Result<(), Failure> {
-    let sizes = support::variable("LEYDEN_BENCH_ORDERS").unwrap_or_else(|| "1000,10000,100000".to_owned());
+pub(crate) fn run() -> Result<(), crate::Failure> {
+    let sizes =
+        crate::measure::variable("LEYDEN_BENCH_ORDERS").unwrap_or_else(|| "1000,10000,100000".to_owned());
     line("block with payments -> all delegations accepted by the node; p50, p99");
     for size in sizes.split(',') {
         actix_rt::System::new().block_on(measure(size.trim().parse()?))?;

@@ -15,4 +15,6 @@ pub mod telemetry;
 pub mod wiring;
 
 pub use settings::Settings;
+pub use system_clock::SystemClock;
+pub use system_entropy::SystemEntropy;
 pub use wiring::{Application, StartError, World};

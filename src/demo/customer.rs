@@ -105,14 +105,13 @@ async fn order(customer: Customer, world: &World, entry: &mut Entry) -> Result<(
 /// Pays, and sees the payment into a block. Signs again only when the last signature can no longer take effect.
 async fn pay(customer: Customer, world: &World, entry: &mut Entry) -> Result<(), Trouble> {
     loop {
-        let payment = match entry.payment.clone() {
-            Some(payment) => payment,
-            None => {
-                let payment = sign(customer, world, Sun::new(entry.amount_sun.unwrap_or_default())).await?;
-                entry.payment = Some(payment.clone());
-                world.notebook.write(customer.number, entry)?;
-                payment
-            }
+        let payment = if let Some(payment) = entry.payment.clone() {
+            payment
+        } else {
+            let payment = sign(customer, world, Sun::new(entry.amount_sun.unwrap_or_default())).await?;
+            entry.payment = Some(payment.clone());
+            world.notebook.write(customer.number, entry)?;
+            payment
         };
         if unless_unavailable(world.node.sighting(payment.tx_id).await)?.flatten().is_some() {
             return Ok(());

@@ -135,7 +135,8 @@ async fn play(
         .iter()
         .map(|customer| {
             let has_begun = world.notebook.read(customer.number).amount_sun.is_some();
-            let waits = if has_begun { Duration::ZERO } else { BETWEEN_CUSTOMERS.saturating_mul(yet_to_come) };
+            let waits =
+                if has_begun { Duration::ZERO } else { BETWEEN_CUSTOMERS.saturating_mul(yet_to_come) };
             yet_to_come = yet_to_come.saturating_add(u32::from(!has_begun));
             async move {
                 tokio::time::sleep(waits).await;

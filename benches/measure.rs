@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 /// Times one call.
 #[expect(clippy::disallowed_methods, reason = "a benchmark is about the wall clock")]
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
 /// The middle one, and the one below which 99 of 100 lie.
-pub fn percentiles(mut times: Vec<Duration>) -> (Duration, Duration) {
+pub(crate) fn percentiles(mut times: Vec<Duration>) -> (Duration, Duration) {
     times.sort_unstable();
     let at = |percent: usize| {
         let index = (times.len() * percent).div_ceil(100).saturating_sub(1);
@@ -20,27 +20,27 @@ pub fn percentiles(mut times: Vec<Duration>) -> (Duration, Duration) {
 
 /// Prints a line of a benchmark.
 #[expect(clippy::print_stdout, reason = "a benchmark prints")]
-pub fn line(text: &str) {
+pub(crate) fn line(text: &str) {
     println!("{text}");
 }
 
 /// Microseconds with one decimal.
-pub fn micros(time: Duration) -> String {
+pub(crate) fn micros(time: Duration) -> String {
     format!("{:.1} us", time.as_secs_f64() * 1e6)
 }
 
 /// Milliseconds with two decimals.
-pub fn millis(time: Duration) -> String {
+pub(crate) fn millis(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1e3)
 }
 
 /// How many times the reference ours takes.
-pub fn ratio(ours: Duration, reference: Duration) -> String {
+pub(crate) fn ratio(ours: Duration, reference: Duration) -> String {
     format!("{:.2}x", ours.as_secs_f64() / reference.as_secs_f64().max(1e-9))
 }
 
 /// An environment variable.
 #[expect(clippy::disallowed_methods, reason = "a benchmark has no settings")]
-pub fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -146,7 +146,6 @@ fn make_folder(url: &str) -> Result<(), StartError> {
 
 /// The client of the node that the configuration names.
 pub fn open_node(settings: &Settings) -> Result<NodeClient, StartError> {
-    settings.check_for_serving()?;
     let Some(node) = settings.chain.nodes.first() else {
         return Err(crate::settings::Problems::one("chain.nodes", "name at least one node").into());
     };
@@ -179,6 +178,7 @@ pub fn open_keys(keys: &[EncryptedKey], settings: &Settings) -> Result<KeyRing, 
 impl World {
     /// What the configuration names.
     pub async fn connect(settings: &Settings) -> Result<Self, StartError> {
+        settings.check_for_serving()?;
         let node = Arc::new(open_node(settings)?);
         let migrations = if settings.database.migrate { MigrationMode::Apply } else { MigrationMode::Refuse };
         let store = open_store(settings, migrations).await?;
@@ -311,8 +311,8 @@ fn tend(state: &AppState) {
     state.metrics.run_upkeep();
     let chain = state.handles.boards().chain.read();
     let pool = state.handles.boards().pool.read();
-    // Gauges are floating point by their format; these are counts far below where that matters.
-    let gauge = |value: i64| f64::from(i32::try_from(value).unwrap_or(i32::MAX));
+    #[expect(clippy::cast_precision_loss, reason = "gauges are floating point by their format")]
+    let gauge = |value: i64| value as f64;
     metrics::gauge!("leyden_chain_lag_blocks").set(gauge(chain.lag_blocks()));
     metrics::gauge!("leyden_pool_available_energy")
         .set(gauge(pool.available(&state.settings.plan_policy()).get()));

@@ -144,7 +144,6 @@ pub(super) fn methods_of(path: &str) -> Vec<&'static str> {
 fn methods(item: &PathItem) -> Vec<&'static str> {
     [
         ("GET", item.get.is_some()),
-        ("HEAD", item.get.is_some()),
         ("POST", item.post.is_some()),
         ("PUT", item.put.is_some()),
         ("DELETE", item.delete.is_some()),

@@ -56,15 +56,18 @@ impl From<Option<ConfigDocument>> for Cached {
     }
 }
 
-/// The price terms and energy in force at the start, for those who are told once: the orderless sale.
+/// The price terms and energy in force at the start, for those who are told once: the orderless sale. No terms where
+/// the sale is closed.
 pub(crate) async fn at_start(
     store: &dyn Store,
     settings: &Settings,
-) -> Result<(PriceTerms, EnergyPrices), StoreError> {
+) -> Result<(Option<PriceTerms>, EnergyPrices), StoreError> {
     let price = Cached::from(store.price_config(ENERGY_FLASH).await?);
     let resource = Cached::from(store.resource_config(ENERGY).await?);
-    let terms =
-        price.config.and_then(|config| read_terms(&config).ok()).unwrap_or_else(|| settings.price_terms());
+    let terms = match price.config {
+        None => Some(settings.price_terms()),
+        Some(config) => read_terms(&config).ok().filter(|_| price.is_active),
+    };
     let energy = resource
         .config
         .and_then(|config| read_energy(&config, settings.energy_prices()).ok())

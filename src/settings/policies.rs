@@ -44,18 +44,21 @@ impl Settings {
         }
     }
 
-    /// What the actors are told, given the price terms and energy that are in force at the start.
-    pub fn for_actors(&self, terms: PriceTerms, energy: EnergyPrices) -> ActorSettings {
+    /// What the actors are told, given the price terms and energy that are in force at the start. Without terms
+    /// nothing is sold without an order.
+    pub fn for_actors(&self, terms: Option<PriceTerms>, energy: EnergyPrices) -> ActorSettings {
+        let open = self.sales.enabled && self.sales.orderless;
+        let orderless = terms.filter(|terms| open && terms.unit_price > Sun::ZERO);
+        let terms = terms.unwrap_or_else(|| self.price_terms());
         ActorSettings {
             payment_addresses: self.payments.addresses.clone(),
             matching: MatchPolicy {
                 dust_sun: self.payments.dust_trx,
                 dust_usdt_micro: self.payments.dust_usdt.get(),
-                orderless: (self.sales.enabled && self.sales.orderless && terms.unit_price > Sun::ZERO)
-                    .then_some(Orderless {
-                        unit_price: terms.unit_price,
-                        max_transactions: terms.max_transactions,
-                    }),
+                orderless: orderless.map(|terms| Orderless {
+                    unit_price: terms.unit_price,
+                    max_transactions: terms.max_transactions,
+                }),
                 denied_senders: self.payments.denied_senders.clone(),
             },
             planning: self.plan_policy(),

@@ -355,6 +355,7 @@ impl AccountAgent {
                 };
                 ports.store.observe_account(self.account, observed).await?;
                 settings.did("agent.observed");
+                self.revive(me, &observed).await?;
                 {
                     let mut memory = self.memory();
                     memory.stale = false;
@@ -363,6 +364,20 @@ impl AccountAgent {
                 self.shared.hint_allocator();
             }
             Err(error) => tracing::warn!(account = %me.address, %error, "could not ask after a pool account"),
+        }
+        Ok(())
+    }
+
+    /// An account that could not pay for its own transactions serves again as soon as it can.
+    async fn revive(&self, me: &PoolAccount, observed: &Observed) -> Result<(), Trouble> {
+        let Shared { ports, settings, .. } = self.shared.as_ref();
+        let pays = observed.bandwidth >= settings.planning.bandwidth_per_rental
+            || observed.balance >= settings.planning.trx_per_rental;
+        if me.state == AccountState::Broke && pays {
+            tracing::info!(account = %me.address, "pool account can pay for its transactions again");
+            let reason = "it can pay for its transactions again";
+            let now = ports.clock.now();
+            ports.store.set_account_state(self.account, AccountState::Ready, reason, now).await?;
         }
         Ok(())
     }

@@ -107,10 +107,12 @@ async fn route(
         monitoring::complete(conn, order, wall).await?;
     }
     if let PaymentState::Settles { order, .. } = routing.state {
+        // An order that is held and has no payment was held while it awaited one: the payment is its own, and it
+        // goes on with it when it is released.
         let assigned = exec!(
             conn,
             "UPDATE orders SET assigned_payment = $2, payment_block = $3, payment_height = $4, payment_time = $5 \
-             WHERE id = $1 AND assigned_payment IS NULL AND (state = 'awaiting_payment' OR $6 = 1)",
+             WHERE id = $1 AND assigned_payment IS NULL AND (state IN ('awaiting_payment', 'held') OR $6 = 1)",
             order.to_string(),
             id.clone(),
             block,

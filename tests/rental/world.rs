@@ -11,13 +11,13 @@ use leyden_domain::{
     chain::ResourceAction,
     invariants,
     operation::OperationPolicy,
-    order::{Channel, CountRule, Order, OrderState, OrderStateKind},
+    order::{Channel, CountRule, Order, OrderEvent, OrderState, OrderStateKind, step},
     payment::{MatchPolicy, Orderless, Payment, TailPolicy, random_tails},
     pool::PlanPolicy,
 };
 use leyden_ports::{
     ChainReader, Clock, Entropy, Store,
-    store::{Created, NewOrder, NewPoolAccount, OrderDetail, Page, PaymentFilter},
+    store::{Created, NewOrder, NewPoolAccount, OrderCommit, OrderDetail, Page, PaymentFilter},
 };
 use leyden_sim::{ChainConfig, SimNode, keys};
 use leyden_store::{OpenOptions, SqlStore};
@@ -173,6 +173,15 @@ impl World {
             handles.watch_order(order.id);
         }
         order
+    }
+
+    /// Makes a step that a person decides.
+    pub(crate) async fn decide(&self, id: OrderId, event: &OrderEvent) {
+        let order = self.detail(id).await.order;
+        let head = ChainReader::head(&self.node).await.unwrap();
+        let transition = step(&order, event, head.timestamp).unwrap();
+        let commit = OrderCommit { transitions: vec![transition], reclaims: Vec::new(), note: None };
+        self.ports.store.commit_order(commit).await.unwrap();
     }
 
     /// Test account `customer` pays.

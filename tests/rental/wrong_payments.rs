@@ -157,3 +157,19 @@ async fn a_cancelled_order_takes_no_payment_and_a_paid_one_cannot_be_cancelled()
     world.mine_until(paid.id, S::Completed).await;
     world.assert_served_once(1).await;
 }
+
+#[actix_rt::test]
+async fn a_payment_for_a_held_order_is_its_own_and_is_served_when_the_order_is_released() {
+    use leyden_domain::order::{HoldReason, OrderEvent};
+    let world = World::running().await;
+    let order = world.order(0, CountRule::Fixed { count: 1 }).await;
+    world.decide(order.id, &OrderEvent::Hold(HoldReason::Operator)).await;
+    world.pay(0, order.amount_due(1).unwrap());
+    routed(&world, 1).await;
+    assert_eq!(world.state(order.id).await, S::Held);
+    assert_eq!(world.payments().await[0].state.order(), Some(order.id));
+    world.assert_books().await;
+    world.decide(order.id, &OrderEvent::Release).await;
+    world.mine_until(order.id, S::Completed).await;
+    world.assert_served_once(0).await;
+}

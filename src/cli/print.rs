@@ -50,6 +50,10 @@ impl From<leyden_ports::StoreError> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
+        // A reader that went away (`| head`) has seen enough: nothing went wrong.
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self { code: 0, text: String::new() };
+        }
         Self::new(error.to_string())
     }
 }
@@ -76,6 +80,9 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// Writes what went wrong to standard error.
 pub(super) fn complain(failure: &Failure) {
+    if failure.text.is_empty() {
+        return;
+    }
     // Where even that fails nobody is listening.
     let _nobody_listens = writeln!(io::stderr().lock(), "leyden: {failure}");
 }

@@ -29,8 +29,9 @@ use std::{
     time::Duration,
 };
 
-/// Most operations taken by one look.
-const WORK_AT_ONCE: u32 = 500;
+/// Most operations taken by one look. Operations stay live for about a minute after their block, so this bounds what one
+/// account can serve in a minute.
+const WORK_AT_ONCE: u32 = 5_000;
 /// Most broadcasts under way at once.
 const BROADCASTS_AT_ONCE: usize = 8;
 
@@ -193,7 +194,8 @@ impl AccountAgent {
             for answer in answers {
                 match answer {
                     Ok(()) | Err(StoreError::Conflict(_)) => {}
-                    Err(error) => return Err(error.into()),
+                    Err(StoreError::Unavailable(why)) => return Err(StoreError::Unavailable(why).into()),
+                    Err(error) => tracing::error!(%error, "an operation cannot be moved; the others go on"),
                 }
             }
             self.memory().stale = true;
@@ -208,7 +210,7 @@ impl AccountAgent {
             self.shared.hint_allocator();
         }
         for order in decisions.touched {
-            self.shared.drive(order).await?;
+            self.shared.drive_one_of_many(order).await?;
             progress.tick();
         }
         settings.did("agent.drove");
@@ -278,7 +280,8 @@ impl AccountAgent {
                 Ok(()) => recorded.push(transaction),
                 // Another generation was quicker, or the order moved on: its bytes are the ones that count.
                 Err(StoreError::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
+                Err(StoreError::Unavailable(why)) => return Err(StoreError::Unavailable(why).into()),
+                Err(error) => tracing::error!(%error, "a transaction cannot be recorded, and is not sent"),
             }
         }
         Ok(recorded)

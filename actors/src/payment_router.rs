@@ -205,7 +205,7 @@ impl PaymentRouter {
                 for order in &page {
                     match wait {
                         // Past the payment phase nobody watches: the order is taken further here.
-                        OrderWait::PaymentChanged => drop(self.shared.drive(*order).await?),
+                        OrderWait::PaymentChanged => drop(self.shared.drive_one_of_many(*order).await?),
                         _ => self.look_at(*order).await?,
                     }
                 }
@@ -237,7 +237,7 @@ impl PaymentRouter {
                 watcher.cast(Look);
             }
             Some(Err(StartError::Full { .. })) => {
-                self.shared.drive(order).await?;
+                self.shared.drive_one_of_many(order).await?;
             }
             Some(Err(_)) | None => {}
         }

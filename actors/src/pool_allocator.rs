@@ -23,7 +23,7 @@ use leyden_ports::{
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -31,17 +31,22 @@ use std::{
 /// Most orders served by one look.
 const ORDERS_AT_ONCE: u32 = 500;
 
+/// Most plans tried at once while the books refuse them.
+const PLANS_AT_ONCE: u32 = 3;
+
 /// Holds capacity for paid orders.
 #[derive(Debug)]
 pub(crate) struct PoolAllocator {
     shared: Arc<Shared>,
     /// Whether orders that were on their way when the service stopped have been looked at.
     resumed: AtomicBool,
+    /// How often in a row the books refused a plan.
+    overtaken: AtomicU32,
 }
 
 impl PoolAllocator {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, resumed: AtomicBool::new(false) }
+        Self { shared, resumed: AtomicBool::new(false), overtaken: AtomicU32::new(0) }
     }
 
     async fn work(&self, cause: Cause, progress: &Progress) -> Result<After, StepError> {
@@ -69,13 +74,18 @@ impl PoolAllocator {
         if !self.shared.is_halted() {
             for id in waiting {
                 // First what the facts ask for: the payment may be gone or elsewhere.
-                let Some(detail) = self.shared.advance(id).await? else { continue };
+                let Some(detail) = self.shared.advance_one_of_many(id).await? else { continue };
                 let OrderState::Funded { funding, .. } = &detail.order.state else { continue };
                 let demand = undelivered(&detail.order, &detail.delegations);
                 match self.plan(&accounts, demand, view.head.timestamp) {
                     Ok(allocation) => {
                         occupy(&mut accounts, &allocation);
-                        commits.push(self.commit_of(&detail, &allocation, view)?);
+                        match self.commit_of(&detail, &allocation, view) {
+                            Ok(commit) => commits.push(commit),
+                            Err(error) => {
+                                tracing::error!(order = %id, %error, "an order cannot be planned; the others go on");
+                            }
+                        }
                     }
                     Err(shortfall) => {
                         let waited = view.head.timestamp.since(funding.block.timestamp);
@@ -102,11 +112,20 @@ impl PoolAllocator {
                     tracing::debug!(what, "a plan was overtaken");
                     lost = true;
                 }
-                Err(error) => return Err(error.clone().into()),
+                Err(StoreError::Unavailable(why)) => return Err(StoreError::Unavailable(why.clone()).into()),
+                Err(error) => {
+                    let order = commit.order.transitions.first().map(|transition| transition.order.id);
+                    tracing::error!(?order, %error, "an order's capacity cannot be held; the others go on");
+                }
             }
         }
         self.post(queued).await?;
-        Ok(lost)
+        // At once only a few times: a plan that the books refuse again and again waits for the next sweep.
+        let overtaken = if lost { self.overtaken.fetch_add(1, Ordering::Relaxed) } else { u32::MAX };
+        if !lost {
+            self.overtaken.store(0, Ordering::Relaxed);
+        }
+        Ok(overtaken < PLANS_AT_ONCE)
     }
 
     /// Accounts whose agent failed again and again serve no more until the service starts afresh.
@@ -217,7 +236,7 @@ impl PoolAllocator {
             let page = self.shared.ports.store.waiting(wait, after, ORDERS_AT_ONCE).await?;
             after = page.last().copied();
             for order in &page {
-                self.shared.drive(*order).await?;
+                self.shared.drive_one_of_many(*order).await?;
             }
             progress.tick();
             if page.len() < usize::try_from(ORDERS_AT_ONCE).unwrap_or(usize::MAX) {

@@ -142,6 +142,17 @@ impl Shared {
         Ok(Some(detail))
     }
 
+    /// The same as one of many: an order that cannot be moved for a reason of its own is logged and passed over, so
+    /// that it hurts itself alone. Only a database that does not answer ends the round.
+    pub(crate) async fn drive_one_of_many(&self, id: OrderId) -> Result<Option<OrderDetail>, StepError> {
+        passed_over(id, self.drive(id).await)
+    }
+
+    /// [`Shared::advance`] as one of many.
+    pub(crate) async fn advance_one_of_many(&self, id: OrderId) -> Result<Option<OrderDetail>, StepError> {
+        passed_over(id, self.advance(id).await)
+    }
+
     /// Reads an order, makes every step that is due, commits them as one, and reads again until nothing is due.
     pub(crate) async fn advance(&self, id: OrderId) -> Result<Option<OrderDetail>, StepError> {
         for _ in 0..MAX_STEPS_AT_ONCE {
@@ -238,5 +249,20 @@ impl Shared {
     /// Puts an id into one of the queues.
     pub(crate) fn put<T: Ord>(queue: &Mutex<BTreeSet<T>>, id: T) {
         queue.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    }
+}
+
+/// What one order's trouble means for the others.
+fn passed_over(
+    id: OrderId,
+    driven: Result<Option<OrderDetail>, StepError>,
+) -> Result<Option<OrderDetail>, StepError> {
+    match driven {
+        Err(StepError::Store(StoreError::Unavailable(_))) | Ok(_) => driven,
+        Err(error) => {
+            tracing::error!(order = %id, %error, "an order cannot be moved; the others go on");
+            metrics::counter!("leyden_orders_passed_over_total").increment(1);
+            Ok(None)
+        }
     }
 }

@@ -32,13 +32,16 @@ async fn an_order_with_a_fixed_count_is_paid_delegated_and_reclaimed() {
 #[actix_rt::test]
 async fn the_energy_is_there_in_the_block_after_the_payment() {
     let world = World::running().await;
+    world.block().await;
     let order = world.order(0, CountRule::Fixed { count: 1 }).await;
     world.pay(0, order.amount_due(1).unwrap());
+    world.node.mine().unwrap();
+    world.wait_for("a delegation at the node", |world| world.node.chain().pending().next().is_some()).await;
     world.mine_until(order.id, S::Active).await;
     let detail = world.detail(order.id).await;
-    let paid_in = detail.payment.unwrap().block.unwrap().block.height().get();
-    let delivered_in = detail.delegations[0].delivery.unwrap().block.height().get();
-    assert!(delivered_in - paid_in <= 2, "paid in {paid_in}, delivered in {delivered_in}");
+    let paid_in = detail.payment.unwrap().block.unwrap().block.height();
+    let delivered_in = detail.delegations[0].delivery.unwrap().block.height();
+    assert_eq!(delivered_in, paid_in.next());
 }
 
 #[actix_rt::test]

@@ -247,6 +247,17 @@ impl World {
         pause().await;
     }
 
+    /// Waits, without mining, until something holds.
+    pub(crate) async fn wait_for(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        for _ in 0..5_000 {
+            if holds(self) {
+                return;
+            }
+            pause().await;
+        }
+        panic!("never came: {what}");
+    }
+
     /// Mines blocks until a condition on the books holds.
     pub(crate) async fn mine_while(&self, what: &str, mut goes_on: impl AsyncFnMut(&Self) -> bool) {
         for _ in 0..400 {

@@ -13,6 +13,10 @@ use leyden_ports::store::{CreateRefusal, Created, IdempotencyClaim, IdempotencyK
 const TAIL_TRIES: usize = 16;
 /// When to ask again where the pool cannot serve.
 const POOL_RETRY_S: u32 = 30;
+/// When to ask again where the chain is not being read.
+const CHAIN_RETRY_S: u32 = 10;
+/// A node that was silent for so long may be silent for longer.
+const NODE_SILENCE: Span = Span::from_secs(60);
 
 /// How many transfers somebody wants to buy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,10 +59,11 @@ pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Resu
     if !state.settings.sales.enabled {
         return Err(ApiError::plain(Code::SalesClosed).retry_after(300));
     }
+    let now = state.clock.now();
+    chain_is_read(state, now)?;
     let terms = prices::terms(state).await?;
     recipient::check(state, wish.recipient, "recipientAddress").await?;
     let offer = offer(state, &wish, terms).await?;
-    let now = state.clock.now();
     let chain_now = chain_time(state, now);
     let expires_at = chain_now.plus(state.settings.payments.timeout.span());
     let count = admit(state, offer.count, offer.energy_per_transfer, expires_at)?;
@@ -112,6 +117,18 @@ pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Resu
         }
     }
     Err(last.into())
+}
+
+/// Nobody is asked to pay while payments could not be seen: before the first block was read, while no node answers,
+/// and when the node's chain contradicts ours below a solid block.
+fn chain_is_read(state: &AppState, now: Timestamp) -> Result<(), ApiError> {
+    let chain = state.handles.boards().chain.read();
+    let answers = chain.answered_at.is_some_and(|at| now.since(at) <= NODE_SILENCE);
+    if chain.processed.is_some() && answers && chain.below_solid.is_none() {
+        Ok(())
+    } else {
+        Err(ApiError::plain(Code::ChainUnavailable).retry_after(CHAIN_RETRY_S))
+    }
 }
 
 /// What is sold to whom for how much.

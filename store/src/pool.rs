@@ -179,24 +179,30 @@ impl PoolStore for SqlStore {
     async fn set_account_state(
         &self,
         id: AccountId,
+        expected: AccountState,
         state: AccountState,
         reason: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let reason = reason.to_owned();
         self.write(move |conn| {
             Box::pin(async move {
                 let changed = exec!(
                     conn,
-                    "UPDATE energy_pools SET state = $2, state_reason = $3, state_changed_at = $4, \
-                     is_active = $5, version = version + 1 WHERE account_id = $1",
+                    "UPDATE energy_pools SET state = $3, state_reason = $4, state_changed_at = $5, \
+                     is_active = $6, version = version + 1 WHERE account_id = $1 AND state = $2",
                     id.to_string(),
+                    expected.name(),
                     state.name(),
                     reason,
                     now.ms(),
                     i64::from(state == AccountState::Ready),
                 )?;
-                if changed == 1 { Ok(()) } else { Err(StoreError::Conflict("pool account")) }
+                if changed == 0 {
+                    // Another state is an answer; an account that nobody knows is a defect of the caller.
+                    known(conn, id).await?;
+                }
+                Ok(changed == 1)
             })
         })
         .await

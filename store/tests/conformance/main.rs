@@ -58,7 +58,8 @@ conformance! {
     }
     pool::{
         accounts_are_known_once, old_observations_are_ignored, capacity_is_guarded,
-        one_refused_reservation_leaves_the_others, unseen_is_what_the_chain_has_not_shown
+        one_refused_reservation_leaves_the_others, unseen_is_what_the_chain_has_not_shown,
+        a_state_is_left_only_for_a_reason_that_holds
     }
     operations::{
         an_attempt_is_stored_once, only_the_dead_make_room, a_rental_from_end_to_end, a_delegation_fails,

@@ -1,7 +1,7 @@
 //! Pool accounts: nothing is promised twice.
 
 use crate::kit::{Kit, STAKE, account_id, address, attempt, delivery, observed, operation_id, reserve, slot};
-use leyden_domain::{Sun, pool::AccountState};
+use leyden_domain::{AccountId, Sun, pool::AccountState};
 use leyden_ports::store::{NewPoolAccount, OperationChange, StoreError};
 
 const FULL: StoreError = StoreError::Conflict("pool account");
@@ -23,8 +23,30 @@ pub(crate) async fn accounts_are_known_once(kit: &Kit) {
     let again = kit.store.upsert_pool_account(again, slot(1)).await.unwrap();
     assert_eq!((again.id, again.permission_id), (first.id, Some(2)));
     assert_eq!(only(kit).await, again);
-    let unknown = kit.store.set_account_state(account_id(9), AccountState::Broke, "", slot(1)).await;
+    let unknown = set_state(kit, account_id(9), AccountState::Ready, AccountState::Broke).await;
     assert_eq!(unknown, Err(FULL));
+}
+
+async fn set_state(
+    kit: &Kit,
+    id: AccountId,
+    expected: AccountState,
+    state: AccountState,
+) -> Result<bool, StoreError> {
+    kit.store.set_account_state(id, expected, state, "by hand", slot(1)).await
+}
+
+pub(crate) async fn a_state_is_left_only_for_a_reason_that_holds(kit: &Kit) {
+    let id = kit.account(1, 1).await;
+    assert_eq!(set_state(kit, id, AccountState::Ready, AccountState::Disabled).await, Ok(true));
+    let disabled = only(kit).await;
+    assert_eq!(disabled.state, AccountState::Disabled);
+    // Decided while it was in service: what the operator said since stands, and nothing is written.
+    assert_eq!(set_state(kit, id, AccountState::Ready, AccountState::Broke).await, Ok(false));
+    assert_eq!(set_state(kit, id, AccountState::Broke, AccountState::Ready).await, Ok(false));
+    assert_eq!(only(kit).await, disabled);
+    assert_eq!(set_state(kit, id, AccountState::Disabled, AccountState::Ready).await, Ok(true));
+    assert_eq!(only(kit).await.state, AccountState::Ready);
 }
 
 pub(crate) async fn old_observations_are_ignored(kit: &Kit) {
@@ -41,9 +63,9 @@ pub(crate) async fn capacity_is_guarded(kit: &Kit) {
     let id = kit.account(1, 1).await;
     let (one, _) = kit.funded(1).await;
     let (two, _) = kit.funded(2).await;
-    kit.store.set_account_state(id, AccountState::Disabled, "by hand", slot(1)).await.unwrap();
+    assert_eq!(set_state(kit, id, AccountState::Ready, AccountState::Disabled).await, Ok(true));
     assert_eq!(kit.reserve(1, &one, 1).await, Err(FULL));
-    kit.store.set_account_state(id, AccountState::Ready, "", slot(1)).await.unwrap();
+    assert_eq!(set_state(kit, id, AccountState::Disabled, AccountState::Ready).await, Ok(true));
     kit.reserve(1, &one, 1).await.unwrap();
     assert_eq!(kit.reserve(2, &two, 1).await, Err(FULL));
     // The refused order is as it was, and nothing of it is left behind.

@@ -110,10 +110,12 @@ async fn record(conn: &mut Conn, commit: &AttemptCommit, now: Timestamp) -> Resu
     if live.is_some() {
         return Err(conflict());
     }
-    exec!(
+    // The same effect for the same receiver, bound to the same block and with the same expiration, is the same
+    // transaction: it belongs to whoever stored it first, and the other signs anew.
+    let stored = exec!(
         conn,
         "INSERT INTO attempts (tx_id, operation_id, number, bytes, reference_block, reference_height, \
-         expiration, signed_at, dead) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)",
+         expiration, signed_at, dead) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0) ON CONFLICT (tx_id) DO NOTHING",
         attempt.tx_id.to_string(),
         id.clone(),
         i64::from(attempt.number),
@@ -123,6 +125,9 @@ async fn record(conn: &mut Conn, commit: &AttemptCommit, now: Timestamp) -> Resu
         attempt.expiration.ms(),
         attempt.signed_at.ms(),
     )?;
+    if stored == 0 {
+        return Err(StoreError::Conflict("attempt"));
+    }
     exec!(
         conn,
         "UPDATE operations SET state = 'signed', attempts = attempts + 1, version = version + 1, \

@@ -62,7 +62,7 @@ conformance! {
         a_state_is_left_only_for_a_reason_that_holds
     }
     operations::{
-        an_attempt_is_stored_once, only_the_dead_make_room, a_rental_from_end_to_end, a_delegation_fails,
+        an_attempt_is_stored_once, a_transaction_is_of_one_operation, only_the_dead_make_room, a_rental_from_end_to_end, a_delegation_fails,
         an_exclusion_takes_the_delivery_back, release_voids_what_is_unsigned, release_refuses_what_is_signed,
         work_tells_all, reclaims_one_at_a_time
     }

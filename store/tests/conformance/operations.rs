@@ -53,7 +53,7 @@ pub(crate) async fn only_the_dead_make_room(kit: &Kit) {
     assert_eq!(held(kit).await, STAKE);
     // The first transaction's bytes may not be stored as a second one.
     let same = Attempt { tx_id: attempt(1, 1).tx_id, ..attempt(1, 2) };
-    assert!(matches!(kit.sign(same, 3).await, Err(StoreError::Rule(_))));
+    assert_eq!(kit.sign(same, 3).await, Err(StoreError::Conflict("attempt")));
     kit.sign(attempt(1, 2), 3).await.unwrap();
     let attempts = kit.store.attempts(operation_id(1)).await.unwrap();
     assert_eq!(attempts.iter().map(|a| (a.number, a.dead)).collect::<Vec<_>>(), [(1, true), (2, false)]);
@@ -258,4 +258,18 @@ pub(crate) async fn reclaims_one_at_a_time(kit: &Kit) {
     let work = kit.store.account_work(account_id(1), 10).await.unwrap();
     let live: Vec<_> = work.iter().map(|work| (work.operation.id, work.sibling_live)).collect();
     assert_eq!(live, [(operation_id(11), false), (operation_id(12), true)]);
+}
+
+pub(crate) async fn a_transaction_is_of_one_operation(kit: &Kit) {
+    for n in 1..=3 {
+        kit.reserved(n).await;
+    }
+    kit.sign(attempt(1, 1), 1).await.unwrap();
+    // The same effect signed twice within the same second is the same transaction.
+    let same = Attempt { tx_id: attempt(1, 1).tx_id, ..attempt(2, 1) };
+    let commits = [same, attempt(3, 1)].map(|attempt| AttemptCommit { operation_version: 1, attempt });
+    let answers = kit.store.record_attempts(commits.to_vec()).await.unwrap();
+    assert_eq!(answers, [Err(StoreError::Conflict("attempt")), Ok(())]);
+    let left = kit.operation(crate::kit::order_id(2), operation_id(2)).await;
+    assert_eq!((left.state, left.attempts, left.version), (OperationState::Intended, 0, 1));
 }

@@ -275,6 +275,13 @@ async fn undo(conn: &mut Conn, to: BlockRef, now: Timestamp) -> Result<RewindRep
         )?;
         orders.insert(Place::new("payments", &order).parse::<OrderId>("order_id", &order)?);
     }
+    // What an account showed above may be undone with it: what was seen there counts as unseen again, and the new
+    // branch is believed although it is lower.
+    exec!(
+        conn,
+        "UPDATE energy_pools SET observed_height = $1, version = version + 1 WHERE observed_height > $1",
+        height,
+    )?;
     exec!(conn, "DELETE FROM resource_events WHERE height > $1", height)?;
     let blocks = exec!(conn, "DELETE FROM blocks WHERE height > $1", height)?;
     Ok(RewindReport {

@@ -59,7 +59,7 @@ conformance! {
     pool::{
         accounts_are_known_once, old_observations_are_ignored, capacity_is_guarded,
         one_refused_reservation_leaves_the_others, unseen_is_what_the_chain_has_not_shown,
-        a_state_is_left_only_for_a_reason_that_holds
+        a_state_is_left_only_for_a_reason_that_holds, what_an_undone_branch_showed_is_unseen
     }
     operations::{
         an_attempt_is_stored_once, a_transaction_is_of_one_operation, only_the_dead_make_room, a_rental_from_end_to_end, a_delegation_fails,

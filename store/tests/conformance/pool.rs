@@ -1,7 +1,9 @@
 //! Pool accounts: nothing is promised twice.
 
-use crate::kit::{Kit, STAKE, account_id, address, attempt, delivery, observed, operation_id, reserve, slot};
-use leyden_domain::{AccountId, Sun, pool::AccountState};
+use crate::kit::{
+    Kit, STAKE, account_id, address, attempt, delivery, head, observed, operation_id, reserve, slot,
+};
+use leyden_domain::{AccountId, Height, Sun, pool::AccountState};
 use leyden_ports::store::{NewPoolAccount, OperationChange, StoreError};
 
 const FULL: StoreError = StoreError::Conflict("pool account");
@@ -112,4 +114,26 @@ pub(crate) async fn unseen_is_what_the_chain_has_not_shown(kit: &Kit) {
         let account = only(kit).await;
         assert_eq!((account.unseen, account.held), (unseen, STAKE), "seen at {height}");
     }
+}
+
+pub(crate) async fn what_an_undone_branch_showed_is_unseen(kit: &Kit) {
+    let order = kit.reserved(1).await;
+    kit.blocks(2..=4).await;
+    kit.sign(attempt(1, 1), 1).await.unwrap();
+    kit.events(5, vec![crate::kit::delegated(&attempt(1, 1), &order, 1)], 0).await;
+    kit.change(operation_id(1), 2, OperationChange::Include(delivery(5, 0))).await.unwrap();
+    kit.blocks(6..=7).await;
+    let stake = STAKE.times(10).unwrap();
+    kit.store.observe_account(account_id(1), observed(stake, 6)).await.unwrap();
+    // What is undone above the observation does not touch it.
+    let seen = only(kit).await;
+    kit.store.rewind(head(6, 0).block, slot(8)).await.unwrap();
+    assert_eq!((only(kit).await, seen.unseen), (seen, Sun::ZERO));
+
+    kit.store.rewind(head(4, 0).block, slot(8)).await.unwrap();
+    let account = only(kit).await;
+    assert_eq!((account.observed.unwrap().at, account.unseen), (Height::new(4), STAKE));
+    // The new branch is lower than what was seen of the old one, and is believed.
+    kit.store.observe_account(account_id(1), observed(Sun::from_trx(90_000), 5)).await.unwrap();
+    assert_eq!(only(kit).await.observed, Some(observed(Sun::from_trx(90_000), 5)));
 }

@@ -3,6 +3,7 @@
 use crate::{
     SqlStore,
     db::{Arg, Built, Conn, all, exec, opt},
+    group_commit::{release, savepoint},
     monitoring, order_change,
     row::{OrderRow, PaymentRow, convert, order_columns},
 };
@@ -42,7 +43,7 @@ pub(crate) const BY_SENDER: &str = concat!(
 
 /// Payments that nobody has looked at, in the order of their blocks.
 pub(crate) const UNROUTED: &str = "SELECT * FROM payments WHERE state = 'unrouted' AND block_id IS NOT NULL \
-                                   ORDER BY block_height, position LIMIT $1";
+                                   ORDER BY block_height, position LIMIT $1 OFFSET $2";
 
 /// The orders that a payment may be meant for, each once.
 async fn candidates(conn: &mut Conn, payment: &Payment) -> Result<Vec<Expectation>, StoreError> {
@@ -53,6 +54,29 @@ async fn candidates(conn: &mut Conn, payment: &Payment) -> Result<Vec<Expectatio
     let orders: Vec<Order> = convert(by_tail.into_iter().chain(by_recipient).chain(by_sender).collect())?;
     let each_once: BTreeMap<_, _> = orders.iter().map(|order| (order.id, order.expectation())).collect();
     Ok(each_once.into_values().collect())
+}
+
+/// A payment with its candidates; `None` where one of their rows cannot be read. That is for a person to mend, and
+/// no other payment waits for it.
+async fn with_candidates(conn: &mut Conn, row: PaymentRow) -> Result<Option<UnroutedPayment>, StoreError> {
+    let id = row.id.clone();
+    let read = async {
+        let payment = Payment::try_from(row)?;
+        let candidates = candidates(conn, &payment).await?;
+        Ok(UnroutedPayment { payment, candidates })
+    };
+    match read.await {
+        Ok(unrouted) => Ok(Some(unrouted)),
+        Err(error @ StoreError::Inconsistent { .. }) => {
+            tracing::error!(payment = id, %error, "payment passed over: it cannot be routed as the books are");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn count<T>(rows: &[T]) -> i64 {
+    i64::try_from(rows.len()).unwrap_or(i64::MAX)
 }
 
 /// The columns of a bucket.
@@ -164,12 +188,20 @@ pub(crate) fn list_query(filter: &PaymentFilter, page: &Page) -> Built {
 impl PaymentStore for SqlStore {
     async fn unrouted_payments(&self, limit: u32) -> Result<Vec<UnroutedPayment>, StoreError> {
         let mut conn = self.db.snapshot().await?;
-        let rows: Vec<PaymentRow> = all!(conn, UNROUTED, i64::from(limit))?;
-        let mut unrouted = Vec::with_capacity(rows.len());
-        for row in rows {
-            let payment = Payment::try_from(row)?;
-            let candidates = candidates(&mut conn, &payment).await?;
-            unrouted.push(UnroutedPayment { payment, candidates });
+        let mut unrouted = Vec::new();
+        let mut read = 0_i64;
+        // Those that cannot be read take nobody's place in the page.
+        loop {
+            let wanted = i64::from(limit).saturating_sub(count(&unrouted));
+            let rows: Vec<PaymentRow> = all!(conn, UNROUTED, wanted, read)?;
+            let found = count(&rows);
+            read = read.saturating_add(found);
+            for row in rows {
+                unrouted.extend(with_candidates(&mut conn, row).await?);
+            }
+            if found < wanted || count(&unrouted) >= i64::from(limit) {
+                break;
+            }
         }
         conn.rollback().await?;
         Ok(unrouted)
@@ -185,8 +217,16 @@ impl PaymentStore for SqlStore {
             Box::pin(async move {
                 let mut routed = Vec::with_capacity(routings.len());
                 for routing in &routings {
-                    if route(conn, routing, now, wall).await? {
-                        routed.push(routing.payment);
+                    savepoint(conn).await?;
+                    let answer = route(conn, routing, now, wall).await;
+                    release(conn, answer == Ok(true)).await?;
+                    match answer {
+                        Ok(true) => routed.push(routing.payment),
+                        Ok(false) => {}
+                        Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                        Err(error) => {
+                            tracing::error!(payment = %routing.payment, %error, "payment left unrouted");
+                        }
                     }
                 }
                 Ok(routed)

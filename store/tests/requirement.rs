@@ -174,3 +174,23 @@ async fn what_cannot_be_read_says_where() {
         leyden_ports::StoreError::Inconsistent { table: "orders", column: "state", id: order.id.to_string() };
     assert_eq!(error, expected);
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_leaves_the_other_payments() {
+    let (kit, mut sql, _dir) = both().await;
+    let broken = kit.create(kit::order(1)).await;
+    kit.create(kit::order(2)).await;
+    let payments = [(1, 3_000_101), (2, 5), (3, 3_000_102), (4, 7)];
+    kit.block(1, 0, payments.map(|(n, amount)| kit::payment(n, amount)).to_vec()).await;
+    let spoil = "UPDATE orders SET state = 'paid' WHERE id = $1";
+    sqlx::query(spoil).bind(broken.id.to_string()).execute(&mut sql).await.unwrap();
+    let spoil = "UPDATE payments SET from_address = 'x' WHERE id = $1";
+    sqlx::query(spoil).bind(kit::payment(2, 0).id.to_string()).execute(&mut sql).await.unwrap();
+    // However small the page is: those that cannot be read take nobody's place in it.
+    for (limit, expected) in [(1, vec![3]), (2, vec![3, 4]), (10, vec![3, 4])] {
+        let unrouted = kit.store.unrouted_payments(limit).await.unwrap();
+        let found: Vec<_> = unrouted.iter().map(|u| u.payment.id).collect();
+        let expected: Vec<_> = expected.into_iter().map(|n| kit::payment(n, 0).id).collect();
+        assert_eq!(found, expected, "{limit}");
+    }
+}

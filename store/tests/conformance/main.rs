@@ -49,7 +49,7 @@ conformance! {
         lists_are_filtered_and_paged, tails_are_released_late, terms_survive
     }
     payments::{
-        candidates_by_tail_and_sender, another_price_does_not_fit, routed_once, an_undone_payment_waits,
+        candidates_by_tail_and_sender, another_price_does_not_fit, routed_once, an_undone_payment_waits, one_bad_routing_leaves_the_others,
         one_payment_settles, a_sale_without_an_order, every_bucket_reads_back, payments_are_listed
     }
     blocks::{

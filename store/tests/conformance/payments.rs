@@ -6,7 +6,7 @@ use leyden_domain::{
     order::{Channel, Order, OrderEvent, OrderState, OrderStateKind},
     payment::{Payment, PaymentState, SuspenseReason},
 };
-use leyden_ports::store::{OrderWait, Page, PaymentFilter, Routing, StoreError};
+use leyden_ports::store::{OrderWait, Page, PaymentFilter, Routing};
 
 async fn candidates(kit: &Kit, id: u64) -> Vec<OrderId> {
     let unrouted = kit.store.unrouted_payments(100).await.unwrap();
@@ -103,7 +103,8 @@ pub(crate) async fn a_sale_without_an_order(kit: &Kit) {
     let settles = PaymentState::Settles { order: sold.id, count: 1, excess: Sun::ZERO };
     let with = Routing { new_order: Some(Box::new(sold.clone())), ..routing(1, settles) };
     let wrong = Routing { state: PaymentState::Under { order: order_id(9) }, ..with.clone() };
-    assert!(matches!(kit.store.route_payments(vec![wrong], slot(1)).await, Err(StoreError::Rule(_))));
+    assert_eq!(kit.store.route_payments(vec![wrong], slot(1)).await, Ok(Vec::new()));
+    assert_eq!(kit.store.order(sold.id).await, Ok(None));
     assert_eq!(kit.store.route_payments(vec![with.clone()], slot(1)).await, Ok(vec![plain.id]));
     assert_eq!(kit.order(sold.id).await, sold);
     assert_eq!(kit.store.count_orders().await, Ok(vec![(OrderStateKind::Paid, 1)]));
@@ -170,4 +171,21 @@ pub(crate) async fn payments_are_listed(kit: &Kit) {
     let listed = kit.store.list_payments(&PaymentFilter::default(), &Page { after: None, limit: 9 }).await;
     let blocks: Vec<_> = listed.unwrap().iter().map(|p| p.block.is_some()).collect();
     assert_eq!(blocks, [true, true, true, true, false, false]);
+}
+
+pub(crate) async fn one_bad_routing_leaves_the_others(kit: &Kit) {
+    let made = kit.create(order(1)).await;
+    kit.block(1, 0, (1..=4).map(|n| payment(n, PRICE.get() + 101)).collect()).await;
+    let lost = PaymentState::Suspense { reason: SuspenseReason::NoOrder };
+    // 2: for an order that is not there. 3: makes one that is there already.
+    let nobodys = routing(2, PaymentState::Under { order: order_id(9) });
+    let settles = PaymentState::Settles { order: made.id, count: 1, excess: Sun::ZERO };
+    let again = Routing { new_order: Some(Box::new(made.clone())), ..routing(3, settles) };
+    let routings = vec![routing(1, lost), nobodys, again, routing(4, lost)];
+    let routed = kit.store.route_payments(routings, slot(1)).await;
+    assert_eq!(routed, Ok(vec![payment(1, 0).id, payment(4, 0).id]));
+    let unrouted = kit.store.unrouted_payments(10).await.unwrap();
+    let left: Vec<_> = unrouted.iter().map(|u| u.payment.id).collect();
+    assert_eq!(left, [payment(2, 0).id, payment(3, 0).id]);
+    assert_eq!(kit.order(made.id).await, made);
 }

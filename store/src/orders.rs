@@ -197,11 +197,14 @@ impl LineRow {
 }
 
 /// Gives tails back. An order that waits for its payment, or may have to wait again because its payment is undone,
-/// keeps its tail whatever the clock says.
-pub(crate) const RELEASE_TAILS: &str = "UPDATE orders SET tail_taken = 0 WHERE id IN (SELECT id FROM orders \
-     WHERE tail_taken = 1 AND closes_at < $1 \
-     AND state NOT IN ('awaiting_payment', 'paid', 'funded', 'reserved', 'delegating', 'held') \
-     ORDER BY closes_at LIMIT $2)";
+/// keeps its tail whatever the clock says; so does one that a payment names which nobody has looked at yet. Other
+/// payments keep nothing: one that can never be routed must not use up all tails.
+pub(crate) const RELEASE_TAILS: &str = "UPDATE orders SET tail_taken = 0 WHERE id IN (SELECT o.id FROM orders o \
+     WHERE o.tail_taken = 1 AND o.closes_at < $1 \
+     AND o.state NOT IN ('awaiting_payment', 'paid', 'funded', 'reserved', 'delegating', 'held') \
+     AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.state = 'unrouted' AND p.block_id IS NOT NULL \
+     AND p.block_time <= $1 AND p.to_address = o.payment_address AND p.amount % o.unit_price = o.tail) \
+     ORDER BY o.closes_at LIMIT $2)";
 
 /// Forgets prices at which no tail is taken any more.
 const DROP_PRICES: &str = "DELETE FROM offered_prices WHERE last_closes_at < $1 AND NOT EXISTS \

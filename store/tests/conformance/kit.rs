@@ -126,7 +126,11 @@ impl Kit {
 
     /// Says that a payment settles an order.
     pub(crate) async fn settle(&self, payment: PaymentId, order: OrderId) -> bool {
-        let state = PaymentState::Settles { order, count: 1, excess: Sun::ZERO };
+        self.route(payment, PaymentState::Settles { order, count: 1, excess: Sun::ZERO }).await
+    }
+
+    /// Puts a payment into a bucket.
+    pub(crate) async fn route(&self, payment: PaymentId, state: PaymentState) -> bool {
         let routing = Routing { payment, state, new_order: None };
         !self.store.route_payments(vec![routing], slot(1)).await.unwrap().is_empty()
     }

@@ -267,3 +267,20 @@ pub(crate) async fn terms_survive(kit: &Kit) {
     assert_eq!(kit.store.open_orders().await, Ok(vec![(full.id, full.expires_at)]));
     assert_eq!(full.payment_address, till());
 }
+
+pub(crate) async fn a_tail_stays_while_its_payment_is_not_routed(kit: &Kit) {
+    for n in 1..=3 {
+        kit.create(Order { closes_at: slot(50), ..order(n) }).await;
+        kit.step(order_id(n), OrderEvent::DeadlinePassed).await.unwrap();
+    }
+    kit.block(50, 0, vec![payment(1, 6_000_101)]).await;
+    // In a block after the given time: none of these orders can be meant.
+    kit.blocks(51..=55).await;
+    kit.block(56, 0, vec![payment(2, 6_000_102)]).await;
+    assert_eq!(kit.store.release_tails(slot(55), 10).await, Ok(2));
+    let unrouted = kit.store.unrouted_payments(10).await.unwrap();
+    assert_eq!(unrouted[0].candidates.iter().map(|c| c.order).collect::<Vec<_>>(), [order_id(1)]);
+    let late = PaymentState::Late { order: order_id(1) };
+    assert!(kit.route(payment(1, 0).id, late).await);
+    assert_eq!(kit.store.release_tails(slot(55), 10).await, Ok(1));
+}

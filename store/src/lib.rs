@@ -20,6 +20,7 @@ mod operation_change;
 mod operations;
 mod order_change;
 mod order_list;
+mod order_payment;
 mod orders;
 mod payments;
 #[cfg(test)]

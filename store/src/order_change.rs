@@ -3,7 +3,7 @@
 
 use crate::{
     db::{Conn, all, exec, one, opt},
-    delegation_record, monitoring,
+    delegation_record, monitoring, order_payment,
     row::{OperationRow, Place, operation_columns},
 };
 use leyden_domain::{
@@ -36,7 +36,7 @@ async fn apply_one(
     write_state(conn, order, transition.from_version).await?;
     for effect in &transition.effects {
         match effect {
-            Effect::RequireUnpaid => require_unpaid(conn, order, now).await?,
+            Effect::RequireUnpaid => order_payment::require_none(conn, order, now).await?,
             Effect::ReleaseCapacity => release_capacity(conn, order, now).await?,
             Effect::IntendReclaims => intend_reclaims(conn, order, reclaims, now).await?,
         }
@@ -219,36 +219,6 @@ async fn write_line(
         line.note.map(str::to_owned),
     )
     .map(drop)
-}
-
-/// No payment may settle it; one whose block is undone goes back to be routed anew.
-async fn require_unpaid(conn: &mut Conn, order: &Order, now: Timestamp) -> Result<(), StoreError> {
-    let id = order.id.to_string();
-    let settling: Option<(String, Option<String>)> = opt!(
-        conn,
-        "SELECT id, block_id FROM payments WHERE order_id = $1 AND state IN ('settled', 'over')",
-        id.clone()
-    )?;
-    match settling {
-        None => Ok(()),
-        Some((_, Some(_))) => Err(StoreError::Conflict("order")),
-        Some((payment, None)) => {
-            exec!(
-                conn,
-                "UPDATE payments SET state = 'unrouted', order_id = NULL, bought = NULL, excess = NULL, \
-                 updated_at = $2 WHERE id = $1",
-                payment,
-                now.ms(),
-            )?;
-            exec!(
-                conn,
-                "UPDATE orders SET assigned_payment = NULL, payment_block = NULL, payment_height = NULL, \
-                 payment_time = NULL WHERE id = $1",
-                id,
-            )?;
-            Ok(())
-        }
-    }
 }
 
 /// Voids what is held and was never signed for, or whose every transaction is dead. Where an agent has signed in

@@ -5,7 +5,7 @@
 use crate::{
     OpenOptions, SqlStore,
     db::{Conn, all},
-    monitoring, operations, order_list, orders, payments, pool,
+    monitoring, operations, order_list, order_payment, orders, payments, pool,
 };
 use leyden_domain::{OrderId, Timestamp};
 use leyden_ports::{
@@ -52,6 +52,7 @@ async fn nothing_is_looked_through() {
         orders::TAKEN,
         orders::FREE_TAIL,
         orders::RELEASE_TAILS,
+        order_payment::COMING,
         operations::WORK,
         pool::HOLD,
     ];
@@ -112,4 +113,15 @@ async fn a_payment_finds_its_order_by_its_tail() {
     let plan = plan(&mut conn, payments::BY_TAIL).await;
     assert!(plan[0].contains("(payment_address=?)") && plan[0].starts_with("SEARCH p"), "{plan:?}");
     assert!(plan[1].contains("idx_orders_payment_address (payment_address=? AND tail=?)"), "{plan:?}");
+}
+
+#[tokio::test]
+async fn only_unrouted_payments_are_looked_at_for_one_that_is_coming() {
+    let store = SqlStore::open("sqlite::memory:", Arc::new(Never), OpenOptions::default()).await.unwrap();
+    let mut conn = store.db.read().await.unwrap();
+    for sql in [order_payment::COMING, orders::RELEASE_TAILS] {
+        let plan = plan(&mut conn, sql).await;
+        let by_index = plan.iter().any(|line| line.contains("idx_payments_unrouted (state=?)"));
+        assert!(by_index, "{sql}\n{plan:#?}");
+    }
 }

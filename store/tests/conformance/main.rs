@@ -45,7 +45,7 @@ conformance! {
         the_first_free_tail_is_taken, the_smallest_free_tail_is_the_last_resort, tails_run_out,
         an_order_without_wishes_keeps_its_tail, too_many_are_refused, a_key_makes_one_order,
         a_transition_is_committed_once, transitions_commit_as_one, an_empty_commit_is_refused,
-        an_unpaid_order_may_expire, an_order_with_a_payment_may_not, an_undone_payment_is_unassigned,
+        an_unpaid_order_may_expire, an_order_with_a_payment_may_not, nor_one_whose_payment_is_not_routed, what_others_pay_does_not_matter, an_undone_payment_is_unassigned,
         lists_are_filtered_and_paged, tails_are_released_late, a_tail_stays_while_its_payment_is_not_routed, terms_survive
     }
     payments::{

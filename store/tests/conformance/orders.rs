@@ -4,9 +4,9 @@ use crate::kit::{
     Kit, address, block, commit, head, key_id, new, next, order, order_id, payment, slot, till,
 };
 use leyden_domain::{
-    Sun,
+    Asset, Sun,
     order::{Channel, CountRule, Order, OrderEvent, OrderState, OrderStateKind, Party},
-    payment::PaymentState,
+    payment::{Payment, PaymentState, SuspenseReason},
 };
 use leyden_ports::store::{
     CreateRefusal, Created, IdempotencyClaim, IdempotencyKey, NewOrder, OrderCommit, OrderFilter, Page,
@@ -283,4 +283,33 @@ pub(crate) async fn a_tail_stays_while_its_payment_is_not_routed(kit: &Kit) {
     let late = PaymentState::Late { order: order_id(1) };
     assert!(kit.route(payment(1, 0).id, late).await);
     assert_eq!(kit.store.release_tails(slot(55), 10).await, Ok(1));
+}
+
+pub(crate) async fn nor_one_whose_payment_is_not_routed(kit: &Kit) {
+    let recipient = payment(2, 0).from;
+    let (by_tail, by_payer) = (kit.create(order(1)).await, kit.create(Order { recipient, ..order(2) }).await);
+    kit.block(40, 0, vec![payment(1, 6_000_101), payment(2, 3_000_000)]).await;
+    for (n, made) in [(1, by_tail), (2, by_payer)] {
+        for event in [OrderEvent::DeadlinePassed, OrderEvent::Cancelled(Party::Customer)] {
+            assert_eq!(kit.step(made.id, event).await, Err(StoreError::Conflict("order")), "{n}");
+        }
+        assert_eq!(kit.order(made.id).await, made);
+        // Somebody has looked, and it is not for this order after all.
+        let lost = PaymentState::Suspense { reason: SuspenseReason::Ambiguous };
+        assert!(kit.route(payment(n, 0).id, lost).await);
+        kit.step(made.id, OrderEvent::DeadlinePassed).await.unwrap();
+    }
+}
+
+pub(crate) async fn what_others_pay_does_not_matter(kit: &Kit) {
+    kit.create(order(1)).await;
+    let tether = Payment { asset: Asset::Usdt, ..payment(1, 3_000_101) };
+    let elsewhere = Payment { to: address(9_001), ..payment(2, 3_000_101) };
+    kit.block(39, 0, vec![tether, elsewhere, payment(3, 3_000_102), payment(4, 3_000_000)]).await;
+    kit.block(40, 0, vec![payment(5, 3_000_101)]).await;
+    kit.store.rewind(head(39, 0).block, slot(41)).await.unwrap();
+    kit.blocks(40..=40).await;
+    // One is undone, one came too late.
+    kit.block(41, 0, vec![payment(6, 3_000_101)]).await;
+    kit.step(order_id(1), OrderEvent::DeadlinePassed).await.unwrap();
 }

@@ -1,0 +1,51 @@
+//! What binds an order to its payment: whether one is there or on its way, and giving up one whose block is undone.
+
+use crate::db::{Conn, exec, opt};
+use leyden_domain::{Timestamp, order::Order};
+use leyden_ports::store::StoreError;
+
+/// A payment in a block that came in time, that nobody has looked at, and that may be meant for the order: by its
+/// tail, or paid by the recipient.
+pub(crate) const COMING: &str = "SELECT p.id FROM orders o JOIN payments p ON p.to_address = o.payment_address \
+     WHERE o.id = $1 AND p.state = 'unrouted' AND p.block_id IS NOT NULL AND p.block_time <= o.expires_at \
+     AND p.asset = 'TRX' AND ((o.tail > 0 AND p.amount % o.unit_price = o.tail) \
+     OR (p.from_address = o.recipient_address AND p.amount % o.unit_price = 0)) LIMIT 1";
+
+/// No payment may settle the order, nor be about to. One whose block is undone goes back to be routed anew.
+pub(crate) async fn require_none(conn: &mut Conn, order: &Order, now: Timestamp) -> Result<(), StoreError> {
+    let id = order.id.to_string();
+    let settling: Option<(String, Option<String>)> = opt!(
+        conn,
+        "SELECT id, block_id FROM payments WHERE order_id = $1 AND state IN ('settled', 'over')",
+        id.clone()
+    )?;
+    if matches!(settling, Some((_, Some(_)))) {
+        return Err(StoreError::Conflict("order"));
+    }
+    let coming: Option<(String,)> = opt!(conn, COMING, id.clone())?;
+    if coming.is_some() {
+        return Err(StoreError::Conflict("order"));
+    }
+    match settling {
+        Some((payment, _)) => unassign(conn, &id, payment, now).await,
+        None => Ok(()),
+    }
+}
+
+/// Sends a payment back to be routed anew.
+async fn unassign(conn: &mut Conn, order: &str, payment: String, now: Timestamp) -> Result<(), StoreError> {
+    exec!(
+        conn,
+        "UPDATE payments SET state = 'unrouted', order_id = NULL, bought = NULL, excess = NULL, \
+         updated_at = $2 WHERE id = $1",
+        payment,
+        now.ms(),
+    )?;
+    exec!(
+        conn,
+        "UPDATE orders SET assigned_payment = NULL, payment_block = NULL, payment_height = NULL, \
+         payment_time = NULL WHERE id = $1",
+        order.to_owned(),
+    )
+    .map(drop)
+}

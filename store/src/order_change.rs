@@ -45,6 +45,9 @@ async fn apply_one(
     if from != to {
         count(conn, from, -1).await?;
         count(conn, to, 1).await?;
+        if to == OrderStateKind::AwaitingPayment {
+            order_payment::reopen_seconds(conn, order, now).await?;
+        }
     }
     delegation_record::update_result(conn, order, from).await?;
     monitoring::follow(conn, order, from, now).await?;

@@ -32,6 +32,21 @@ pub(crate) async fn require_none(conn: &mut Conn, order: &Order, now: Timestamp)
     }
 }
 
+/// Makes room for another payment of an order that has one whose block is undone, as long as the order does not
+/// stand on it: it awaits its payment, or is held and did before.
+pub(crate) async fn give_up_undone(conn: &mut Conn, order: &str, now: Timestamp) -> Result<(), StoreError> {
+    let undone: Option<(String,)> = opt!(
+        conn,
+        "SELECT p.id FROM orders o JOIN payments p ON p.id = o.assigned_payment WHERE o.id = $1 \
+         AND o.state IN ('awaiting_payment', 'held') AND o.funding_block IS NULL AND p.block_id IS NULL",
+        order.to_owned()
+    )?;
+    match undone {
+        Some((payment,)) => unassign(conn, order, payment, now).await,
+        None => Ok(()),
+    }
+}
+
 /// Sends a payment back to be routed anew.
 async fn unassign(conn: &mut Conn, order: &str, payment: String, now: Timestamp) -> Result<(), StoreError> {
     exec!(
@@ -46,6 +61,18 @@ async fn unassign(conn: &mut Conn, order: &str, payment: String, now: Timestamp)
         "UPDATE orders SET assigned_payment = NULL, payment_block = NULL, payment_height = NULL, \
          payment_time = NULL WHERE id = $1",
         order.to_owned(),
+    )
+    .map(drop)
+}
+
+/// The order awaits its payment again: what came beside the first may pay for it now.
+pub(crate) async fn reopen_seconds(conn: &mut Conn, order: &Order, now: Timestamp) -> Result<(), StoreError> {
+    exec!(
+        conn,
+        "UPDATE payments SET state = 'unrouted', order_id = NULL, updated_at = $2 \
+         WHERE order_id = $1 AND state = 'second'",
+        order.id.to_string(),
+        now.ms(),
     )
     .map(drop)
 }

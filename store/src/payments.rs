@@ -4,7 +4,7 @@ use crate::{
     SqlStore,
     db::{Arg, Built, Conn, all, exec, opt},
     group_commit::{release, savepoint},
-    monitoring, order_change,
+    monitoring, order_change, order_payment,
     row::{OrderRow, PaymentRow, convert, order_columns},
 };
 use async_trait::async_trait;
@@ -131,13 +131,15 @@ async fn route(
         monitoring::complete(conn, order, wall).await?;
     }
     if let PaymentState::Settles { order, .. } = routing.state {
+        let order = order.to_string();
+        order_payment::give_up_undone(conn, &order, now).await?;
         // An order that is held and has no payment was held while it awaited one: the payment is its own, and it
         // goes on with it when it is released.
         let assigned = exec!(
             conn,
             "UPDATE orders SET assigned_payment = $2, payment_block = $3, payment_height = $4, payment_time = $5 \
              WHERE id = $1 AND assigned_payment IS NULL AND (state IN ('awaiting_payment', 'held') OR $6 = 1)",
-            order.to_string(),
+            order,
             id.clone(),
             block,
             height,

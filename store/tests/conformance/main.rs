@@ -11,6 +11,7 @@ mod payments;
 mod pool;
 mod races;
 mod service;
+mod undone;
 mod waits;
 
 /// Makes one test for each function on each backend.
@@ -69,6 +70,10 @@ conformance! {
     service::{
         seeds_are_there, documents_are_replaced, keys_are_kept, quotes_are_kept, monitoring_follows_the_order,
         sweeping_leaves_the_young, totals_add_up, it_answers
+    }
+    undone::{
+        another_takes_its_place, a_held_order_takes_another, what_stands_on_a_payment_keeps_it,
+        a_second_payment_may_pay
     }
     waits::{
         deadlines, matched_payments, paid_ones, resting_ones

@@ -74,7 +74,8 @@ pub trait BlockStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<ChainPosition, StoreError>;
 
-    /// Undoes the blocks above `to`: their payments lose their block, their resource events go.
+    /// Undoes the blocks above `to`: their payments lose their block, their resource events go, and what accounts
+    /// showed there counts as unseen.
     /// `Conflict` where `to` is not on the recorded chain or lies below the solid block.
     async fn rewind(&self, to: BlockRef, now: Timestamp) -> Result<RewindReport, StoreError>;
 

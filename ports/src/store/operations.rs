@@ -63,7 +63,8 @@ pub trait OperationStore: Send + Sync + 'static {
     async fn account_work(&self, account: AccountId, limit: u32) -> Result<Vec<OperationWork>, StoreError>;
 
     /// Stores signed transactions, in one transaction; each operation becomes `Signed`. Each is written whole or
-    /// left out, with its own answer.
+    /// left out, with its own answer: `Conflict` where the operation changed, or where the transaction is stored
+    /// already.
     async fn record_attempts(
         &self,
         commits: Vec<AttemptCommit>,

@@ -207,7 +207,8 @@ pub trait OrderStore: Send + Sync + 'static {
     async fn order_detail(&self, id: OrderId) -> Result<Option<OrderDetail>, StoreError>;
 
     /// Commits a transition and its effects. `Conflict` where the order's version is another, or where it had to be
-    /// unpaid and is not.
+    /// unpaid and is not, or where a payment that came in time and may be meant for it is not routed yet. Where an
+    /// order awaits its payment again, those that were second to it become unrouted again.
     async fn commit_order(&self, commit: OrderCommit) -> Result<(), StoreError>;
 
     /// A page of orders, newest first.
@@ -230,6 +231,7 @@ pub trait OrderStore: Send + Sync + 'static {
     /// How many orders are in each state.
     async fn count_orders(&self) -> Result<Vec<(OrderStateKind, u64)>, StoreError>;
 
-    /// Gives back the tails of orders whose late window ended before this chain time. Returns how many.
+    /// Gives back the tails of orders whose late window ended before this chain time, except those that an unrouted
+    /// payment names. Returns how many.
     async fn release_tails(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

@@ -43,12 +43,14 @@ pub struct PaymentFilter {
 /// Payments.
 #[async_trait]
 pub trait PaymentStore: Send + Sync + 'static {
-    /// Payments that nobody has looked at, in the order of their blocks, with their candidates.
+    /// Payments that nobody has looked at, in the order of their blocks, with their candidates. One whose rows cannot
+    /// be read is left out.
     async fn unrouted_payments(&self, limit: u32) -> Result<Vec<UnroutedPayment>, StoreError>;
 
     /// Commits decisions about unrouted payments, all in one transaction. One that is not unrouted any more, or
     /// whose block is undone, or that was to settle an order which no longer awaits its payment, or already has
-    /// one, is left as it is for the next round. Returns those that were routed.
+    /// one, or that breaks a rule of the books, is left as it is for the next round. A payment that an order awaits
+    /// and whose block is undone makes room for another: it becomes unrouted again. Returns those that were routed.
     async fn route_payments(
         &self,
         routings: Vec<Routing>,

@@ -1,6 +1,6 @@
 //! Books with open orders, and actors told to work fast: what the benchmarks of the service share.
 
-use leyden_actors::{ActorSettings, OrderlessTerms};
+use leyden_actors::ActorSettings;
 use leyden_domain::{
     Address, Energy, OrderId, Span, Sun,
     operation::OperationPolicy,
@@ -42,7 +42,6 @@ pub(crate) fn settings(max_watchers: usize) -> ActorSettings {
         planning: PlanPolicy::default(),
         operations: OperationPolicy::default(),
         solid_above: Sun::from_trx(1_000),
-        orderless: OrderlessTerms { energy_per_transfer: Energy::new(65_000), duration: Span::from_hours(1) },
         capacity_patience: Span::from_secs(600),
         reclaim_grace: Span::ZERO,
         poll_interval: Duration::from_millis(1),

@@ -10,11 +10,11 @@ use crate::{
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use leyden_domain::{
-    AccountId, BlockRef, Height, OrderId, Timestamp, TxId,
+    AccountId, BlockRef, Height, OrderId, Span, Timestamp, TxId,
     chain::{BroadcastAnswer, ChainAction, Resource, SignedTransaction, TransactionIntent},
     operation::{
         Attempt, ChainView, NextAct, Operation, OperationKind, OperationWork, Refusal, RefusalMeaning,
-        next_act,
+        meaning_of, next_act,
     },
     order::{HoldReason, OrderEvent},
     pool::{AccountState, Observed, PoolAccount},
@@ -70,7 +70,8 @@ struct Decisions {
     sign: Vec<(Operation, BlockRef, Timestamp)>,
     send: Vec<SignedTransaction>,
     commit: Vec<OperationCommit>,
-    give_up: Vec<OrderId>,
+    /// Orders whose energy cannot be taken back.
+    impossible: Vec<OrderId>,
     unfit: Option<AccountState>,
     touched: BTreeSet<OrderId>,
 }
@@ -111,16 +112,19 @@ impl AccountAgent {
     fn decide(&self, work: &[OperationWork], view: ChainView) -> Decisions {
         let mut decisions = Decisions::default();
         let policy = self.shared.settings.operations;
+        // While the books catch up the newest block we know is an old one: what is signed now would die at once.
+        let is_current = self.shared.boards.chain.read().is_current();
         // The chain merges what one account delegates to one receiver, so undelegations from it go one at a time.
         let mut reclaiming = BTreeSet::new();
         for item in work {
             let operation = &item.operation;
             let change = match next_act(item, view, policy) {
-                NextAct::Wait => {
-                    // A wait may also be for the order: a crash may have come between an operation's commit and it.
-                    continue;
-                }
+                NextAct::Wait => continue,
+                NextAct::Sign { .. } if !is_current => continue,
                 NextAct::Sign { reference, expiration } => {
+                    if operation.attempts >= policy.max_attempts {
+                        tracing::error!(operation = %operation.id, attempts = operation.attempts, "energy could not be taken back yet; trying on");
+                    }
                     let one_at_a_time = matches!(operation.kind, OperationKind::Undelegate { .. });
                     if !one_at_a_time || reclaiming.insert(operation.receiver) {
                         decisions.sign.push((operation.clone(), reference, expiration));
@@ -136,10 +140,6 @@ impl AccountAgent {
                     }
                     continue;
                 }
-                NextAct::GiveUp => {
-                    decisions.give_up.push(operation.order);
-                    continue;
-                }
                 NextAct::Include(delivery) => OperationChange::Include(delivery),
                 NextAct::Exclude => OperationChange::Exclude,
                 NextAct::Solidify(delivery) => OperationChange::Solidify(delivery),
@@ -151,7 +151,7 @@ impl AccountAgent {
                         _ => decisions.unfit,
                     };
                     if meaning == RefusalMeaning::NothingToReclaim {
-                        decisions.give_up.push(operation.order);
+                        decisions.impossible.push(operation.order);
                     }
                     OperationChange::Fail(meaning)
                 }
@@ -185,8 +185,7 @@ impl AccountAgent {
             progress.tick();
         }
         if !to_send.is_empty() {
-            self.send(&to_send, view.head.height()).await?;
-            progress.tick();
+            self.send(&to_send, view.head.height(), progress).await?;
         }
         if !decisions.commit.is_empty() {
             let answers = ports.store.commit_operations(decisions.commit, ports.clock.now()).await?;
@@ -202,19 +201,14 @@ impl AccountAgent {
             acted = true;
         }
         if let Some(state) = decisions.unfit {
-            tracing::error!(account = %me.address, state = state.name(), "pool account taken out of service");
-            ports
-                .store
-                .set_account_state(self.account, state, "refused by the chain", ports.clock.now())
-                .await?;
-            self.shared.hint_allocator();
+            self.retire(me, state, "refused by the chain").await?;
         }
         for order in decisions.touched {
             self.shared.drive_one_of_many(order).await?;
             progress.tick();
         }
         settings.did("agent.drove");
-        for id in decisions.give_up {
+        for id in decisions.impossible {
             self.hold(id).await?;
         }
         Ok(acted)
@@ -234,7 +228,7 @@ impl AccountAgent {
                 action: action_of(&operation),
                 permission_id: me.permission_id,
                 reference,
-                timestamp: self.own_millisecond(),
+                timestamp: self.own_millisecond(expiration),
                 expiration,
             };
             let transaction = match ports.signer.sign(&intent).await {
@@ -243,13 +237,13 @@ impl AccountAgent {
                     tracing::warn!(operation = %operation.id, why, "signer unavailable; will ask again");
                     continue;
                 }
-                Err(error) => {
-                    tracing::error!(account = %me.address, %error, "pool account taken out of service");
-                    let state = AccountState::KeyUnfit;
-                    let reason = error.to_string();
-                    ports.store.set_account_state(self.account, state, &reason, ports.clock.now()).await?;
-                    self.shared.hint_allocator();
+                Err(SignError::Invalid(why)) => {
+                    tracing::error!(operation = %operation.id, why, "an intent is no transaction");
                     continue;
+                }
+                Err(error) => {
+                    self.retire(me, AccountState::KeyUnfit, &error.to_string()).await?;
+                    break;
                 }
             };
             commits.push(AttemptCommit {
@@ -288,7 +282,12 @@ impl AccountAgent {
     }
 
     /// Sends stored bytes, several at once.
-    async fn send(&self, transactions: &[SignedTransaction], height: Height) -> Result<(), Trouble> {
+    async fn send(
+        &self,
+        transactions: &[SignedTransaction],
+        height: Height,
+        progress: &Progress,
+    ) -> Result<(), Trouble> {
         let Shared { ports, settings, .. } = self.shared.as_ref();
         let answers: Vec<_> = stream::iter(transactions.to_vec())
             .map(|transaction| {
@@ -296,6 +295,7 @@ impl AccountAgent {
                 async move { (transaction.tx_id, writer.broadcast(&transaction).await) }
             })
             .buffer_unordered(BROADCASTS_AT_ONCE)
+            .inspect(|_| progress.tick())
             .collect()
             .await;
         settings.did("agent.sent");
@@ -305,7 +305,11 @@ impl AccountAgent {
                 Ok(BroadcastAnswer::Accepted | BroadcastAnswer::Duplicate) => {}
                 Ok(BroadcastAnswer::Refused { code, message }) => {
                     tracing::warn!(%tx_id, ?code, message, "a node refused a transaction");
-                    ports.store.record_refusal(tx_id, &Refusal { code, message }).await?;
+                    let refusal = Refusal { code, message };
+                    // A node that is behind or busy says nothing that could explain a death.
+                    if meaning_of(&refusal) != RefusalMeaning::TryAgain {
+                        ports.store.record_refusal(tx_id, &refusal).await?;
+                    }
                 }
                 Err(error) => tracing::warn!(%tx_id, %error, "a broadcast has no answer; will send again"),
             }
@@ -322,12 +326,13 @@ impl AccountAgent {
         })
     }
 
-    /// The wall clock's millisecond, but never the same twice.
-    fn own_millisecond(&self) -> Timestamp {
-        let now = self.shared.ports.clock.now();
+    /// The wall clock's millisecond, but never the same twice and never past the expiration, wherever the wall clock
+    /// stands: the chain only asks that it differ.
+    fn own_millisecond(&self, expiration: Timestamp) -> Timestamp {
+        let millisecond = Span::from_ms(1);
+        let now = self.shared.ports.clock.now().min(expiration.minus(millisecond));
         let mut memory = self.memory();
-        let next = memory.newest.plus(leyden_domain::Span::from_ms(1));
-        memory.newest = now.max(next);
+        memory.newest = now.max(memory.newest.plus(millisecond));
         memory.newest
     }
 
@@ -377,20 +382,34 @@ impl AccountAgent {
         let pays = observed.bandwidth >= settings.planning.bandwidth_per_rental
             || observed.balance >= settings.planning.trx_per_rental;
         if me.state == AccountState::Broke && pays {
-            tracing::info!(account = %me.address, "pool account can pay for its transactions again");
-            let reason = "it can pay for its transactions again";
-            let now = ports.clock.now();
-            ports.store.set_account_state(self.account, AccountState::Ready, reason, now).await?;
+            let (reason, now) = ("it can pay for its transactions again", ports.clock.now());
+            let (broke, ready) = (AccountState::Broke, AccountState::Ready);
+            if ports.store.set_account_state(self.account, broke, ready, reason, now).await? {
+                tracing::info!(account = %me.address, "pool account can pay for its transactions again");
+            }
         }
+        Ok(())
+    }
+
+    /// Takes the account out of service, if it is in.
+    async fn retire(&self, me: &PoolAccount, state: AccountState, reason: &str) -> Result<(), Trouble> {
+        let Shared { ports, .. } = self.shared.as_ref();
+        let (ready, now) = (AccountState::Ready, ports.clock.now());
+        if ports.store.set_account_state(self.account, ready, state, reason, now).await? {
+            tracing::error!(account = %me.address, state = state.name(), reason, "pool account taken out of service");
+        }
+        self.shared.hint_allocator();
         Ok(())
     }
 
     /// A person must look at this order.
     async fn hold(&self, id: OrderId) -> Result<(), Trouble> {
         let Some(order) = self.shared.ports.store.order(id).await? else { return Ok(()) };
-        let event = OrderEvent::Hold(HoldReason::TooManyAttempts);
+        let event = OrderEvent::Hold(HoldReason::ReclaimImpossible);
         match self.shared.decide(&order, &event, None).await {
-            Ok(_) => tracing::error!(order = %id, "order held: its transactions died too often"),
+            Ok(_) => {
+                tracing::error!(order = %id, "order held: the chain has no such delegation to take back");
+            }
             Err(StepError::Transition(_) | StepError::Store(StoreError::Conflict(_))) => {}
             Err(error) => return Err(error.into()),
         }

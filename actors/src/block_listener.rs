@@ -133,10 +133,8 @@ impl BlockListener {
                 break;
             }
         }
-        if commits.is_empty() {
-            return Ok(Round::Idle);
-        }
-        let solid = self.solid_head(&trial, head).await?;
+        let Some(first_read) = commits.first().map(|commit| commit.head) else { return Ok(Round::Idle) };
+        let solid = self.solid_head(&trial, first_read).await?;
         let position = ports.store.record_blocks(commits, solid, ports.clock.now()).await?;
         settings.did("listener.recorded");
         trial.solidified(position.view.solid.height());
@@ -146,16 +144,21 @@ impl BlockListener {
         Ok(Round::Moved)
     }
 
-    /// The newest solid block that belongs to our chain. A node whose solid block is not ours is on another fork:
-    /// then nothing new is solid.
-    async fn solid_head(&self, trial: &Follower, head: Head) -> Result<Head, Trouble> {
+    /// The newest solid block that the node has shown us to be on our own chain. Only an id that we recorded ourselves
+    /// is believed: answers may come from several machines behind one address, one of them on another fork, and while
+    /// catching up the node's solid block is one that we have not read yet. Until then nothing new is solid.
+    async fn solid_head(&self, trial: &Follower, first_read: Head) -> Result<Head, Trouble> {
         let solid = self.shared.ports.chain.solid().await?;
-        let known = self.shared.boards.chain.read().solid;
-        if solid.height() > head.height() || trial.agrees_with(solid.block) == Some(false) {
-            tracing::warn!(solid = ?solid.block, "the node's solid block is not on its own chain as we read it");
-            return Ok(known.unwrap_or(solid));
+        // The very first block was chosen at or below the node's solid one.
+        let known = self.shared.boards.chain.read().solid.unwrap_or(first_read);
+        match trial.agrees_with(solid.block) {
+            Some(true) => Ok(solid),
+            Some(false) => {
+                tracing::warn!(solid = ?solid.block, "the node's solid block is not on its own chain as we read it");
+                Ok(known)
+            }
+            None => Ok(known),
         }
-        Ok(solid)
     }
 
     /// A block that does not continue our chain.
@@ -243,10 +246,8 @@ impl BlockListener {
         });
     }
 
-    fn update(&self, change: impl FnOnce(&mut ChainStatus)) {
-        let mut status = ChainStatus::clone(&self.shared.boards.chain.read());
-        change(&mut status);
-        self.shared.boards.chain.post(status);
+    fn update(&self, change: impl Fn(&mut ChainStatus)) {
+        self.shared.boards.chain.update(change);
     }
 
     /// The chain has moved: everybody whose work hangs on blocks may look.
@@ -273,7 +274,7 @@ impl Worker for BlockListener {
                 if self.shared.boards.chain.read().error.as_deref() != Some(text.as_str()) {
                     tracing::warn!(%error, "could not read the chain; will ask again");
                 }
-                self.update(|status| status.error = Some(text));
+                self.update(|status| status.error = Some(text.clone()));
                 After::Rest
             }
         }

@@ -1,10 +1,12 @@
 //! Boards: what the actors last knew, in shared cells that anybody may read without asking an actor. A stuck
 //! actor makes a board old, never silent.
 
+use crate::settings::OrderlessTerms;
 use arc_swap::ArcSwap;
 use leyden_domain::{
     Energy, Height, Timestamp,
     chain::Head,
+    payment::Orderless,
     pool::{PlanPolicy, PoolAccount, capacity_of, plan},
 };
 use std::sync::Arc;
@@ -29,7 +31,22 @@ impl<T> Board<T> {
     pub fn post(&self, value: T) {
         self.0.store(Arc::new(value));
     }
+
+    /// Changes it; somebody else's change at the same moment is not lost.
+    pub fn update(&self, change: impl Fn(&mut T))
+    where
+        T: Clone,
+    {
+        self.0.rcu(|value| {
+            let mut value = T::clone(value);
+            change(&mut value);
+            value
+        });
+    }
 }
+
+/// Books that are further behind the node's head than this are catching up.
+const CURRENT_WITHIN_BLOCKS: i64 = 5;
 
 /// How far the chain was read, as the block listener sees it.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +68,12 @@ pub struct ChainStatus {
 }
 
 impl ChainStatus {
+    /// Whether the books are so close to the node's head that transactions may be built on them. Before a node has
+    /// answered nobody knows.
+    pub fn is_current(&self) -> bool {
+        self.node_head.is_some() && self.lag_blocks() <= CURRENT_WITHIN_BLOCKS
+    }
+
     /// How many blocks the books are behind the node.
     pub fn lag_blocks(&self) -> i64 {
         match (self.node_head, self.processed) {
@@ -60,6 +83,15 @@ impl ChainStatus {
             _ => 0,
         }
     }
+}
+
+/// What is sold without an order, as the prices in force say.
+#[derive(Debug, Clone, Default)]
+pub struct SaleTerms {
+    /// Price and limit; `None` while nothing is sold without an order.
+    pub orderless: Option<Orderless>,
+    /// What such a sale gives.
+    pub terms: OrderlessTerms,
 }
 
 /// The pool, as the allocator sees it.
@@ -89,9 +121,12 @@ impl PoolStatus {
     /// what recovers by then.
     pub fn can_expect(&self, demand: Energy, by: Timestamp, policy: &PlanPolicy) -> bool {
         let Ok(all) = demand.plus(self.queued) else { return false };
-        match plan(&self.accounts, all, self.read_at, policy) {
+        // What is owed already is many orders, which may be spread over all accounts; the new one is one.
+        let together = PlanPolicy { max_accounts_per_order: u32::MAX, ..*policy };
+        let fits = |demand, policy: &PlanPolicy| match plan(&self.accounts, demand, self.read_at, policy) {
             Ok(_) => true,
             Err(shortfall) => shortfall.expected_at.is_some_and(|at| at <= by),
-        }
+        };
+        fits(all, &together) && fits(demand, policy)
     }
 }

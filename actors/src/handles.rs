@@ -2,7 +2,7 @@
 //! lost without harm, boards grow old, requests answer that they cannot be served now.
 
 use crate::{
-    boards::{Board, ChainStatus, PoolStatus},
+    boards::{Board, ChainStatus, PoolStatus, SaleTerms},
     claims,
     kernel::{Ending, Shutdown, Supervisor, TreeStatus},
     messages::Look,
@@ -11,7 +11,7 @@ use crate::{
 };
 use leyden_domain::{
     Height, OrderId, TxId,
-    order::{Order, OrderEvent, Party},
+    order::{Order, OrderEvent, OrderStateKind, Party},
     payment::Payment,
 };
 use leyden_ports::{StoreError, store::StepError};
@@ -77,6 +77,8 @@ pub struct Boards {
     pub chain: Board<ChainStatus>,
     /// What the pool can give.
     pub pool: Board<PoolStatus>,
+    /// What is sold without an order.
+    pub sale: Board<SaleTerms>,
 }
 
 /// The way to the actors. Cheap to clone.
@@ -119,12 +121,15 @@ impl Handles {
 
     /// Stops or resumes the reading of blocks.
     pub fn pause_reading(&self, paused: bool) {
-        let mut status = ChainStatus::clone(&self.shared.boards.chain.read());
-        status.paused = paused;
-        self.shared.boards.chain.post(status);
+        self.shared.boards.chain.update(|status| status.paused = paused);
         if let Some(listener) = self.shared.wires.listener.get() {
             listener.cast(Look);
         }
+    }
+
+    /// Says what is sold without an order from now on.
+    pub fn post_sale(&self, terms: SaleTerms) {
+        self.shared.boards.sale.post(terms);
     }
 
     /// Hint: an order was made.
@@ -145,6 +150,10 @@ impl Handles {
         const TRIES: u32 = 4;
         for _ in 0..TRIES {
             let order = self.shared.ports.store.order(id).await?.ok_or(CancelError::NoOrder)?;
+            // Asked twice, or asked again because the first answer was lost: it is what was asked for.
+            if order.state.kind() == OrderStateKind::Cancelled {
+                return Ok(order);
+            }
             match self.shared.decide(&order, &OrderEvent::Cancelled(by), None).await {
                 Ok(cancelled) => {
                     if let Some(watchers) = self.shared.wires.watchers.get() {

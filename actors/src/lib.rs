@@ -30,6 +30,7 @@ mod shared;
 mod system;
 mod worker;
 
+pub use boards::SaleTerms;
 pub use handles::{CancelError, ClaimError, ClaimOutcome, Handles};
 pub use settings::{ActorSettings, OrderlessTerms, StepHook};
 pub use shared::Ports;

@@ -3,18 +3,19 @@
 //! have something due, so no order depends on a hint.
 
 use crate::{
-    kernel::{Progress, StartError},
+    kernel::{Cast, Progress, StartError},
     messages::Look,
     shared::Shared,
     worker::{After, Cause, Worker},
 };
 use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
 use leyden_domain::{
     OrderId, Span, Sun, Timestamp,
     chain::Delivery,
     operation::ChainView,
     order::{Channel, CountRule, Funding, HoldReason, Order, OrderEvent, OrderState},
-    payment::{Match, Payment, PaymentState, SuspenseReason, match_payment},
+    payment::{Match, MatchPolicy, Payment, PaymentState, SuspenseReason, match_payment},
 };
 use leyden_ports::{
     ChainError, StoreError,
@@ -30,6 +31,8 @@ use std::{
 
 /// Most payments decided in one commit.
 const PAYMENTS_AT_ONCE: u32 = 500;
+/// Most questions to the node at once.
+const QUESTIONS_AT_ONCE: usize = 8;
 /// Most orders read by one sweep query; a full page means that there is more.
 const ORDERS_AT_ONCE: u32 = 500;
 
@@ -78,33 +81,73 @@ impl PaymentRouter {
         if cause == Cause::Hint && self.seen.swap(height, Ordering::Relaxed) == height {
             return Ok(After::Rest);
         }
-        let full = self.route(view).await?;
-        progress.tick();
+        if self.route(view, progress).await? {
+            // Deadlines wait: a payment that is recorded and not decided yet may be in time.
+            return Ok(After::Again);
+        }
         self.sweep(view, progress).await?;
-        Ok(if full { After::Again } else { After::Rest })
+        Ok(After::Rest)
     }
 
-    /// Decides about all payments that nobody has looked at. `true`: there are more.
-    async fn route(&self, view: ChainView) -> Result<bool, Trouble> {
-        let store = &self.shared.ports.store;
-        let unrouted = store.unrouted_payments(PAYMENTS_AT_ONCE).await?;
+    /// Decides about all payments that nobody has looked at. What the books alone decide is committed first, together;
+    /// what must be asked of the node follows, so that no payment waits for another's answer. `true`: there are more.
+    async fn route(&self, view: ChainView, progress: &Progress) -> Result<bool, Trouble> {
+        let unrouted = self.shared.ports.store.unrouted_payments(PAYMENTS_AT_ONCE).await?;
         if unrouted.is_empty() {
             return Ok(false);
         }
         let page_was_full = unrouted.len() >= usize::try_from(PAYMENTS_AT_ONCE).unwrap_or(usize::MAX);
-        let mut routings = Vec::with_capacity(unrouted.len());
-        for payment in &unrouted {
-            match self.decide(payment).await {
-                Ok(Some(routing)) => routings.push(routing),
-                Ok(None) => {}
-                // The node cannot say now whether the sender can receive energy: this one waits, the others do not.
-                Err(error) => {
-                    tracing::warn!(payment = %payment.payment.id, %error, "payment not decided yet");
+        let policy = self.policy();
+        let (mut decided, mut to_ask) = (Vec::new(), Vec::new());
+        for UnroutedPayment { payment, candidates } in unrouted {
+            let Some(block) = payment.block else { continue };
+            match match_payment(&payment, block.timestamp, &candidates, &policy) {
+                Match::Orderless { unit_price, count, excess } => {
+                    to_ask.push((payment, block, Sale { unit_price, count, excess }));
                 }
+                other => decided.extend(bucket_of(other).map(|state| Routing {
+                    payment: payment.id,
+                    state,
+                    new_order: None,
+                })),
             }
         }
-        let decided = routings.clone();
-        let routed = store.route_payments(routings, view.head.timestamp).await?;
+        let mut routed = self.commit(decided, view).await?;
+        progress.tick();
+        let mut answers = stream::iter(to_ask)
+            .map(|(payment, block, sale)| async move {
+                let answer = self.orderless(&payment, block, sale).await;
+                (payment.id, answer)
+            })
+            .buffer_unordered(QUESTIONS_AT_ONCE)
+            .ready_chunks(QUESTIONS_AT_ONCE);
+        while let Some(answered) = answers.next().await {
+            progress.tick();
+            let mut decided = Vec::with_capacity(answered.len());
+            for (payment, answer) in answered {
+                match answer {
+                    Ok(routing) => decided.push(routing),
+                    // The node cannot say now whether the sender can receive energy.
+                    Err(error) => tracing::warn!(%payment, %error, "payment not decided yet"),
+                }
+            }
+            routed = routed.saturating_add(self.commit(decided, view).await?);
+        }
+        Ok(page_was_full && routed > 0)
+    }
+
+    /// How payments are matched now: the sale without an order follows the prices in force.
+    fn policy(&self) -> MatchPolicy {
+        let orderless = self.shared.boards.sale.read().orderless;
+        MatchPolicy { orderless, ..self.shared.settings.matching.clone() }
+    }
+
+    /// Commits decisions, and tells the watchers of the orders that were paid. Returns how many stood.
+    async fn commit(&self, decided: Vec<Routing>, view: ChainView) -> Result<usize, Trouble> {
+        if decided.is_empty() {
+            return Ok(0);
+        }
+        let routed = self.shared.ports.store.route_payments(decided.clone(), view.head.timestamp).await?;
         self.shared.settings.did("router.routed");
         for routing in decided.iter().filter(|routing| routed.contains(&routing.payment)) {
             match routing.state {
@@ -112,26 +155,7 @@ impl PaymentRouter {
                 state => tracing::info!(payment = %routing.payment, bucket = state.name(), "payment waits"),
             }
         }
-        Ok(page_was_full && !routed.is_empty())
-    }
-
-    async fn decide(&self, unrouted: &UnroutedPayment) -> Result<Option<Routing>, ChainError> {
-        let UnroutedPayment { payment, candidates } = unrouted;
-        let Some(block) = payment.block else { return Ok(None) };
-        let settings = &self.shared.settings;
-        let state = match match_payment(payment, block.timestamp, candidates, &settings.matching) {
-            // Below a limit that was raised after it was recorded: recorded it stays.
-            Match::Dust => PaymentState::Suspense { reason: SuspenseReason::NoOrder },
-            Match::Settles { order, count, excess } => PaymentState::Settles { order, count, excess },
-            Match::Under { order } => PaymentState::Under { order },
-            Match::Late { order } => PaymentState::Late { order },
-            Match::Second { order } => PaymentState::Second { order },
-            Match::Suspense(reason) => PaymentState::Suspense { reason },
-            Match::Orderless { unit_price, count, excess } => {
-                return self.orderless(payment, block, unit_price, count, excess).await.map(Some);
-            }
-        };
-        Ok(Some(Routing { payment: payment.id, state, new_order: None }))
+        Ok(routed.len())
     }
 
     /// An orderless sale: the payment makes its own order, if its sender can receive energy at all.
@@ -139,11 +163,10 @@ impl PaymentRouter {
         &self,
         payment: &Payment,
         block: Delivery,
-        unit_price: Sun,
-        count: u32,
-        excess: Sun,
+        Sale { unit_price, count, excess }: Sale,
     ) -> Result<Routing, ChainError> {
-        let Shared { ports, settings, boards, .. } = self.shared.as_ref();
+        let Shared { ports, boards, .. } = self.shared.as_ref();
+        let terms = boards.sale.read().terms;
         let is_ours = boards.pool.read().accounts.iter().any(|account| account.address == payment.from);
         let usable =
             !is_ours && ports.chain.account(payment.from).await?.is_some_and(|account| !account.is_contract);
@@ -172,10 +195,10 @@ impl PaymentRouter {
             unit_price,
             tail: Sun::ZERO,
             count: CountRule::Fixed { count },
-            energy_per_transfer: settings.orderless.energy_per_transfer,
-            duration: settings.orderless.duration,
+            energy_per_transfer: terms.energy_per_transfer,
+            duration: terms.duration,
             bound_sender: Some(payment.from),
-            created_at: now,
+            created_at: block.timestamp,
             expires_at: block.timestamp,
             closes_at: block.timestamp,
             state: OrderState::Paid { funding },
@@ -233,10 +256,9 @@ impl PaymentRouter {
     async fn look_at(&self, order: OrderId) -> Result<(), Trouble> {
         let started = self.shared.wires.watchers.get().map(|watchers| watchers.start(order));
         match started {
-            Some(Ok(watcher)) => {
-                watcher.cast(Look);
-            }
-            Some(Err(StartError::Full { .. })) => {
+            Some(Ok(watcher)) if watcher.cast(Look) == Cast::Sent => {}
+            // There is no room for it, or it is down: its order does not wait.
+            Some(Ok(_) | Err(StartError::Full { .. })) => {
                 self.shared.drive_one_of_many(order).await?;
             }
             Some(Err(_)) | None => {}
@@ -246,20 +268,48 @@ impl PaymentRouter {
 
     /// Orders whose watchers failed again and again are held for a person.
     async fn hold_poisoned(&self) -> Result<(), Trouble> {
+        let mut outcome = Ok(());
         for id in Shared::take(&self.shared.poisoned) {
-            let Some(order) = self.shared.ports.store.order(id).await? else { continue };
-            let held = OrderEvent::Hold(HoldReason::WatcherQuarantined);
-            match self.shared.decide(&order, &held, None).await {
-                Ok(_) => tracing::error!(order = %id, "order held: its watcher failed again and again"),
-                Err(StepError::Transition(_)) => {}
-                Err(error) => {
-                    Shared::put(&self.shared.poisoned, id);
-                    return Err(error.into());
-                }
+            if let Err(error) = self.hold(id).await {
+                Shared::put(&self.shared.poisoned, id);
+                outcome = Err(error);
             }
+        }
+        outcome
+    }
+
+    async fn hold(&self, id: OrderId) -> Result<(), Trouble> {
+        let Some(order) = self.shared.ports.store.order(id).await? else { return Ok(()) };
+        let held = OrderEvent::Hold(HoldReason::WatcherQuarantined);
+        match self.shared.decide(&order, &held, None).await {
+            Ok(_) => tracing::error!(order = %id, "order held: its watcher failed again and again"),
+            Err(StepError::Transition(_)) => {}
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }
+}
+
+/// What a payment without an order buys.
+#[derive(Debug, Clone, Copy)]
+struct Sale {
+    unit_price: Sun,
+    count: u32,
+    excess: Sun,
+}
+
+/// The bucket that a match puts a payment into; `None` for a sale that makes its own order.
+const fn bucket_of(matched: Match) -> Option<PaymentState> {
+    Some(match matched {
+        // Below a limit that was raised after it was recorded: recorded it stays.
+        Match::Dust => PaymentState::Suspense { reason: SuspenseReason::NoOrder },
+        Match::Settles { order, count, excess } => PaymentState::Settles { order, count, excess },
+        Match::Under { order } => PaymentState::Under { order },
+        Match::Late { order } => PaymentState::Late { order },
+        Match::Second { order } => PaymentState::Second { order },
+        Match::Suspense(reason) => PaymentState::Suspense { reason },
+        Match::Orderless { .. } => return None,
+    })
 }
 
 /// Deadlines strictly before the newest block have passed for certain.

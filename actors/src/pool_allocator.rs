@@ -14,7 +14,9 @@ use leyden_domain::{
     Energy, OrderId, ReservationId, Sun, Timestamp,
     operation::{ChainView, Operation, OperationKind, OperationState},
     order::{OrderEvent, OrderState, RefundReason, step, undelivered},
-    pool::{AccountState, Allocation, PoolAccount, Reservation, ReservationState, Shortfall, plan},
+    pool::{
+        AccountState, Allocation, PlanPolicy, PoolAccount, Reservation, ReservationState, Shortfall, plan,
+    },
 };
 use leyden_ports::{
     StoreError,
@@ -31,6 +33,8 @@ use std::{
 /// Most orders served by one look.
 const ORDERS_AT_ONCE: u32 = 500;
 
+/// An order whose delegations failed so often is not planned again.
+const MOST_FAILED_LEGS: usize = 8;
 /// Most plans tried at once while the books refuse them.
 const PLANS_AT_ONCE: u32 = 3;
 
@@ -71,15 +75,17 @@ impl PoolAllocator {
         let mut accounts = ports.store.pool_accounts().await?;
         let mut queued = Energy::ZERO;
         let mut commits = Vec::new();
+        let is_current = self.shared.boards.chain.read().is_current();
         if !self.shared.is_halted() {
             for id in waiting {
                 // First what the facts ask for: the payment may be gone or elsewhere.
                 let Some(detail) = self.shared.advance_one_of_many(id).await? else { continue };
                 let OrderState::Funded { funding, .. } = &detail.order.state else { continue };
                 let demand = undelivered(&detail.order, &detail.delegations);
-                match self.plan(&accounts, demand, view.head.timestamp) {
+                let waited = view.head.timestamp.since(funding.block.timestamp) > settings.capacity_patience;
+                match self.plan(&detail, &accounts, demand, view.head.timestamp) {
                     Ok(allocation) => {
-                        occupy(&mut accounts, &allocation);
+                        occupy(&mut accounts, &allocation, &settings.planning);
                         match self.commit_of(&detail, &allocation, view) {
                             Ok(commit) => commits.push(commit),
                             Err(error) => {
@@ -87,16 +93,9 @@ impl PoolAllocator {
                             }
                         }
                     }
-                    Err(shortfall) => {
-                        let waited = view.head.timestamp.since(funding.block.timestamp);
-                        let idle = !detail.any_operation(OperationState::Signed)
-                            && !detail.delegations.iter().any(|o| o.state.took_effect());
-                        if waited > settings.capacity_patience && idle {
-                            self.give_up(&detail, &shortfall).await?;
-                        } else {
-                            queued = queued.plus(demand).unwrap_or(queued);
-                        }
-                    }
+                    // Not while catching up: what comes back to the pool meanwhile has not been read yet.
+                    Err(shortfall) if waited && is_current => self.give_up(&detail, &shortfall).await?,
+                    Err(_) => queued = queued.plus(demand).unwrap_or(queued),
                 }
             }
         }
@@ -131,24 +130,21 @@ impl PoolAllocator {
     /// Accounts whose agent failed again and again serve no more until the service starts afresh.
     async fn retire_unfit(&self) -> Result<(), StoreError> {
         let Shared { ports, unfit_accounts, .. } = self.shared.as_ref();
+        let mut outcome = Ok(());
         for account in Shared::take(unfit_accounts) {
-            let state = AccountState::AgentQuarantined;
-            let retired = ports.store.set_account_state(
-                account,
-                state,
-                "its agent failed again and again",
-                ports.clock.now(),
-            );
-            if let Err(error) = retired.await {
+            let (ready, retired) = (AccountState::Ready, AccountState::AgentQuarantined);
+            let (reason, now) = ("its agent failed again and again", ports.clock.now());
+            if let Err(error) = ports.store.set_account_state(account, ready, retired, reason, now).await {
                 Shared::put(unfit_accounts, account);
-                return Err(error);
+                outcome = Err(error);
             }
         }
-        Ok(())
+        outcome
     }
 
     fn plan(
         &self,
+        detail: &OrderDetail,
         accounts: &[PoolAccount],
         demand: Energy,
         now: Timestamp,
@@ -156,6 +152,10 @@ impl PoolAllocator {
         if demand == Energy::ZERO {
             // Everything that was bought is already under way.
             return Ok(Allocation { legs: Vec::new() });
+        }
+        let failed = detail.delegations.iter().filter(|o| o.state == OperationState::Failed).count();
+        if failed >= MOST_FAILED_LEGS {
+            return Err(Shortfall { missing: demand, expected_at: None });
         }
         plan(accounts, demand, now, &self.shared.settings.planning)
     }
@@ -209,13 +209,27 @@ impl PoolAllocator {
         Ok(ReserveCommit { order, reservations, operations })
     }
 
-    /// Patience is over: the money must go back.
+    /// Patience is over: the money must go back, after whatever was delivered of it has been taken back. Waits while
+    /// something may still land.
     async fn give_up(&self, detail: &OrderDetail, shortfall: &Shortfall) -> Result<(), StepError> {
-        let event = OrderEvent::Unservable(RefundReason::NoCapacity);
+        let unsettled = |state| {
+            matches!(state, OperationState::Intended | OperationState::Signed | OperationState::Included)
+        };
+        if detail.delegations.iter().any(|operation| unsettled(operation.state)) {
+            return Ok(());
+        }
+        let is_partly_delivered = detail.delegations.iter().any(|o| o.state == OperationState::Solid);
+        let why = RefundReason::NoCapacity;
+        let event = if is_partly_delivered { OrderEvent::CutShort(why) } else { OrderEvent::Unservable(why) };
+        let reclaims = if is_partly_delivered { self.shared.reclaim_drafts(detail) } else { Vec::new() };
         let note = format!("the pool lacked {} energy", shortfall.missing);
         tracing::warn!(order = %detail.order.id, missing = %shortfall.missing, "no capacity within patience");
-        match self.shared.decide(&detail.order, &event, Some(note)).await {
-            Ok(_) | Err(StepError::Store(StoreError::Conflict(_))) => Ok(()),
+        match self.shared.decide_with(&detail.order, &event, Some(note), reclaims).await {
+            Ok(_) => {
+                self.shared.hint_agents(detail.delegations.iter().map(|operation| operation.account));
+                Ok(())
+            }
+            Err(StepError::Store(StoreError::Conflict(_))) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -255,12 +269,19 @@ impl PoolAllocator {
 }
 
 /// Takes an allocation off the working copy, so that the next order of the same look is planned on what is left.
-fn occupy(accounts: &mut [PoolAccount], allocation: &Allocation) {
+fn occupy(accounts: &mut [PoolAccount], allocation: &Allocation, policy: &PlanPolicy) {
     for leg in &allocation.legs {
         if let Some(account) = accounts.iter_mut().find(|account| account.id == leg.account) {
             let more = |sun: Sun| sun.plus(leg.balance).unwrap_or(sun);
             account.held = more(account.held);
             account.unseen = more(account.unseen);
+            if let Some(observed) = &mut account.observed {
+                if observed.bandwidth >= policy.bandwidth_per_rental {
+                    observed.bandwidth = observed.bandwidth.saturating_sub(policy.bandwidth_per_rental);
+                } else {
+                    observed.balance = observed.balance.minus(policy.trx_per_rental).unwrap_or(Sun::ZERO);
+                }
+            }
         }
     }
 }

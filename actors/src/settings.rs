@@ -10,7 +10,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 pub struct ActorSettings {
     /// Addresses that customers pay to.
     pub payment_addresses: BTreeSet<Address>,
-    /// How payments are matched.
+    /// How payments are matched. What is sold without an order is on the board of sale terms instead, because prices
+    /// change while the service runs.
     pub matching: MatchPolicy,
     /// How orders are served.
     pub planning: PlanPolicy,
@@ -18,8 +19,6 @@ pub struct ActorSettings {
     pub operations: OperationPolicy,
     /// Payments above this wait until their block is solid.
     pub solid_above: Sun,
-    /// Energy and duration of an orderless sale.
-    pub orderless: OrderlessTerms,
     /// How long a paid order may wait for capacity before its money must go back, in chain time.
     pub capacity_patience: Span,
     /// How long the energy stays beyond the rental's end before it is taken back.
@@ -47,7 +46,7 @@ pub struct ActorSettings {
 }
 
 /// What an orderless sale gives.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct OrderlessTerms {
     /// Energy that one transfer gets.
     pub energy_per_transfer: Energy,

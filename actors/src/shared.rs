@@ -78,6 +78,9 @@ pub(crate) struct Shared {
 /// More steps than any order takes at once: a loop that needs more is a defect, and ends.
 const MAX_STEPS_AT_ONCE: u32 = 16;
 
+/// A commit that conflicts more often than this waits for something else to happen first.
+const MAX_CONFLICTS_AT_ONCE: u32 = 2;
+
 impl Shared {
     /// The chain as far as the books have it; `None` before the first block.
     pub(crate) fn view(&self) -> Option<ChainView> {
@@ -155,14 +158,19 @@ impl Shared {
 
     /// Reads an order, makes every step that is due, commits them as one, and reads again until nothing is due.
     pub(crate) async fn advance(&self, id: OrderId) -> Result<Option<OrderDetail>, StepError> {
+        let mut conflicts = 0_u32;
         for _ in 0..MAX_STEPS_AT_ONCE {
             let Some(view) = self.view() else { return Ok(None) };
             let Some(detail) = self.ports.store.order_detail(id).await? else { return Ok(None) };
             let Some(commit) = self.due(&detail, view)? else { return Ok(Some(detail)) };
             match self.ports.store.commit_order(commit).await {
                 Ok(()) => self.settings.did("order.committed"),
-                // Somebody else moved it, which is as good: look at what it is now.
-                Err(StoreError::Conflict(_)) => {}
+                // Somebody else moved it, which is as good: look at what it is now. Or it waits for something, such as
+                // a payment that is recorded and not decided: then whoever decides that looks at it again.
+                Err(StoreError::Conflict(_)) if conflicts >= MAX_CONFLICTS_AT_ONCE => {
+                    return Ok(Some(detail));
+                }
+                Err(StoreError::Conflict(_)) => conflicts = conflicts.saturating_add(1),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -210,7 +218,7 @@ impl Shared {
     }
 
     /// One undelegation for each delegation that took effect and has none yet.
-    fn reclaim_drafts(&self, detail: &OrderDetail) -> Vec<ReclaimDraft> {
+    pub(crate) fn reclaim_drafts(&self, detail: &OrderDetail) -> Vec<ReclaimDraft> {
         let ended_by = |delegation: &Operation| {
             detail.reclaims.iter().any(|reclaim| {
                 matches!(reclaim.kind, leyden_domain::operation::OperationKind::Undelegate { delegation: of } if of == delegation.id)
@@ -231,13 +239,21 @@ impl Shared {
         event: &OrderEvent,
         note: Option<String>,
     ) -> Result<Order, StepError> {
+        self.decide_with(order, event, note, Vec::new()).await
+    }
+
+    /// The same for a decision whose effects need ids for reclaims.
+    pub(crate) async fn decide_with(
+        &self,
+        order: &Order,
+        event: &OrderEvent,
+        note: Option<String>,
+        reclaims: Vec<ReclaimDraft>,
+    ) -> Result<Order, StepError> {
         let now = self.view().map_or_else(|| self.ports.clock.now(), |view| view.head.timestamp);
         let transition = step(order, event, now)?;
         let decided = transition.order.clone();
-        self.ports
-            .store
-            .commit_order(OrderCommit { transitions: vec![transition], reclaims: Vec::new(), note })
-            .await?;
+        self.ports.store.commit_order(OrderCommit { transitions: vec![transition], reclaims, note }).await?;
         Ok(decided)
     }
 

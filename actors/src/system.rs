@@ -12,7 +12,7 @@
 use crate::{
     account_agent::AccountAgent,
     block_listener::BlockListener,
-    boards::{ChainStatus, PoolStatus},
+    boards::{ChainStatus, PoolStatus, SaleTerms},
     handles::{Boards, Handles},
     janitor::Janitor,
     kernel::{ActorSpec, GroupSpec, HealthRegistry, Place, Policy, Shutdown, StartError, Supervisor},
@@ -55,22 +55,25 @@ pub enum Placement {
     OneThread,
 }
 
-/// Starts all actors. Must be called inside a running actix system.
+/// Starts all actors; `sale` is what is sold without an order until [`Handles::post_sale`] says otherwise. Must be
+/// called inside a running actix system.
 pub async fn start(
     ports: Ports,
     settings: ActorSettings,
+    sale: SaleTerms,
     placement: Placement,
     shutdown: Shutdown,
 ) -> Result<Handles, SystemError> {
     let boards = Arc::new(Boards::default());
+    // Before anybody looks at a payment: what is not sold now would be taken for a mistake.
+    boards.sale.post(sale);
     let mut accounts = ports.store.pool_accounts().await?;
-    for account in accounts.iter_mut().filter(|a| a.state == AccountState::AgentQuarantined) {
-        // A fresh process is a clean record for its agents.
-        ports
-            .store
-            .set_account_state(account.id, AccountState::Ready, "service started", ports.clock.now())
-            .await?;
-        account.state = AccountState::Ready;
+    let given_up = |state| matches!(state, AccountState::AgentQuarantined | AccountState::KeyUnfit);
+    for account in accounts.iter_mut().filter(|account| given_up(account.state)) {
+        // A fresh process is a clean record for its agents, and may have been given the right keys.
+        let (ready, reason) = (AccountState::Ready, "service started");
+        ports.store.set_account_state(account.id, account.state, ready, reason, ports.clock.now()).await?;
+        account.state = ready;
     }
     let agents: Vec<AccountId> = accounts.iter().map(|account| account.id).collect();
     boards.pool.post(PoolStatus { accounts, queued: Energy::ZERO, read_at: ports.clock.now() });
@@ -158,7 +161,9 @@ fn plant_intake(shared: &Arc<Shared>, intake: &Supervisor) -> Result<(), SystemE
     shared.wires.router.get_or_init(|| router.into());
 
     let held = Arc::clone(shared);
-    let listener = intake.supervise(ActorSpec::new("block_listener", Policy::permanent()), move |_| {
+    // A round of catching up is many requests to a node that may be slow.
+    let policy = Policy::permanent().stalled_after(Some(Duration::from_mins(5)));
+    let listener = intake.supervise(ActorSpec::new("block_listener", policy), move |_| {
         Looper::new(BlockListener::new(Arc::clone(&held)))
     })?;
     shared.wires.listener.get_or_init(|| listener.clone().into());

@@ -104,22 +104,46 @@ fn rule_3_under_and_over() {
 }
 
 #[test]
-fn rule_4_a_plain_multiple_from_somebody_known() {
-    let bound = Expectation { bound_sender: Some(address(2_001)), ..expectation(0, Standing::Open) };
-    assert_eq!(matched(&paid(6_000_000), std::slice::from_ref(&bound), &policy()), settles(0, 2, 0));
-    assert_eq!(matched(&paid(9_000_000), std::slice::from_ref(&bound), &policy()), settles(0, 2, 3_000_000));
+fn rule_4_a_plain_multiple_from_the_recipient_itself() {
+    let nobody = Match::Suspense(SuspenseReason::NoOrder);
     let own = Expectation { recipient: address(2_001), ..expectation(0, Standing::Open) };
     assert_eq!(matched(&paid(3_000_000), std::slice::from_ref(&own), &policy()), settles(0, 1, 0));
-    // Whoever named another sender is not meant by its own.
-    let other = Expectation { bound_sender: Some(address(7)), ..own.clone() };
-    assert_eq!(matched(&paid(3_000_000), &[other], &policy()), Match::Suspense(SuspenseReason::NoOrder));
+    assert_eq!(matched(&paid(6_000_000), std::slice::from_ref(&own), &policy()), settles(0, 2, 0));
+    // More than it may buy is no sign that it is meant.
+    assert_eq!(matched(&paid(9_000_000), std::slice::from_ref(&own), &policy()), nobody);
+    let fixed = Expectation { count: CountRule::Fixed { count: 2 }, ..own.clone() };
+    assert_eq!(matched(&paid(3_000_000), &[fixed], &policy()), nobody);
     let second = Expectation { order: order_id(1), ..own.clone() };
+    let both = [own.clone(), second];
+    assert_eq!(matched(&paid(3_000_000), &both, &policy()), Match::Suspense(SuspenseReason::Ambiguous));
+    let over = Expectation { standing: Standing::Closed, ..own };
+    assert_eq!(matched(&paid(3_000_000), &[over], &policy()), nobody);
+}
+
+#[test]
+fn nobody_catches_the_payments_of_another_by_naming_it() {
+    // An order for an accomplice that names the victim as its payer.
+    let trap = Expectation { bound_sender: Some(address(2_001)), ..expectation(0, Standing::Open) };
     assert_eq!(
-        matched(&paid(3_000_000), &[own, second], &policy()),
-        Match::Suspense(SuspenseReason::Ambiguous)
+        matched(&paid(3_000_000), std::slice::from_ref(&trap), &policy()),
+        Match::Suspense(SuspenseReason::NoOrder)
     );
-    let over = Expectation { standing: Standing::Closed, ..bound };
-    assert_eq!(matched(&paid(3_000_000), &[over], &policy()), Match::Suspense(SuspenseReason::NoOrder));
+    let bought = Match::Orderless { unit_price: Sun::new(3_000_000), count: 1, excess: Sun::ZERO };
+    assert_eq!(matched(&paid(3_000_000), &[trap], &orderless()), bought);
+    // Two orders for the victim do not keep it from buying without one.
+    let own = Expectation { recipient: address(2_001), ..expectation(0, Standing::Open) };
+    let second = Expectation { order: order_id(1), ..own.clone() };
+    assert_eq!(matched(&paid(3_000_000), &[own, second], &orderless()), bought);
+}
+
+#[test]
+fn a_payment_that_is_older_than_an_order_was_not_meant_for_it() {
+    let at = |created: i64| [Expectation { created_at: slot(created), ..expectation(0, Standing::Open) }];
+    let paid_in = |created: i64| match_payment(&paid(3_000_100), slot(30), &at(created), &policy());
+    assert_eq!(paid_in(30), settles(0, 1, 0));
+    // A block made before the order may be replaced by one that holds its payment, down to the solid block.
+    assert_eq!(paid_in(50), settles(0, 1, 0));
+    assert_eq!(paid_in(51), Match::Suspense(SuspenseReason::NoOrder));
 }
 
 #[test]
@@ -127,7 +151,7 @@ fn rule_4_comes_before_a_late_payment() {
     // 3_000_137 is order 0's plain price, and a late payment for order 1 of 3 TRX and the tail 137.
     let waiting = Expectation {
         unit_price: Sun::new(3_000_137),
-        bound_sender: Some(address(2_001)),
+        recipient: address(2_001),
         ..expectation(0, Standing::Open)
     };
     for standing in [Standing::Closed, Standing::Paid] {
@@ -205,6 +229,8 @@ fn shadow(payment: &Payment, at: Timestamp, candidates: &[Expectation], policy: 
     }
     let mut in_time = Vec::new();
     let mut over = Vec::new();
+    let candidates: Vec<_> =
+        candidates.iter().filter(|e| at.ms() + 60_000 >= e.created_at.ms()).cloned().collect();
     for e in candidates.iter().filter(|e| e.payment_address == payment.to && at <= e.closes_at) {
         if let Some(n) = count_for(e.unit_price, e.tail).filter(|_| e.tail.get() > 0) {
             if e.standing == Standing::Open && at <= e.expires_at {
@@ -224,13 +250,11 @@ fn shadow(payment: &Payment, at: Timestamp, candidates: &[Expectation], policy: 
     let known: Vec<_> = candidates
         .iter()
         .filter(|e| e.payment_address == payment.to && e.standing == Standing::Open && at <= e.expires_at)
-        .filter(|e| e.bound_sender.unwrap_or(e.recipient) == payment.from && !denied)
+        .filter(|e| e.recipient == payment.from && !denied)
         .filter_map(|e| Some((e, count_for(e.unit_price, Sun::ZERO).filter(|n| *n > 0)?)))
+        .filter(|(e, n)| matches!(bought(e, *n), Match::Settles { excess: Sun::ZERO, .. }))
         .collect();
-    if known.len() > 1 {
-        return nobody(SuspenseReason::Ambiguous);
-    }
-    if let Some((e, n)) = known.first() {
+    if let [(e, n)] = known.as_slice() {
         return bought(e, *n);
     }
     let plain = policy.orderless.and_then(|terms| {
@@ -244,6 +268,9 @@ fn shadow(payment: &Payment, at: Timestamp, candidates: &[Expectation], policy: 
             count: u32::try_from(count).unwrap(),
             excess: Sun::new((n - count) * terms.unit_price.get()),
         };
+    }
+    if known.len() > 1 {
+        return nobody(SuspenseReason::Ambiguous);
     }
     match over.as_slice() {
         [] if plain.is_some() => nobody(SuspenseReason::SenderDenied),
@@ -265,24 +292,27 @@ fn some_expectation() -> impl Strategy<Value = Expectation> {
         ],
         0..3_u64,
         prop::option::of(0..3_u64),
-        (20..60_i64, 0..60_i64),
+        (0..60_i64, 20..60_i64, 0..60_i64),
         0..3_usize,
         prop::bool::weighted(0.9),
     )
-        .prop_map(|(n, price, tail, count, recipient, bound, (expires, window), standing, here)| {
-            Expectation {
-                order: order_id(n),
-                payment_address: if here { till() } else { address(9_001) },
-                unit_price: Sun::new(price),
-                tail: Sun::new(tail.min(price - 1)),
-                count,
-                recipient: address(2_000 + recipient),
-                bound_sender: bound.map(|n| address(2_000 + n)),
-                expires_at: slot(expires),
-                closes_at: slot(expires + window),
-                standing: [Standing::Open, Standing::Paid, Standing::Closed][standing],
-            }
-        })
+        .prop_map(
+            |(n, price, tail, count, recipient, bound, (created, expires, window), standing, here)| {
+                Expectation {
+                    order: order_id(n),
+                    payment_address: if here { till() } else { address(9_001) },
+                    unit_price: Sun::new(price),
+                    tail: Sun::new(tail.min(price - 1)),
+                    count,
+                    recipient: address(2_000 + recipient),
+                    bound_sender: bound.map(|n| address(2_000 + n)),
+                    created_at: slot(created),
+                    expires_at: slot(expires),
+                    closes_at: slot(expires + window),
+                    standing: [Standing::Open, Standing::Paid, Standing::Closed][standing],
+                }
+            },
+        )
 }
 
 fn some_policy() -> impl Strategy<Value = MatchPolicy> {

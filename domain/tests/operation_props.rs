@@ -300,7 +300,8 @@ fn a_fork_that_moves_a_delegation_is_noticed() {
 #[test]
 fn what_is_alive_is_sent_again_and_never_replaced() {
     assert_eq!(act(&work(OperationState::Signed, Some(tracked(None, 110)))), NextAct::Send);
-    assert_eq!(act(&work(OperationState::Signed, Some(tracked(None, 83)))), NextAct::Send);
+    assert_eq!(act(&work(OperationState::Signed, Some(tracked(None, 101)))), NextAct::Send);
+    assert_eq!(act(&work(OperationState::Signed, Some(tracked(None, 83)))), NextAct::Wait);
     assert_eq!(act(&work(OperationState::Signed, Some(tracked(None, 82)))), NextAct::Bury);
     assert_eq!(act(&work(OperationState::Intended, Some(tracked(None, 83)))), NextAct::Wait);
     let forked_out = TrackedAttempt { reference_canonical: false, ..tracked(None, 110) };
@@ -322,15 +323,24 @@ fn a_refusal_counts_only_once_its_transaction_is_dead() {
 }
 
 #[test]
-fn too_many_attempts_are_for_a_person() {
+fn a_delegation_that_died_too_often_is_planned_anew_and_a_reclaim_never_gives_up() {
     let mut tired = work(OperationState::Intended, None);
     tired.operation.attempts = 8;
-    assert_eq!(act(&tired), NextAct::GiveUp);
+    assert_eq!(act(&tired), NextAct::Fail(RefusalMeaning::TryAgain));
     let mut dying = work(OperationState::Signed, Some(tracked(None, 80)));
     dying.operation.attempts = 8;
-    assert_eq!(act(&dying), NextAct::GiveUp);
+    assert_eq!(act(&dying), NextAct::Bury, "dead first, then given up");
     dying.payment_block = None;
     assert_eq!(act(&dying), NextAct::Cancel);
+    tired.operation.kind = OperationKind::Undelegate { delegation: tired.operation.id };
+    assert!(matches!(act(&tired), NextAct::Sign { .. }));
+}
+
+#[test]
+fn an_expired_transaction_is_not_sent_again() {
+    // Alive, because no solid block is as late as its expiration, but no node would take it.
+    let expired = work(OperationState::Signed, Some(tracked(None, 100)));
+    assert_eq!(act(&expired), NextAct::Wait);
 }
 
 #[test]
@@ -400,13 +410,14 @@ proptest! {
                 prop_assert!(!delegates || paid.is_some());
             }
             NextAct::Bury | NextAct::Fail(_) | NextAct::Cancel => {
-                prop_assert!(death_of(&newest, view()).is_some());
+                let tired = state == OperationState::Intended;
+                prop_assert!(tired || death_of(&newest, view()).is_some());
             }
             NextAct::Solidify(at) => prop_assert!(at.block.height() <= view().solid.height()),
             NextAct::Send => prop_assert!(state == OperationState::Signed && included.is_none()),
             NextAct::Include(_) => prop_assert_eq!(state, OperationState::Signed),
             NextAct::Exclude => prop_assert_eq!(state, OperationState::Included),
-            NextAct::Wait | NextAct::GiveUp => {}
+            NextAct::Wait => {}
         }
         if matches!(state, OperationState::Solid | OperationState::Failed | OperationState::Cancelled) {
             prop_assert_eq!(act(&work), NextAct::Wait);

@@ -28,7 +28,9 @@ fn state(kind: OrderStateKind) -> OrderState {
         OrderStateKind::Reserved => OrderState::Reserved { funding, confirmation },
         OrderStateKind::Delegating => OrderState::Delegating { funding, confirmation },
         OrderStateKind::Active => OrderState::Active { funding, delivered_at: slot(10), ends_at },
-        OrderStateKind::Reclaiming => OrderState::Reclaiming { funding, ends_at, reverted: false },
+        OrderStateKind::Reclaiming => {
+            OrderState::Reclaiming { funding, ends_at, reverted: false, refund: None }
+        }
         OrderStateKind::Completed => OrderState::Completed { funding, ends_at },
         OrderStateKind::Reverted => OrderState::Reverted { funding },
         OrderStateKind::RefundDue => OrderState::RefundDue { funding, why },
@@ -58,6 +60,7 @@ fn events() -> Vec<OrderEvent> {
         OrderEvent::RentalEnded,
         OrderEvent::Reclaimed,
         OrderEvent::Unservable(RefundReason::RecipientUnusable),
+        OrderEvent::CutShort(RefundReason::NoCapacity),
         OrderEvent::RefundSigned(operation_id(2)),
         OrderEvent::RefundSolid,
         OrderEvent::Hold(HoldReason::Operator),
@@ -124,7 +127,7 @@ fn every_event_is_in_the_table() {
     let mut names: Vec<_> = events().iter().map(OrderEvent::name).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 18);
+    assert_eq!(names.len(), 19);
     // Fails to compile when an event is added that the table does not know.
     for event in events() {
         match event {
@@ -142,6 +145,7 @@ fn every_event_is_in_the_table() {
             | OrderEvent::RentalEnded
             | OrderEvent::Reclaimed
             | OrderEvent::Unservable(_)
+            | OrderEvent::CutShort(_)
             | OrderEvent::RefundSigned(_)
             | OrderEvent::RefundSolid
             | OrderEvent::Hold(_)

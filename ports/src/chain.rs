@@ -58,7 +58,7 @@ pub struct PoolChainState {
     pub delegatable: Sun,
     /// TRX on the account: pays for bandwidth when none is left.
     pub balance: Sun,
-    /// Bandwidth left now, staked and free together.
+    /// Bandwidth left now, staked or free, whichever is more: a transaction is paid from one of the two.
     pub bandwidth: Bandwidth,
     /// Energy usage still recovering.
     pub recovering: Energy,

@@ -13,9 +13,12 @@ pub enum SignError {
     /// No key for this account and permission.
     #[error("no key for {0}")]
     NoKey(Address),
-    /// The intent is not one that this key may sign, or cannot be expressed.
+    /// The intent is not one that this key may sign.
     #[error("signer refused: {0}")]
     Refused(String),
+    /// The intent cannot be expressed as a transaction. Says nothing about the key.
+    #[error("not a transaction: {0}")]
+    Invalid(String),
     /// The signer cannot be reached now.
     #[error("signer unavailable: {0}")]
     Unavailable(String),

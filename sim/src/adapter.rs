@@ -79,15 +79,16 @@ impl ChainReader for SimNode {
         let chain = &shown.chain;
         let resources = chain.resources(View::Pending, &address);
         let account = chain.account(View::Pending, &address);
-        let bandwidth = (resources.net_limit - resources.net_used).max(0)
-            + (resources.free_limit - resources.free_used).max(0);
+        // A transaction is paid from one of the two, never from both together.
+        let bandwidth =
+            (resources.net_limit - resources.net_used).max(resources.free_limit - resources.free_used);
         Ok(PoolChainState {
             observed_at: Height::new(shown.head_number()),
             staked: Sun::new(account.map_or(0, |account| account.energy.owned())),
             delegated: Sun::new(account.map_or(0, |account| account.energy.delegated)),
             delegatable: Sun::new(chain.delegatable(View::Pending, &address, Resource::Energy)),
             balance: Sun::new(account.map_or(0, |account| account.balance)),
-            bandwidth: Bandwidth::new(bandwidth),
+            bandwidth: Bandwidth::new(bandwidth.max(0)),
             recovering: Energy::new(resources.energy_used),
             ratio: EnergyRatio {
                 total_limit: resources.total_energy_limit,

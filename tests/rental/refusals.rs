@@ -132,3 +132,56 @@ async fn an_account_that_cannot_pay_for_bandwidth_is_taken_out_and_another_serve
     assert_eq!((audit.delegations, audit.undelegations), (1, 1));
     world.assert_books().await;
 }
+
+#[actix_rt::test]
+async fn what_the_chain_itself_refuses_is_planned_again_on_another_account() {
+    let mut world = World::new().await;
+    world.settings.observe_interval = std::time::Duration::from_secs(3_600);
+    world.start(None).await;
+    world.until_observed().await;
+    let order = world.order(0, CountRule::Fixed { count: 1 }).await;
+    // Behind the service's back the account that it would choose is used up.
+    let chosen = world.best_account().await;
+    let state = world.ports.chain.pool_account(chosen).await.unwrap();
+    world.node.use_energy(chosen, state.ratio.energy_of(state.delegatable).get()).unwrap();
+    world.pay(0, order.amount_due(1).unwrap());
+    world.mine_until(order.id, S::Completed).await;
+    let detail = world.detail(order.id).await;
+    assert!(detail.delegations.len() >= 2, "the first was refused: {detail:#?}");
+    world.assert_served_once(0).await;
+}
+
+#[actix_rt::test]
+async fn a_part_that_was_delivered_is_taken_back_when_the_rest_cannot_be() {
+    let mut world = World::new().await;
+    world.settings.observe_interval = std::time::Duration::from_secs(3_600);
+    for (n, left) in [(0, 150_000), (1, 150_000), (2, 10_000)] {
+        world.lend_all_but(n, left).await;
+    }
+    world.node.mine().unwrap();
+    world.start(None).await;
+    world.until_observed().await;
+    let order = world.order(0, CountRule::Fixed { count: 4 }).await;
+    // One of the two that must share it lends its stake elsewhere, behind the service's back.
+    world.lend_all_but(1, 10_000).await;
+    world.pay(0, order.amount_due(4).unwrap());
+    world.mine_until(order.id, S::RefundDue).await;
+    let audit = world.delegations_to(order.recipient).await;
+    assert!(audit.delegations >= 1, "{audit:?}");
+    assert_eq!((audit.delegations, audit.out), (audit.undelegations, audit.back));
+    world.assert_books().await;
+}
+
+#[actix_rt::test]
+async fn a_wall_clock_hours_ahead_or_behind_changes_nothing() {
+    for hours in [-2, 2] {
+        let mut world = World::at_hours_from_the_chain(hours).await;
+        world.start(None).await;
+        let order = world.order(0, CountRule::Fixed { count: 1 }).await;
+        world.pay(0, order.amount_due(1).unwrap());
+        world.mine_until(order.id, S::Completed).await;
+        world.assert_served_once(0).await;
+        let accounts = world.store.pool_accounts().await.unwrap();
+        assert!(accounts.iter().all(|account| account.state == AccountState::Ready), "{accounts:#?}");
+    }
+}

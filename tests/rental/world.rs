@@ -2,7 +2,7 @@
 //! thread, and an audit that reads the chain itself.
 
 use leyden_actors::{
-    ActorSettings, Handles, OrderlessTerms, Placement, Ports, StepHook,
+    ActorSettings, Handles, OrderlessTerms, Placement, Ports, SaleTerms, StepHook,
     kernel::{Ending, Shutdown},
     start,
 };
@@ -19,9 +19,12 @@ use leyden_ports::{
     ChainReader, Clock, Entropy, Store,
     store::{Created, NewOrder, NewPoolAccount, OrderCommit, OrderDetail, Page, PaymentFilter},
 };
-use leyden_sim::{ChainConfig, SimNode, keys};
+use leyden_sim::{ChainConfig, SimNode, build::Options, keys};
 use leyden_store::{OpenOptions, SqlStore};
-use leyden_tron::keys::{KeyId, KeyPolicy, KeyRing};
+use leyden_tron::{
+    keys::{KeyId, KeyPolicy, KeyRing},
+    wire::proto::{DelegateResourceContract, ResourceCode},
+};
 use std::{
     collections::BTreeSet,
     sync::{
@@ -76,10 +79,18 @@ pub(crate) struct World {
 impl World {
     /// A world at rest: nothing runs yet.
     pub(crate) async fn new() -> Self {
+        Self::at_hours_from_the_chain(0).await
+    }
+
+    /// A world at rest whose wall clock is so many hours ahead of the chain's.
+    pub(crate) async fn at_hours_from_the_chain(hours: i64) -> Self {
         let node = SimNode::new(ChainConfig::default());
         node.mine_many(25).unwrap();
         let head = ChainReader::head(&node).await.unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(TickingClock(AtomicI64::new(head.timestamp.ms())));
+        let clock: Arc<dyn Clock> = {
+            let wall = head.timestamp.plus(Span::from_hours(hours));
+            Arc::new(TickingClock(AtomicI64::new(wall.ms())))
+        };
         let entropy: Arc<dyn Entropy> = Arc::new(CountingEntropy(AtomicU64::new(1)));
         let store = Arc::new(
             SqlStore::open("sqlite::memory:", Arc::clone(&clock), OpenOptions::default()).await.unwrap(),
@@ -116,7 +127,12 @@ impl World {
     pub(crate) async fn start(&mut self, hook: Option<StepHook>) {
         self.settings.step_hook = hook;
         let shutdown = Shutdown::new();
-        let handles = start(self.ports.clone(), self.settings.clone(), Placement::OneThread, shutdown);
+        let sale = SaleTerms {
+            orderless: Some(Orderless { unit_price: PRICE, max_transactions: 10 }),
+            terms: OrderlessTerms { energy_per_transfer: ENERGY, duration: RENTAL },
+        };
+        let settings = self.settings.clone();
+        let handles = start(self.ports.clone(), settings, sale, Placement::OneThread, shutdown);
         self.handles = Some(handles.await.unwrap());
     }
 
@@ -130,6 +146,40 @@ impl World {
 
     pub(crate) fn handles(&self) -> &Handles {
         self.handles.as_ref().expect("the actors run")
+    }
+
+    /// Waits until every pool account has been asked after.
+    pub(crate) async fn until_observed(&self) {
+        self.block().await;
+        self.wait_for("the pool is not observed", |world| {
+            let pool = world.handles().boards().pool.read();
+            pool.accounts.iter().all(|account| account.observed.is_some())
+        })
+        .await;
+    }
+
+    /// Pool account `n` lends its stake to a stranger, but for what this much energy needs.
+    pub(crate) async fn lend_all_but(&self, n: u32, energy: i64) {
+        let state = self.ports.chain.pool_account(keys::pool_address(n)).await.unwrap();
+        let kept = state.ratio.stake_for_with_margin(Energy::new(energy), 100).unwrap();
+        let message = DelegateResourceContract {
+            owner_address: keys::pool_address(n).to_bytes().to_vec(),
+            resource: ResourceCode::Energy.into(),
+            balance: state.delegatable.minus(kept).unwrap().get(),
+            receiver_address: keys::test_address(8).to_bytes().to_vec(),
+            lock: false,
+            lock_period: 0,
+        };
+        let offer = self.node.send(&keys::pool_key(n), &message, Options::default()).unwrap();
+        assert_eq!(offer.message, "");
+    }
+
+    /// The pool account that an order for one transfer would be given to now.
+    pub(crate) async fn best_account(&self) -> Address {
+        let accounts = self.ports.store.pool_accounts().await.unwrap();
+        let now = self.ports.clock.now();
+        let plan = leyden_domain::pool::plan(&accounts, ENERGY, now, &self.settings.planning).unwrap();
+        accounts.iter().find(|account| account.id == plan.legs[0].account).unwrap().address
     }
 
     /// Makes an order for test account `customer`.
@@ -153,7 +203,7 @@ impl World {
             energy_per_transfer: ENERGY,
             duration: RENTAL,
             bound_sender: None,
-            created_at: now,
+            created_at: head.timestamp,
             expires_at,
             closes_at: expires_at.plus(Span::from_hours(24)),
             state: OrderState::AwaitingPayment,
@@ -335,13 +385,12 @@ fn settings() -> ActorSettings {
         matching: MatchPolicy {
             dust_sun: Sun::new(100_000),
             dust_usdt_micro: 100_000,
-            orderless: Some(Orderless { unit_price: PRICE, max_transactions: 10 }),
+            orderless: None,
             denied_senders: BTreeSet::new(),
         },
         planning: PlanPolicy::default(),
         operations: OperationPolicy::default(),
         solid_above: Sun::from_trx(100),
-        orderless: OrderlessTerms { energy_per_transfer: ENERGY, duration: RENTAL },
         capacity_patience: Span::from_secs(120),
         reclaim_grace: Span::ZERO,
         poll_interval: Duration::from_millis(3),

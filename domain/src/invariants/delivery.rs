@@ -110,18 +110,23 @@ pub fn delegation_rests_on_payment(book: &Book) -> Vec<Violation> {
     findings.done()
 }
 
+/// Delegations that were taken back for good.
+fn taken_back(book: &Book) -> BTreeSet<OperationId> {
+    reclaims(book)
+        .filter(|(reclaim, _)| reclaim.state == OperationState::Solid)
+        .map(|(_, delegation)| delegation)
+        .collect()
+}
+
 /// A completed order got all that was bought, and all of it was taken back; so was what a reverted one got. While
 /// energy is being taken back, all of it had been delivered for good (I6, I11).
 pub fn completed_is_whole(book: &Book) -> Vec<Violation> {
     let mut findings = Findings::of("completed_is_whole");
-    let taken_back: BTreeSet<OperationId> = reclaims(book)
-        .filter(|(reclaim, _)| reclaim.state == OperationState::Solid)
-        .map(|(_, delegation)| delegation)
-        .collect();
+    let taken_back = taken_back(book);
     let delegations = effective(book);
     for order in &book.orders {
         let (whole, ended) = match underlying(order) {
-            OrderState::Reclaiming { reverted, .. } => (!reverted, false),
+            OrderState::Reclaiming { reverted, refund, .. } => (!reverted && refund.is_none(), false),
             OrderState::Completed { .. } => (true, true),
             OrderState::Reverted { .. } => (false, true),
             _ => continue,
@@ -143,16 +148,18 @@ pub fn completed_is_whole(book: &Book) -> Vec<Violation> {
     findings.done()
 }
 
-/// Where the money goes back, no energy was or will be given (I13).
+/// Where the money goes back, no energy was or will be given, but for what has been taken back (I13).
 pub fn refunded_is_undelivered(book: &Book) -> Vec<Violation> {
     let mut findings = Findings::of("refunded_is_undelivered");
+    let taken_back = taken_back(book);
     let delegations = effective(book);
     for order in &book.orders {
         let kind = underlying(order).kind();
         if matches!(kind, OrderStateKind::RefundDue | OrderStateKind::Refunding | OrderStateKind::Refunded) {
             for operation in delegations.get(&order.id).into_iter().flatten() {
-                findings
-                    .expect(false, order.id, || format!("{} is {}", operation.id, operation.state.name()));
+                findings.expect(taken_back.contains(&operation.id), order.id, || {
+                    format!("{} is {}", operation.id, operation.state.name())
+                });
             }
         }
     }
@@ -194,7 +201,8 @@ pub fn reclaimed_for_its_amount(book: &Book) -> Vec<Violation> {
     findings.done()
 }
 
-/// Nothing is taken back, nor is it intended, before the rental ended; unless its payment was undone (I11).
+/// Nothing is taken back, nor is it intended, before the rental ended; unless its payment was undone or it was cut short and its money goes back
+/// (I11).
 pub fn reclaimed_never_early(book: &Book) -> Vec<Violation> {
     let mut findings = Findings::of("reclaimed_never_early");
     let orders = by(&book.orders, |order| order.id);
@@ -208,7 +216,13 @@ pub fn reclaimed_never_early(book: &Book) -> Vec<Violation> {
     for (reclaim, _) in reclaims(book) {
         let Some(order) = orders.get(&reclaim.order) else { continue };
         let ends_at = match underlying(order) {
-            OrderState::Reclaiming { reverted: true, .. } | OrderState::Reverted { .. } => continue,
+            // Undone, or cut short: a part that was delivered is taken back before the money goes back.
+            OrderState::Reclaiming { reverted: true, .. }
+            | OrderState::Reverted { .. }
+            | OrderState::Reclaiming { refund: Some(_), .. }
+            | OrderState::RefundDue { .. }
+            | OrderState::Refunding { .. }
+            | OrderState::Refunded { .. } => continue,
             OrderState::Reclaiming { ends_at, .. } | OrderState::Completed { ends_at, .. } => *ends_at,
             state => {
                 findings.expect(false, reclaim.id, || {

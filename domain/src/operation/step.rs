@@ -22,7 +22,7 @@ pub struct ChainView {
 pub struct OperationPolicy {
     /// How long a transaction may live, counted from the newest block.
     pub lifetime: Span,
-    /// How many transactions may be signed for one operation before a person must look.
+    /// How many transactions may be signed for one delegation before what it should deliver is planned anew.
     pub max_attempts: u32,
 }
 
@@ -58,8 +58,6 @@ pub enum NextAct {
     Fail(RefusalMeaning),
     /// Record that it is called off: what it rests on is gone and it can no longer take effect.
     Cancel,
-    /// It died more often than policy allows: a person must look.
-    GiveUp,
 }
 
 /// Why a transaction can never be included in the chain we follow.
@@ -99,7 +97,7 @@ pub fn next_act(work: &OperationWork, chain: ChainView, policy: OperationPolicy)
     match work.operation.state {
         OperationState::Intended => intended(work, chain, policy),
         OperationState::Signed | OperationState::Included => {
-            work.newest.as_ref().map_or(NextAct::Wait, |newest| live(work, newest, chain, policy))
+            work.newest.as_ref().map_or(NextAct::Wait, |newest| live(work, newest, chain))
         }
         OperationState::Solid | OperationState::Failed | OperationState::Cancelled => NextAct::Wait,
     }
@@ -110,8 +108,10 @@ fn intended(work: &OperationWork, chain: ChainView, policy: OperationPolicy) -> 
     if !may_resign(work.newest.as_ref(), chain) {
         return NextAct::Wait;
     }
-    if work.operation.attempts >= policy.max_attempts {
-        return NextAct::GiveUp;
+    // Delegating may be left to another account or given up; taking energy back may not.
+    let delegates = matches!(work.operation.kind, OperationKind::Delegate { .. });
+    if delegates && work.operation.attempts >= policy.max_attempts {
+        return NextAct::Fail(RefusalMeaning::TryAgain);
     }
     let reference = match work.operation.kind {
         // Bound to the payment: where the payment's block is not, the delegation cannot be.
@@ -130,7 +130,7 @@ fn intended(work: &OperationWork, chain: ChainView, policy: OperationPolicy) -> 
 }
 
 /// A transaction exists: follow it.
-fn live(work: &OperationWork, newest: &TrackedAttempt, chain: ChainView, policy: OperationPolicy) -> NextAct {
+fn live(work: &OperationWork, newest: &TrackedAttempt, chain: ChainView) -> NextAct {
     let recorded_included = work.operation.state == OperationState::Included;
     match newest.included {
         // Inclusion is recorded before solidity: it is what turns the hold on the capacity into a delegation.
@@ -141,19 +141,16 @@ fn live(work: &OperationWork, newest: &TrackedAttempt, chain: ChainView, policy:
         Some(_) => NextAct::Wait,
         None if recorded_included => NextAct::Exclude,
         None => match death_of(newest, chain) {
+            // Past its expiration a node can only say so, which would hide what it said before.
+            None if chain.head.timestamp >= newest.attempt.expiration => NextAct::Wait,
             None => NextAct::Send,
-            Some(death) => after_death(work, newest, death, policy),
+            Some(death) => after_death(work, newest, death),
         },
     }
 }
 
 /// Its transaction is provably dead: decide between another one and none.
-fn after_death(
-    work: &OperationWork,
-    newest: &TrackedAttempt,
-    death: Death,
-    policy: OperationPolicy,
-) -> NextAct {
+fn after_death(work: &OperationWork, newest: &TrackedAttempt, death: Death) -> NextAct {
     let delegates = matches!(work.operation.kind, OperationKind::Delegate { .. });
     if delegates && work.payment_block.is_none() {
         return NextAct::Cancel;
@@ -173,7 +170,6 @@ fn after_death(
         {
             NextAct::Fail(meaning)
         }
-        _ if work.operation.attempts >= policy.max_attempts => NextAct::GiveUp,
         _ => NextAct::Bury,
     }
 }

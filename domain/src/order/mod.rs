@@ -52,9 +52,9 @@ pub struct Order {
     pub energy_per_transfer: Energy,
     /// How long the energy stays.
     pub duration: Span,
-    /// Who said in advance that they will pay.
+    /// Who said in advance that they will pay. A note: nothing is matched by it, because nobody has proven it.
     pub bound_sender: Option<Address>,
-    /// When it was made.
+    /// When it was made, in chain time: the slot time of the newest block then known.
     pub created_at: Timestamp,
     /// Last moment of chain time at which a payment is in time.
     pub expires_at: Timestamp,
@@ -84,6 +84,7 @@ impl Order {
             count: self.count,
             recipient: self.recipient,
             bound_sender: self.bound_sender,
+            created_at: self.created_at,
             expires_at: self.expires_at,
             closes_at: self.closes_at,
             standing: self.state.standing(),
@@ -229,8 +230,6 @@ pub enum RefundReason {
 pub enum HoldReason {
     /// Its watcher failed again and again on it.
     WatcherQuarantined,
-    /// A transaction died more often than policy allows.
-    TooManyAttempts,
     /// The energy could not be taken back: the chain has no such delegation any more.
     ReclaimImpossible,
     /// An operator asked for it.
@@ -286,6 +285,9 @@ pub enum OrderState {
         ends_at: Timestamp,
         /// The payment was undone, so the rental was cut short and bought nothing.
         reverted: bool,
+        /// Only a part could be delivered: it is taken back, and then the money must go back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refund: Option<RefundReason>,
     },
     /// Delivered and taken back.
     Completed {

@@ -182,7 +182,10 @@ fn active(
 ) -> Option<OrderEvent> {
     // A delegation may have been excluded and have failed between two looks: then it is missing altogether.
     let missing = undelivered(order, facts.delegations) > Energy::ZERO;
-    if missing || effective(facts.delegations).any(|o| !o.state.took_effect()) {
+    // A fork may also have put it into a later block: then the rental began later.
+    let last = effective(facts.delegations).filter_map(|o| o.delivery).map(|d| d.timestamp).max();
+    let moved = matches!(order.state, OrderState::Active { delivered_at, .. } if last != Some(delivered_at));
+    if missing || moved || effective(facts.delegations).any(|o| !o.state.took_effect()) {
         return Some(OrderEvent::DeliveryUndone);
     }
     let all_solid = effective(facts.delegations).all(|o| o.state == OperationState::Solid);

@@ -35,6 +35,8 @@ pub enum OrderEvent {
     Reclaimed,
     /// It cannot be served: the money must go back.
     Unservable(RefundReason),
+    /// A part was delivered and the rest cannot be: the part is taken back, then the money must go back.
+    CutShort(RefundReason),
     /// A refund was signed.
     RefundSigned(OperationId),
     /// The refund is in a solid block.
@@ -63,6 +65,7 @@ impl OrderEvent {
             Self::RentalEnded => "rental_ended",
             Self::Reclaimed => "reclaimed",
             Self::Unservable(_) => "unservable",
+            Self::CutShort(_) => "cut_short",
             Self::RefundSigned(_) => "refund_signed",
             Self::RefundSolid => "refund_solid",
             Self::Hold(_) => "hold",
@@ -140,7 +143,7 @@ pub fn step(order: &Order, event: &OrderEvent, now: Timestamp) -> Result<Transit
         (S::Active { funding, .. }, E::PaymentUndone) => {
             // Must not be possible: the delegations are bound to the payment's branch. Checked all the same.
             effects.push(Effect::IntendReclaims);
-            S::Reclaiming { funding: *funding, ends_at: now, reverted: true }
+            S::Reclaiming { funding: *funding, ends_at: now, reverted: true, refund: None }
         }
 
         // The money is on the chain again, in another block. What was confirmed before is confirmed no more.
@@ -189,10 +192,17 @@ pub fn step(order: &Order, event: &OrderEvent, now: Timestamp) -> Result<Transit
         },
         (S::Active { funding, ends_at, .. }, E::RentalEnded) if now >= *ends_at => {
             effects.push(Effect::IntendReclaims);
-            S::Reclaiming { funding: *funding, ends_at: *ends_at, reverted: false }
+            S::Reclaiming { funding: *funding, ends_at: *ends_at, reverted: false, refund: None }
         }
 
-        (S::Reclaiming { funding, ends_at, reverted: false }, E::Reclaimed) => {
+        (S::Funded { funding, .. }, E::CutShort(why)) => {
+            effects.push(Effect::IntendReclaims);
+            S::Reclaiming { funding: *funding, ends_at: now, reverted: false, refund: Some(*why) }
+        }
+        (S::Reclaiming { funding, refund: Some(why), .. }, E::Reclaimed) => {
+            S::RefundDue { funding: *funding, why: *why }
+        }
+        (S::Reclaiming { funding, ends_at, reverted: false, .. }, E::Reclaimed) => {
             S::Completed { funding: *funding, ends_at: *ends_at }
         }
         (S::Reclaiming { funding, reverted: true, .. }, E::Reclaimed) => S::Reverted { funding: *funding },

@@ -6,7 +6,7 @@ use crate::{
     id::OrderId,
     order::CountRule,
     payment::{Payment, SuspenseReason, tail::count_and_tail},
-    time::Timestamp,
+    time::{Span, Timestamp},
 };
 use std::collections::BTreeSet;
 
@@ -28,6 +28,8 @@ pub struct Expectation {
     pub recipient: Address,
     /// Who said in advance that they will pay.
     pub bound_sender: Option<Address>,
+    /// When it was made, in chain time: a payment that is clearly older was meant for something else.
+    pub created_at: Timestamp,
     /// Last moment of chain time at which a payment is in time.
     pub expires_at: Timestamp,
     /// Until when its tail stays taken.
@@ -111,9 +113,13 @@ pub enum Match {
     Suspense(SuspenseReason),
 }
 
+/// A block that was made before an order may still be replaced by one that holds the order's payment; none lies
+/// further back than the solid block, about a minute.
+const REACH_BACK: Span = Span::from_secs(60);
+
 /// Says whose `payment` is. `paid_at` is the slot time of its block. `candidates` must hold every order of the
-/// payment's address whose tail fits the amount under that order's price, and every open one whose recipient or
-/// bound sender is the payer.
+/// payment's address whose tail fits the amount under that order's price, and every open one whose recipient is the
+/// payer.
 pub fn match_payment(
     payment: &Payment,
     paid_at: Timestamp,
@@ -127,7 +133,11 @@ pub fn match_payment(
         Asset::Trx => {}
     }
     let amount = Sun::new(payment.amount);
-    let here = || candidates.iter().filter(|e| e.payment_address == payment.to);
+    let here = || {
+        candidates
+            .iter()
+            .filter(|e| e.payment_address == payment.to && paid_at >= e.created_at.minus(REACH_BACK))
+    };
     let fits = |e: &Expectation| {
         e.tail > Sun::ZERO
             && count_and_tail(amount, e.unit_price).is_some_and(|(_, tail)| tail == e.tail)
@@ -148,22 +158,17 @@ pub fn match_payment(
     }
 
     let denied = policy.denied_senders.contains(&payment.from);
-    if !denied {
-        let mut by_sender = here().filter(|e| {
-            is_waiting(e, paid_at)
-                && (e.bound_sender == Some(payment.from)
-                    || (e.bound_sender.is_none() && e.recipient == payment.from))
-                && count_and_tail(amount, e.unit_price)
-                    .is_some_and(|(count, tail)| count >= 1 && tail == Sun::ZERO)
-        });
-        match (by_sender.next(), by_sender.next()) {
-            (Some(only), None) => {
-                let count = count_and_tail(amount, only.unit_price).map_or(0, |(count, _)| count);
-                return settle(only.order, count, only.unit_price, only.count);
-            }
-            (Some(_), Some(_)) => return Match::Suspense(SuspenseReason::Ambiguous),
-            (None, _) => {}
-        }
+    // Without a tail only the payer's own address speaks for an order: the energy must go to whoever paid. That
+    // somebody named the payer at creation proves nothing, and would let anyone catch another's payments.
+    let mut own = here().filter_map(|e| {
+        let (count, tail) = count_and_tail(amount, e.unit_price)?;
+        let fits = i64::from(e.count.least()) <= count && count <= i64::from(e.count.most());
+        let is_own = !denied && is_waiting(e, paid_at) && e.recipient == payment.from;
+        (is_own && fits && tail == Sun::ZERO).then_some((e, count))
+    });
+    let (first, second) = (own.next(), own.next());
+    if let (Some((only, count)), None) = (first, second) {
+        return settle(only.order, count, only.unit_price, only.count);
     }
 
     let plain = policy.orderless.and_then(|terms| match count_and_tail(amount, terms.unit_price) {
@@ -177,6 +182,9 @@ pub fn match_payment(
         return Match::Orderless { unit_price: terms.unit_price, count, excess };
     }
 
+    if second.is_some() {
+        return Match::Suspense(SuspenseReason::Ambiguous);
+    }
     match over.as_slice() {
         [one] if one.standing == Standing::Paid => Match::Second { order: one.order },
         [one] => Match::Late { order: one.order },

@@ -440,7 +440,7 @@ impl World {
             OperationKind::Undelegate { .. } => None,
         };
         let (state, becomes) = match act {
-            NextAct::Wait | NextAct::GiveUp => return act,
+            NextAct::Wait => return act,
             NextAct::Sign { reference, expiration } => {
                 self.sign(&operation, reference, expiration);
                 (OperationState::Signed, None)

@@ -46,14 +46,16 @@ pub trait PoolStore: Send + Sync + 'static {
     /// Records what the chain said of an account. An older observation than the recorded one is ignored.
     async fn observe_account(&self, id: AccountId, observed: Observed) -> Result<(), StoreError>;
 
-    /// Takes an account out of or into service, with the reason.
+    /// Takes an account out of or into service, with the reason, if it is in the state that the decision was made on.
+    /// `false`: it is in another, and nothing was changed.
     async fn set_account_state(
         &self,
         id: AccountId,
+        expected: AccountState,
         state: AccountState,
         reason: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// Holds capacity for several orders in one transaction. Each is written whole or left out, with its own
     /// answer: `Conflict` where the order changed, or where an account can hold no more or was taken out of service.

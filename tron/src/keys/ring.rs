@@ -75,7 +75,7 @@ impl KeyRing {
         if !entry.policy.allows(&intent.action) {
             return Err(SignError::Refused(format!("the key of {owner} may not sign this kind of action")));
         }
-        let unsigned = tx::build(intent).map_err(|error| SignError::Refused(error.to_string()))?;
+        let unsigned = tx::build(intent).map_err(|error| SignError::Invalid(error.to_string()))?;
         Ok(unsigned.sign(&entry.key))
     }
 }

@@ -200,9 +200,9 @@ impl ChainReader for NodeClient {
             delegated,
             delegatable,
             balance: Sun::new(account.balance),
+            // A transaction is paid from one of the two, never from both together.
             bandwidth: left(resources.net_limit, resources.net_used)
-                .plus(left(resources.free_net_limit, resources.free_net_used))
-                .map_err(overflow)?,
+                .max(left(resources.free_net_limit, resources.free_net_used)),
             recovering: Energy::new(resources.energy_used.max(0)),
             ratio: EnergyRatio {
                 total_limit: resources.total_energy_limit,

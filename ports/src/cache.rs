@@ -18,6 +18,21 @@ pub trait Cache: Send + Sync + std::fmt::Debug + 'static {
     /// Puts a text under a key, to be forgotten after `ttl` or with its tag.
     async fn put(&self, key: &str, value: String, ttl: Span, tag: &str) -> Result<(), CacheError>;
 
+    /// How often a tag has been forgotten. To be asked for before what is to be put is read at its source, so that
+    /// [`Cache::put_as_of`] can tell whether it has been forgotten since.
+    async fn generation(&self, tag: &str) -> Result<u64, CacheError>;
+
+    /// Puts a text that was read when its tag had this generation. It is not kept where the tag has been forgotten
+    /// since: what was read then may be what was to be forgotten.
+    async fn put_as_of(
+        &self,
+        key: &str,
+        value: String,
+        ttl: Span,
+        tag: &str,
+        generation: u64,
+    ) -> Result<(), CacheError>;
+
     /// Forgets everything that was put with this tag.
     async fn forget(&self, tag: &str) -> Result<(), CacheError>;
 }

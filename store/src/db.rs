@@ -8,7 +8,10 @@ use crate::{
 };
 use leyden_ports::store::StoreError;
 use sqlx::error::ErrorKind;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// How long a reader waits for a connection before it is told that the database is busy.
+const READ_PATIENCE: Duration = Duration::from_secs(2);
 
 /// An open database.
 #[derive(Debug, Clone)]
@@ -184,14 +187,14 @@ impl Db {
     /// A connection for one read.
     pub(crate) async fn read(&self) -> Result<Conn, StoreError> {
         match self {
-            Self::Lite { rd, .. } => rd.acquire().await.map(Conn::Lite),
+            Self::Lite { rd, .. } => rd.acquire_within(READ_PATIENCE).await.map(Conn::Lite),
         }
     }
 
     /// A connection for reads that must all see the same moment; to be ended by [`Conn::rollback`].
     pub(crate) async fn snapshot(&self) -> Result<Conn, StoreError> {
         match self {
-            Self::Lite { rd, .. } => begin(rd, "BEGIN").await,
+            Self::Lite { rd, .. } => begin(rd.acquire_within(READ_PATIENCE).await?, "BEGIN").await,
         }
     }
 
@@ -199,7 +202,7 @@ impl Db {
     pub(crate) async fn begin_write(&self) -> Result<Conn, StoreError> {
         match self {
             // A transaction that began by reading could not become a writing one once another has written.
-            Self::Lite { wr, .. } => begin(wr, "BEGIN IMMEDIATE").await,
+            Self::Lite { wr, .. } => begin(wr.acquire().await?, "BEGIN IMMEDIATE").await,
         }
     }
 
@@ -214,8 +217,7 @@ impl Db {
     }
 }
 
-async fn begin(lenders: &Arc<Lenders>, statement: &'static str) -> Result<Conn, StoreError> {
-    let mut guard = lenders.acquire().await?;
+async fn begin(mut guard: Guard, statement: &'static str) -> Result<Conn, StoreError> {
     guard.begin(statement).await?;
     Ok(Conn::Lite(guard))
 }

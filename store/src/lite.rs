@@ -1,6 +1,7 @@
 //! SQLite connections, lent out one by one. Not sqlx's pool: that gives a connection back through a task on the
-//! caller's runtime, pings it on the way, and waits with a timer. Here giving back is a push onto a list, so a
-//! caller's runtime may end, or its time stand still, without a connection being lost or a wait running out.
+//! caller's runtime and pings it on the way. Here giving back is a push onto a list, so a caller's runtime may end
+//! without a connection being lost. The one writer waits for its connection as long as it takes; readers, of whom there
+//! may be any number, are told after a while that the database is busy.
 
 use crate::{db::failed, migrate::OpenError};
 use leyden_ports::store::StoreError;
@@ -14,7 +15,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 /// Distinct statements that a connection keeps prepared; there are fewer.
 const STATEMENTS: usize = 512;
@@ -69,8 +70,27 @@ impl Lenders {
 
     /// Lends a connection out; waits until one is free.
     pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Guard, StoreError> {
-        let closed = || StoreError::Unavailable("the store is closed".to_owned());
         let permit = Arc::clone(&self.permits).acquire_owned().await.or(Err(closed()))?;
+        self.lend(permit).await
+    }
+
+    /// Lends a connection out; waits for one no longer than this. Nothing is gained by a longer queue: whoever stands
+    /// in it is not answered either.
+    pub(crate) async fn acquire_within(self: &Arc<Self>, patience: Duration) -> Result<Guard, StoreError> {
+        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(TryAcquireError::Closed) => return Err(closed()),
+            Err(TryAcquireError::NoPermits) => {
+                match tokio::time::timeout(patience, Arc::clone(&self.permits).acquire_owned()).await {
+                    Ok(permit) => permit.or(Err(closed()))?,
+                    Err(_) => return Err(StoreError::Unavailable("the database is busy".to_owned())),
+                }
+            }
+        };
+        self.lend(permit).await
+    }
+
+    async fn lend(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Guard, StoreError> {
         let lent = self.take().ok_or_else(closed)?;
         let left_open = lent.in_transaction;
         let mut guard = Guard { lent: Some(lent), lender: Arc::clone(self), _permit: permit };
@@ -100,6 +120,10 @@ impl Lenders {
             }
         }
     }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".to_owned())
 }
 
 /// A connection that goes back when it is dropped, in whatever state it is; whoever gets it next cleans up.
@@ -164,5 +188,24 @@ impl Drop for Guard {
         if !self.lender.permits.is_closed() {
             self.lender.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lent);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lenders, options};
+    use leyden_ports::store::StoreError;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_reader_does_not_wait_for_ever() {
+        let (options, _) = options("sqlite::memory:").unwrap();
+        let lenders = Lenders::connect(&options, 1).await.unwrap();
+        let patience = Duration::from_millis(20);
+        let held = lenders.acquire_within(patience).await.unwrap();
+        let refused = lenders.acquire_within(patience).await.unwrap_err();
+        assert_eq!(refused, StoreError::Unavailable("the database is busy".to_owned()));
+        drop(held);
+        assert!(lenders.acquire_within(patience).await.is_ok());
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     SqlStore,
-    db::{Arg, Built, Conn, exec},
+    db::{Arg, Built, Conn, exec, opt},
     row::{Place, row},
 };
 use leyden_domain::{
@@ -11,6 +11,9 @@ use leyden_domain::{
     order::{Order, OrderStateKind},
 };
 use leyden_ports::store::{MonitoringRow, StoreError};
+
+/// The state of an order that a payment is watched for.
+const AWAITING: &str = OrderStateKind::AwaitingPayment.name();
 
 /// Begins to watch, unless somebody does already.
 pub(crate) async fn begin(conn: &mut Conn, order: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -145,7 +148,19 @@ pub(crate) fn status_query(order: Option<OrderId>, limit: u32) -> Built {
 
 impl SqlStore {
     pub(crate) async fn begin_monitoring(&self, order: OrderId, now: Timestamp) -> Result<bool, StoreError> {
-        self.write(move |conn| Box::pin(async move { begin(conn, &order.to_string(), now).await })).await
+        self.write(move |conn| {
+            Box::pin(async move {
+                let order = order.to_string();
+                // A record that says how watching ended is not to be covered by one that watches for nothing.
+                let waits: Option<(i64,)> =
+                    opt!(conn, "SELECT 1 FROM orders WHERE id = $1 AND state = $2", order.clone(), AWAITING)?;
+                if waits.is_none() {
+                    return Ok(false);
+                }
+                begin(conn, &order, now).await
+            })
+        })
+        .await
     }
 
     pub(crate) async fn end_monitoring(&self, order: OrderId, now: Timestamp) -> Result<bool, StoreError> {

@@ -26,6 +26,19 @@ async fn what_was_put_is_found_until_its_tag_is_forgotten() {
 }
 
 #[tokio::test]
+async fn what_was_read_before_its_tag_was_forgotten_is_not_given_out_after() {
+    let cache = MemoryCache::new(100);
+    // A reader looks the old document up, a writer replaces and forgets it, the reader puts what it had read.
+    let generation = cache.generation("x").await.unwrap();
+    cache.forget("x").await.unwrap();
+    cache.put_as_of("a", "old".to_owned(), HOUR, "x", generation).await.unwrap();
+    assert_eq!(cache.get("a").await, Ok(None));
+    let generation = cache.generation("x").await.unwrap();
+    cache.put_as_of("a", "new".to_owned(), HOUR, "x", generation).await.unwrap();
+    assert_eq!(cache.get("a").await, Ok(Some("new".to_owned())));
+}
+
+#[tokio::test]
 async fn what_lives_for_no_time_is_gone() {
     let cache = MemoryCache::new(100);
     cache.put("a", "1".to_owned(), HOUR, "x").await.unwrap();

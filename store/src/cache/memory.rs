@@ -65,7 +65,7 @@ impl MemoryCache {
         }
     }
 
-    async fn generation(&self, tag: &str) -> u64 {
+    async fn now(&self, tag: &str) -> u64 {
         self.generations.get(tag).await.unwrap_or(0)
     }
 }
@@ -74,21 +74,33 @@ impl MemoryCache {
 impl Cache for MemoryCache {
     async fn get(&self, key: &str) -> Result<Option<String>, CacheError> {
         let Some(entry) = self.entries.get(key).await else { return Ok(None) };
-        let valid = entry.generation == self.generation(&entry.tag).await;
+        let valid = entry.generation == self.now(&entry.tag).await;
         Ok(valid.then(|| entry.value.as_ref().to_owned()))
     }
 
     async fn put(&self, key: &str, value: String, ttl: Span, tag: &str) -> Result<(), CacheError> {
+        let generation = self.now(tag).await;
+        self.put_as_of(key, value, ttl, tag, generation).await
+    }
+
+    async fn generation(&self, tag: &str) -> Result<u64, CacheError> {
+        Ok(self.now(tag).await)
+    }
+
+    async fn put_as_of(
+        &self,
+        key: &str,
+        value: String,
+        ttl: Span,
+        tag: &str,
+        generation: u64,
+    ) -> Result<(), CacheError> {
         let Some(ttl) = u64::try_from(ttl.ms()).ok().filter(|ms| *ms > 0).map(Duration::from_millis) else {
             self.entries.invalidate(key).await;
             return Ok(());
         };
-        let entry = Entry {
-            value: value.into(),
-            tag: tag.into(),
-            generation: self.generation(tag).await,
-            ttl: ttl.min(LONGEST),
-        };
+        // A generation that is over stays over: such an entry is never given out.
+        let entry = Entry { value: value.into(), tag: tag.into(), generation, ttl: ttl.min(LONGEST) };
         self.entries.insert(key.to_owned(), entry).await;
         Ok(())
     }

@@ -16,6 +16,11 @@ pub(crate) fn filter(log: &Log) -> Result<EnvFilter, String> {
     // Requirement 001 knows `warn` and `error` by those names; others write `warning`.
     let level = if log.level == "warning" { "warn" } else { log.level.as_str() };
     let mut filter = EnvFilter::try_new(level).map_err(|error| format!("`{level}`: {error}"))?;
+    // Whatever it has to say is of one client's connection, and clients can make it say it as often as they like.
+    if !level.contains("actix_http") {
+        let directive = "actix_http=off".parse().map_err(|error| format!("actix_http: {error}"))?;
+        filter = filter.add_directive(directive);
+    }
     let switched =
         [(log.payment_monitoring, &PAYMENT_TARGETS[..]), (log.energy_delegation, &DELEGATION_TARGETS[..])];
     for target in switched.into_iter().filter(|(on, _)| !on).flat_map(|(_, targets)| targets) {

@@ -233,7 +233,7 @@ impl Application {
             };
             world.store.upsert_pool_account(new, now).await?;
         }
-        let (terms, energy) = http::prices::at_start(world.store.as_ref(), &settings).await?;
+        let sale = http::prices::sale_terms(world.store.as_ref(), &settings).await?;
         let ports = Ports {
             store: Arc::clone(&world.store),
             chain: Arc::clone(&world.chain),
@@ -242,8 +242,8 @@ impl Application {
             clock: Arc::clone(&world.clock),
             entropy: Arc::clone(&world.entropy),
         };
-        let for_actors = settings.for_actors(terms, energy);
-        let handles = leyden_actors::start(ports, for_actors, Placement::Threads, Shutdown::new()).await?;
+        let told = settings.for_actors();
+        let handles = leyden_actors::start(ports, told, sale, Placement::Threads, Shutdown::new()).await?;
         let state = web::Data::new(AppState::new(Parts {
             store: world.store,
             cache: world.cache,

@@ -19,6 +19,7 @@ use moka::future::Cache;
 use std::{
     future::{Ready, ready},
     marker::PhantomData,
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
@@ -53,9 +54,18 @@ impl KeyCache {
         Self(Cache::builder().max_capacity(10_000).time_to_live(keep).build())
     }
 
-    async fn find(&self, id: ApiKeyId, state: &AppState) -> Result<Option<Arc<ApiKeyRecord>>, ApiError> {
+    async fn find(
+        &self,
+        id: ApiKeyId,
+        state: &AppState,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Arc<ApiKeyRecord>>, ApiError> {
         if let Some(record) = self.0.get(&id).await {
             return Ok(Some(record));
+        }
+        // Made-up keys must not reach the books as fast as somebody can make them up.
+        if let Some(address) = address {
+            state.limits.ask_look_up(address)?;
         }
         let Some(record) = state.store.api_key(id).await? else { return Ok(None) };
         let record = Arc::new(record);
@@ -78,9 +88,13 @@ pub(crate) fn presented(request: &ServiceRequest) -> Option<Result<PresentedKey,
 }
 
 /// Checks a presented key. Unknown, wrong, expired and revoked are one answer: nothing is learnt by guessing.
-pub(crate) async fn check(key: &PresentedKey, state: &AppState) -> Result<Caller, ApiError> {
+pub(crate) async fn check(
+    key: &PresentedKey,
+    state: &AppState,
+    address: Option<IpAddr>,
+) -> Result<Caller, ApiError> {
     let refusal = || ApiError::plain(Code::InvalidApiKey);
-    let record = state.keys.find(key.id, state).await?.ok_or_else(refusal)?;
+    let record = state.keys.find(key.id, state, address).await?.ok_or_else(refusal)?;
     let now = state.clock.now();
     let over = record.revoked_at.is_some() || record.expires_at.is_some_and(|at| at <= now);
     if !key.fits(&record.secret_hash) || over {

@@ -67,6 +67,7 @@ codes! {
     Conflict "CONFLICT" CONFLICT "Somebody else changed it first" "数据已被更改，请重试";
     QuoteExpired "QUOTE_EXPIRED" CONFLICT "The quote holds no longer" "报价已过期";
     BodyTooLarge "BODY_TOO_LARGE" PAYLOAD_TOO_LARGE "The body is too large" "请求体过大";
+    UriTooLong "URI_TOO_LONG" URI_TOO_LONG "Path and query are too long" "请求地址过长";
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" UNSUPPORTED_MEDIA_TYPE "The body must be application/json" "请求体必须为 application/json";
     InvalidBody "INVALID_BODY" UNPROCESSABLE_ENTITY "A member of the body is wrong" "请求参数无效";
     InvalidAddress "INVALID_ADDRESS" UNPROCESSABLE_ENTITY "Not a TRON address" "TRON 地址无效";

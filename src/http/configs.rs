@@ -6,6 +6,7 @@ use super::{
     code::Code,
     error::ApiError,
     extract::Json,
+    json::Fault,
     openapi::Refusals,
     prices::{self, ENERGY, ENERGY_FLASH, PRICE_TAG, RESOURCE_TAG},
     state::AppState,
@@ -72,8 +73,8 @@ fn view(document: Option<ConfigDocument>) -> Result<HttpResponse, ApiError> {
 }
 
 /// Lists price configurations
-#[utoipa::path(tag = "configuration", security(("key" = ["data:read"])),
-    responses((status = 200, body = Answer<Vec<ConfigView>>), Refusals))]
+#[utoipa::path(operation_id = "listPriceConfigs", tag = "configuration", security(("key" = ["data:read"]), ("bearer" = ["data:read"])),
+    responses((status = 200, description = "all of them", body = Answer<Vec<ConfigView>>), Refusals))]
 #[get("/api/v1/price-configs")]
 pub(super) async fn list_prices(
     _: Permit<DataRead>,
@@ -83,8 +84,8 @@ pub(super) async fn list_prices(
 }
 
 /// Reads a price configuration
-#[utoipa::path(tag = "configuration", params(("modeType" = String, Path, description = "such as energy_flash")),
-    security(("key" = ["data:read"])), responses((status = 200, body = Answer<ConfigView>), Refusals))]
+#[utoipa::path(operation_id = "readPriceConfig", tag = "configuration", params(("modeType" = String, Path, description = "such as energy_flash")),
+    security(("key" = ["data:read"]), ("bearer" = ["data:read"])), responses((status = 200, description = "the configuration", body = Answer<ConfigView>), Refusals))]
 #[get("/api/v1/price-configs/{modeType}")]
 pub(super) async fn read_price(
     _: Permit<DataRead>,
@@ -96,11 +97,10 @@ pub(super) async fn read_price(
 
 /// Changes a price configuration
 ///
-/// Orders that were made before keep the price they were made at. The orderless sale takes a new price at the
-/// service's next start.
-#[utoipa::path(tag = "configuration", params(("modeType" = String, Path, description = "energy_flash")),
-    request_body = PutConfig, security(("key" = ["admin"])),
-    responses((status = 200, body = Answer<ConfigView>), Refusals))]
+/// Orders that were made before keep the price they were made at.
+#[utoipa::path(operation_id = "putPriceConfig", tag = "configuration", params(("modeType" = String, Path, description = "energy_flash")),
+    request_body = PutConfig, security(("key" = ["admin"]), ("bearer" = ["admin"])),
+    responses((status = 200, description = "the configuration, in force", body = Answer<ConfigView>), Refusals))]
 #[put("/api/v1/price-configs/{modeType}")]
 pub(super) async fn put_price(
     Permit(caller, _): Permit<Admin>,
@@ -111,17 +111,17 @@ pub(super) async fn put_price(
     if name.as_str() != ENERGY_FLASH {
         return Err(ApiError::new(Code::ConfigNotFound, format!("the one price mode is {ENERGY_FLASH}")));
     }
-    prices::read_terms(body.value.config.get())
-        .map_err(|error| ApiError::new(Code::InvalidConfig, error).at("config"))?;
+    prices::read_terms(body.value.config.get(), &state.settings).map_err(unfit)?;
+    let _in_turn = state.configs.lock().await;
     let document = document(&state, ENERGY_FLASH, &body.value);
     state.store.put_price_config(document.clone()).await?;
-    changed(&state, PRICE_TAG, &document, &caller.key).await;
+    changed(&state, PRICE_TAG, &document, &caller.key).await?;
     view(Some(document))
 }
 
 /// Lists resource configurations
-#[utoipa::path(tag = "configuration", security(("key" = ["data:read"])),
-    responses((status = 200, body = Answer<Vec<ConfigView>>), Refusals))]
+#[utoipa::path(operation_id = "listResourceConfigs", tag = "configuration", security(("key" = ["data:read"]), ("bearer" = ["data:read"])),
+    responses((status = 200, description = "all of them", body = Answer<Vec<ConfigView>>), Refusals))]
 #[get("/api/v1/resource-configs")]
 pub(super) async fn list_resources(
     _: Permit<DataRead>,
@@ -131,8 +131,8 @@ pub(super) async fn list_resources(
 }
 
 /// Reads a resource configuration
-#[utoipa::path(tag = "configuration", params(("resourceType" = String, Path, description = "such as energy")),
-    security(("key" = ["data:read"])), responses((status = 200, body = Answer<ConfigView>), Refusals))]
+#[utoipa::path(operation_id = "readResourceConfig", tag = "configuration", params(("resourceType" = String, Path, description = "such as energy")),
+    security(("key" = ["data:read"]), ("bearer" = ["data:read"])), responses((status = 200, description = "the configuration", body = Answer<ConfigView>), Refusals))]
 #[get("/api/v1/resource-configs/{resourceType}")]
 pub(super) async fn read_resource(
     _: Permit<DataRead>,
@@ -143,9 +143,9 @@ pub(super) async fn read_resource(
 }
 
 /// Changes a resource configuration
-#[utoipa::path(tag = "configuration", params(("resourceType" = String, Path, description = "energy")),
-    request_body = PutConfig, security(("key" = ["admin"])),
-    responses((status = 200, body = Answer<ConfigView>), Refusals))]
+#[utoipa::path(operation_id = "putResourceConfig", tag = "configuration", params(("resourceType" = String, Path, description = "energy")),
+    request_body = PutConfig, security(("key" = ["admin"]), ("bearer" = ["admin"])),
+    responses((status = 200, description = "the configuration, in force", body = Answer<ConfigView>), Refusals))]
 #[put("/api/v1/resource-configs/{resourceType}")]
 pub(super) async fn put_resource(
     Permit(caller, _): Permit<Admin>,
@@ -156,11 +156,11 @@ pub(super) async fn put_resource(
     if name.as_str() != ENERGY {
         return Err(ApiError::new(Code::ConfigNotFound, format!("the one resource type is {ENERGY}")));
     }
-    prices::read_energy(body.value.config.get(), state.settings.energy_prices())
-        .map_err(|error| ApiError::new(Code::InvalidConfig, error).at("config"))?;
+    prices::read_energy(body.value.config.get(), state.settings.energy_prices()).map_err(unfit)?;
+    let _in_turn = state.configs.lock().await;
     let document = document(&state, ENERGY, &body.value);
     state.store.put_resource_config(document.clone()).await?;
-    changed(&state, RESOURCE_TAG, &document, &caller.key).await;
+    changed(&state, RESOURCE_TAG, &document, &caller.key).await?;
     view(Some(document))
 }
 
@@ -173,10 +173,26 @@ fn document(state: &AppState, name: &str, put: &PutConfig) -> ConfigDocument {
     }
 }
 
-/// Forgets what was remembered of the old document, and says who changed it.
-async fn changed(state: &AppState, tag: &str, document: &ConfigDocument, by: &leyden_domain::ApiKeyId) {
+/// A document that cannot be in force, by the member of the body that is to blame.
+fn unfit(fault: Fault) -> ApiError {
+    match fault {
+        Fault::Malformed(detail) => ApiError::new(Code::InvalidConfig, detail).at("config"),
+        Fault::Member { pointer, detail } => ApiError::new(Code::InvalidConfig, detail)
+            .blame(format!("#/config{}", pointer.trim_start_matches('#'))),
+    }
+}
+
+/// Forgets what was remembered of the old document, tells the sale without orders, and says who changed it.
+async fn changed(
+    state: &AppState,
+    tag: &str,
+    document: &ConfigDocument,
+    by: &leyden_domain::ApiKeyId,
+) -> Result<(), ApiError> {
     tracing::info!(name = document.name, %by, "configuration {} changed", document.name);
     if let Err(error) = state.cache.forget(tag).await {
         tracing::warn!(%error, "the cache keeps the old configuration {} until it ends", document.name);
     }
+    state.handles.post_sale(prices::sale_terms(state.store.as_ref(), &state.settings).await?);
+    Ok(())
 }

@@ -9,13 +9,20 @@ const MOST: u32 = 100;
 const DEFAULT: u32 = 20;
 
 /// The page that a request asks for; one row more than it shows, to know whether there is a next one.
-pub(crate) fn page(cursor: Option<&str>, limit: Option<u32>) -> Result<(Page, usize), ApiError> {
-    let limit = limit.unwrap_or(DEFAULT);
+pub(crate) fn page(cursor: Option<&str>, limit: Option<&str>) -> Result<(Page, usize), ApiError> {
+    let out_of_range = || ApiError::query("limit", format!("must be a whole number between 1 and {MOST}"));
+    let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let limit: u32 = match limit {
+        None => DEFAULT,
+        Some(text) => {
+            Some(text).filter(digits).and_then(|text| text.parse().ok()).ok_or_else(out_of_range)?
+        }
+    };
     if limit == 0 || limit > MOST {
-        return Err(ApiError::new(Code::InvalidQuery, format!("limit must be between 1 and {MOST}")));
+        return Err(out_of_range());
     }
-    let after =
-        cursor.map(|text| read(text).ok_or_else(|| ApiError::plain(Code::InvalidCursor))).transpose()?;
+    let refusal = |name: &str| ApiError::plain(Code::InvalidCursor).blame(name.to_owned());
+    let after = cursor.map(|text| read(text).ok_or_else(|| refusal("cursor"))).transpose()?;
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
     Ok((Page { after, limit: limit.saturating_add(1) }, shown))
 }
@@ -54,7 +61,7 @@ mod tests {
         let mut rows = vec![1, 2, 3];
         let next = cut(&mut rows, 2, place);
         assert_eq!(rows, [1, 2]);
-        let (page, _) = page(next.as_deref(), Some(2)).unwrap();
+        let (page, _) = page(next.as_deref(), Some("2")).unwrap();
         assert_eq!(page.after, Some((Timestamp::from_ms(7), "ord_2".to_owned())));
         assert_eq!(cut(&mut vec![1, 2], 2, place), None);
     }
@@ -64,6 +71,6 @@ mod tests {
         for bad in ["", "zz", "313a", &hex::encode("1:a' OR 1=1"), &hex::encode("x:ord_1"), "é"] {
             assert_eq!(read(bad), None, "{bad}");
         }
-        assert!(page(None, Some(0)).is_err() && page(None, Some(101)).is_err());
+        assert!(["0", "101", "", "+1", "x"].iter().all(|limit| page(None, Some(limit)).is_err()));
     }
 }

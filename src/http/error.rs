@@ -1,6 +1,6 @@
 //! How a request is refused: one type, one shape (RFC 9457), nothing of the inside in it.
 
-use super::code::Code;
+use super::{code::Code, rate_limit::Standing};
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     body::BoxBody,
@@ -29,12 +29,14 @@ pub struct ApiError {
     pub retry_after_s: Option<u32>,
     /// Methods that the path does know.
     pub allow: Option<String>,
+    /// The limit that was reached.
+    pub(crate) limit: Option<Standing>,
 }
 
 /// A member of the request that is to blame.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// A JSON pointer into the body, `#/recipientAddress`, or the name of a query parameter.
+    /// A JSON pointer into the body, `#/recipientAddress` (`#` is the body itself), or the name of a query parameter.
     #[schema(example = "#/recipientAddress")]
     pub pointer: String,
     /// What is wrong with it.
@@ -44,7 +46,14 @@ pub struct FieldError {
 impl ApiError {
     /// With a text for people.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), retry_after_s: None, allow: None }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after_s: None,
+            allow: None,
+            limit: None,
+        }
     }
 
     /// With the code's own title as text.
@@ -52,12 +61,23 @@ impl ApiError {
         Self::new(code, code.title())
     }
 
-    /// Blames a member of the body.
+    /// Blames a member of the body, by its name.
     #[must_use]
-    pub fn at(mut self, member: &str) -> Self {
+    pub fn at(self, member: &str) -> Self {
+        self.blame(format!("#/{member}"))
+    }
+
+    /// Blames what a JSON pointer, or the name of a query parameter, stands for.
+    #[must_use]
+    pub(crate) fn blame(mut self, pointer: String) -> Self {
         let detail = self.detail.clone();
-        self.errors.push(FieldError { pointer: format!("#/{member}"), detail });
+        self.errors.push(FieldError { pointer, detail });
         self
+    }
+
+    /// A query parameter is wrong.
+    pub(crate) fn query(name: &str, detail: impl Into<String>) -> Self {
+        Self::new(Code::InvalidQuery, detail).blame(name.to_owned())
     }
 
     /// Worth trying again after so many seconds.
@@ -102,6 +122,9 @@ impl ApiError {
         if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
             response.insert_header((header::ALLOW, allow));
         }
+        for header in self.limit.into_iter().flat_map(Standing::headers) {
+            response.insert_header(header);
+        }
         if status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"leyden\""));
         }
@@ -123,17 +146,35 @@ pub enum Language {
 }
 
 impl Language {
-    /// The first language of an `Accept-Language` header that we speak.
+    /// The language that an `Accept-Language` header prefers among those we speak; of equal ones the first.
     pub fn preferred(header: Option<&HeaderValue>) -> Self {
         let Some(text) = header.and_then(|value| value.to_str().ok()) else { return Self::English };
-        text.split(',')
-            .map(|item| item.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
-            .find_map(|tag| match tag.split('-').next() {
-                Some("zh") => Some(Self::Chinese),
-                Some("en") => Some(Self::English),
-                _ => None,
-            })
-            .unwrap_or_default()
+        let mut best = (Self::English, 0);
+        for item in text.split(',') {
+            let mut parts = item.split(';').map(str::trim);
+            let tag = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let language = match tag.split('-').next() {
+                Some("zh") => Self::Chinese,
+                Some("en" | "*") => Self::English,
+                _ => continue,
+            };
+            let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1_000, thousandths);
+            if weight > best.1 {
+                best = (language, weight);
+            }
+        }
+        best.0
+    }
+}
+
+/// A weight of 0 to 1 with at most three places, in thousandths; what is none counts for nothing.
+fn thousandths(text: &str) -> u32 {
+    let (whole, places) = text.split_once('.').unwrap_or((text, ""));
+    let digits = places.len() <= 3 && places.bytes().all(|byte| byte.is_ascii_digit());
+    match whole {
+        "0" if digits => format!("{places:0<3}").parse().unwrap_or(0),
+        "1" if digits => 1_000,
+        _ => 0,
     }
 }
 
@@ -282,6 +323,12 @@ mod tests {
     async fn chinese_is_told_to_those_who_prefer_it() {
         let chinese = HeaderValue::from_static("fr;q=0.9, zh-CN, en;q=0.5");
         assert_eq!(Language::preferred(Some(&chinese)), Language::Chinese);
+        let prefers = |text| Language::preferred(Some(&HeaderValue::from_static(text)));
+        assert_eq!(prefers("en;q=0.5, zh;q=0.9"), Language::Chinese);
+        assert_eq!(prefers("zh;q=0.5, *;q=0.8"), Language::English);
+        assert_eq!(prefers("zh;q=0, fr"), Language::English);
+        assert_eq!(prefers("zh;q=0.001"), Language::Chinese);
+        assert_eq!(prefers("zh;q=high"), Language::English);
         assert_eq!(Language::preferred(None), Language::English);
         let body = body(&ApiError::plain(Code::OrderNotFound), Language::Chinese).await;
         assert_eq!(body["message"], "订单不存在");

@@ -1,12 +1,21 @@
 //! Reading requests, so that whatever is wrong with one has its own code.
 
-use super::{code::Code, error::ApiError, state::AppState};
+use super::{
+    code::Code,
+    error::ApiError,
+    json::{self, Fault},
+    state::AppState,
+};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
 use futures_util::{StreamExt, future::LocalBoxFuture};
 use leyden_domain::{Address, OrderId, TxId};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::future::{Ready, ready};
+
+/// Said of a text that is no order's id.
+const NO_ORDER_ID: &str = "not an order id: FLASH_… or ord_…, as this service gave it";
 
 /// A JSON body of type `T`, with the hash of its bytes. Whether unknown members are refused is `T`'s own affair.
 #[derive(Debug)]
@@ -80,35 +89,13 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let text = std::str::from_utf8(body).map_err(|error| {
         ApiError::new(Code::MalformedJson, format!("not UTF-8 from byte {}", error.valid_up_to()))
     })?;
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let inner = error.into_inner();
-        if inner.is_data() {
-            let detail = without_place(&inner);
-            let member = if path == "." { named_member(&detail) } else { path.replace('.', "/") };
-            let refusal = ApiError::new(Code::InvalidBody, detail);
-            if member.is_empty() { refusal } else { refusal.at(&member) }
-        } else {
-            ApiError::new(Code::MalformedJson, inner.to_string())
-        }
-    })?;
-    deserializer.end().map_err(|error| ApiError::new(Code::MalformedJson, error.to_string()))?;
-    Ok(value)
+    json::object(text).map_err(|fault| match fault {
+        Fault::Malformed(detail) => ApiError::new(Code::MalformedJson, detail),
+        Fault::Member { pointer, detail } => ApiError::new(Code::InvalidBody, detail).blame(pointer),
+    })
 }
 
-/// The error's text without "at line 1 column 2", which says nothing about a member.
-fn without_place(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.clone(), |(head, _)| head.to_owned())
-}
-
-/// The member that "missing field `x`" or "unknown field `x`" speaks of.
-fn named_member(detail: &str) -> String {
-    detail.split('`').nth(1).unwrap_or_default().to_owned()
-}
-
-/// A query string of type `T`.
+/// A query string whose parameters are the members of `T`, all of them optional texts.
 #[derive(Debug)]
 pub(crate) struct Params<T>(pub(crate) T);
 
@@ -117,12 +104,47 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(
-            web::Query::<T>::from_query(request.query_string())
-                .map(|query| Self(query.into_inner()))
-                .map_err(|error| ApiError::new(Code::InvalidQuery, error.to_string())),
-        )
+        ready(params(request.query_string()).map(Self))
     }
+}
+
+fn params<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
+        .map_err(|_| ApiError::new(Code::InvalidQuery, "the query cannot be read"))?
+        .into_inner();
+    let mut members = Map::new();
+    for (name, value) in pairs {
+        if members.contains_key(&name) {
+            return Err(ApiError::query(&name, "given more than once"));
+        }
+        members.insert(name, Value::String(value));
+    }
+    T::deserialize(Value::Object(members)).map_err(|error| {
+        let detail = error.to_string();
+        ApiError::query(json::named_member(&detail).unwrap_or_default(), json::plain(&detail))
+    })
+}
+
+/// Reads several names separated by commas, each once however often it stands there.
+pub(crate) fn names<T: PartialEq>(
+    text: Option<&str>,
+    mut read: impl FnMut(&str) -> Result<Vec<T>, ApiError>,
+) -> Result<Vec<T>, ApiError> {
+    let mut all = Vec::new();
+    for name in text.into_iter().flat_map(|text| text.split(',')) {
+        for one in read(name)? {
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Refuses what a screen or a log would not show as it is: control and format characters, separators of lines.
+pub(crate) fn printable(text: &str) -> bool {
+    let bare: String = text.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
+    bare.escape_debug().eq(bare.chars())
 }
 
 /// The order id in the path.
@@ -139,16 +161,19 @@ impl FromRequest for OrderPath {
     }
 }
 
-/// Reads an order's id that stands in a path or a query.
-pub(crate) fn path_id(text: &str) -> Result<OrderId, ApiError> {
-    text.parse().map_err(|error: leyden_domain::ParseError| ApiError::new(Code::InvalidId, error.to_string()))
+/// Reads an order's id that stands in a path.
+fn path_id(text: &str) -> Result<OrderId, ApiError> {
+    text.parse().or(Err(ApiError::new(Code::InvalidId, NO_ORDER_ID)))
 }
 
 /// Reads an order's id that a member of the body holds.
 pub(crate) fn order_id(text: &str, member: &str) -> Result<OrderId, ApiError> {
-    text.parse().map_err(|error: leyden_domain::ParseError| {
-        ApiError::new(Code::InvalidBody, error.to_string()).at(member)
-    })
+    text.parse().or(Err(ApiError::new(Code::InvalidBody, NO_ORDER_ID).at(member)))
+}
+
+/// Reads an order's id that a parameter of the query holds.
+pub(crate) fn query_id(text: &str, name: &str) -> Result<OrderId, ApiError> {
+    text.parse().or(Err(ApiError::query(name, NO_ORDER_ID)))
 }
 
 /// Reads an address that a member of the body holds.
@@ -167,7 +192,7 @@ pub(crate) fn tx_id(text: &str, member: &str) -> Result<TxId, ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Code, parse};
+    use super::{Code, names, params, parse, printable};
     use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
@@ -187,15 +212,51 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        assert_eq!(refusal(b"{"), (Code::MalformedJson, vec![]));
-        assert_eq!(refusal(b""), (Code::MalformedJson, vec![]));
-        assert_eq!(refusal(b"{\"name\":\"a\"} x"), (Code::MalformedJson, vec![]));
-        assert_eq!(refusal(b"{\"name\":\"\xff\"}"), (Code::MalformedJson, vec![]));
-        assert_eq!(refusal("[".repeat(100_000).as_bytes()).0, Code::InvalidBody);
+        let invalid = |pointer: &str| (Code::InvalidBody, vec![pointer.to_owned()]);
+        for bad in [&b"{"[..], b"", b"nonsense", b"{\"name\":\"a\"} x", b"{\"name\":\"\xff\"}"] {
+            assert_eq!(refusal(bad), (Code::MalformedJson, vec![]));
+        }
+        assert_eq!(refusal("[".repeat(100_000).as_bytes()).0, Code::MalformedJson);
+        for bad in [&b"[\"a\",[1]]"[..], b" [\"a\"]", b"\"a\"", b"1", b"null"] {
+            assert_eq!(refusal(bad), invalid("#"), "a body is an object");
+        }
         let deep = format!("{{\"list\":{}", "[".repeat(100_000));
-        assert_eq!(refusal(deep.as_bytes()), (Code::InvalidBody, vec!["#/list[0]".to_owned()]));
-        assert_eq!(refusal(b"{}"), (Code::InvalidBody, vec!["#/name".to_owned()]));
-        assert_eq!(refusal(b"{\"name\":1}"), (Code::InvalidBody, vec!["#/name".to_owned()]));
-        assert_eq!(refusal(b"{\"name\":\"a\",\"other\":1}"), (Code::InvalidBody, vec!["#/other".to_owned()]));
+        assert_eq!(refusal(deep.as_bytes()), invalid("#/list/0"));
+        assert_eq!(refusal(b"{}"), invalid("#/name"));
+        assert_eq!(refusal(b"{\"name\":1}"), invalid("#/name"));
+        assert_eq!(refusal(b"{\"name\":\"a\",\"other\":1}"), invalid("#/other"));
+        assert_eq!(refusal(b"{\"name\":\"a\",\"name\":\"b\"}"), invalid("#/name"));
+        assert_eq!(refusal(b"{\"a/b~c `d\":1}"), invalid("#/a~1b~0c%20%60d"));
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Query {
+        status: Option<String>,
+    }
+
+    #[test]
+    fn a_query_parameter_that_is_wrong_is_named() {
+        assert_eq!(params::<Query>("status=a%2Cb").unwrap().status.as_deref(), Some("a,b"));
+        for (bad, name) in [("status=a&status=b", "status"), ("stauts=a", "stauts"), ("a%60b=1", "a`b")] {
+            let error = params::<Query>(bad).unwrap_err();
+            assert_eq!((error.code, error.errors[0].pointer.as_str()), (Code::InvalidQuery, name));
+        }
+    }
+
+    #[test]
+    fn a_name_said_often_counts_once() {
+        let text = vec!["a"; 10_000].join(",");
+        assert_eq!(names(Some(&text), |name| Ok(vec![name.to_owned()])).unwrap(), ["a"]);
+    }
+
+    #[test]
+    fn what_no_screen_shows_is_not_printable() {
+        for good in ["alice", "用户 7", "O'Neil \"x\" \\", "e\u{301}té", "😀"] {
+            assert!(printable(good), "{good}");
+        }
+        for bad in ["a\u{202e}b", "a\u{200b}", "\u{feff}a", "a\tb", "a\u{2028}b", "\u{e000}", "\0"] {
+            assert!(!printable(bad), "{bad:?}");
+        }
     }
 }

@@ -27,6 +27,7 @@ use utoipa::ToSchema;
 pub(crate) struct CreateFlashOrder {
     /// Who gets the energy.
     #[schema(example = "TMuA6YqfCeX8EhbfYEg5y7S4DqzSJireY9")]
+    #[schema(min_length = 34, max_length = 34, pattern = "^T[1-9A-HJ-NP-Za-km-z]{33}$")]
     recipient_address: String,
     /// The Telegram chat.
     chat_id: i64,
@@ -35,8 +36,10 @@ pub(crate) struct CreateFlashOrder {
 /// Makes an order
 ///
 /// The payer chooses the number of transfers by how much is paid: each of `amounts` is one choice.
-#[utoipa::path(tag = "energy-flash", request_body = CreateFlashOrder, security(("key" = ["orders:write"])),
-    responses((status = 200, body = Answer<FlashOrderView>), Refusals))]
+#[utoipa::path(operation_id = "createFlashOrder", tag = "energy-flash", request_body = CreateFlashOrder,
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!#-Z^-~]+$", description = "names this wish: 1 to 255 visible characters, in double quotes or without")),
+    security(("key" = ["orders:write"]), ("bearer" = ["orders:write"])),
+    responses((status = 200, description = "the order; also where the same key made it before", body = Answer<FlashOrderView>), Refusals))]
 #[post("/api/energy-flash/create-order")]
 pub(super) async fn create_order(
     Permit(caller, _): Permit<OrdersWrite>,
@@ -72,6 +75,7 @@ pub(crate) struct ConfirmPayment {
     /// The order.
     order_id: String,
     /// The transaction: 64 hexadecimal digits.
+    #[schema(min_length = 64, max_length = 66, pattern = "^(0x)?[0-9a-fA-F]{64}$")]
     tx_hash: String,
 }
 
@@ -99,8 +103,8 @@ pub(crate) struct ClaimView {
 ///
 /// The backup for a payment that seems to go unnoticed. It gives a payment to nobody: the ordinary rules decide,
 /// and the answer says what they found.
-#[utoipa::path(tag = "energy-flash", request_body = ConfirmPayment, security(("key" = ["orders:write"])),
-    responses((status = 200, body = MessageAnswer<ClaimView>), Refusals))]
+#[utoipa::path(operation_id = "confirmFlashPayment", tag = "energy-flash", request_body = ConfirmPayment, security(("key" = ["orders:write"]), ("bearer" = ["orders:write"])),
+    responses((status = 200, description = "what was found", body = MessageAnswer<ClaimView>), Refusals))]
 #[post("/api/energy-flash/confirm-payment")]
 pub(super) async fn confirm_payment(
     Permit(caller, _): Permit<OrdersWrite>,
@@ -161,8 +165,8 @@ pub(super) async fn owned(
 }
 
 /// Reads an order
-#[utoipa::path(tag = "energy-flash", params(("orderId" = String, Path, description = "the order")),
-    security(("key" = ["orders:read"])), responses((status = 200, body = Answer<FlashStatusView>), Refusals))]
+#[utoipa::path(operation_id = "readFlashOrder", tag = "energy-flash", params(("orderId" = String, Path, description = "the order")),
+    security(("key" = ["orders:read"]), ("bearer" = ["orders:read"])), responses((status = 200, description = "the order", body = Answer<FlashStatusView>), Refusals))]
 #[get("/api/energy-flash/order-status/{orderId}")]
 pub(super) async fn order_status(
     Permit(caller, _): Permit<OrdersRead>,
@@ -180,9 +184,9 @@ pub(super) async fn order_status(
 
 /// Calls an order off
 ///
-/// Only before a payment was seen.
-#[utoipa::path(tag = "energy-flash", params(("orderId" = String, Path, description = "the order")),
-    security(("key" = ["orders:write"])), responses((status = 200, body = MessageAnswer<FlashCancelled>), Refusals))]
+/// Only before a payment was seen. Asked again it answers the same.
+#[utoipa::path(operation_id = "cancelFlashOrder", tag = "energy-flash", params(("orderId" = String, Path, description = "the order")),
+    security(("key" = ["orders:write"]), ("bearer" = ["orders:write"])), responses((status = 200, description = "it is called off", body = MessageAnswer<FlashCancelled>), Refusals))]
 #[post("/api/energy-flash/cancel-order/{orderId}")]
 pub(super) async fn cancel_order(
     Permit(caller, _): Permit<OrdersWrite>,
@@ -195,8 +199,8 @@ pub(super) async fn cancel_order(
 /// Calls an order off
 ///
 /// The same under another method; requirement 001 names none.
-#[utoipa::path(tag = "energy-flash", params(("orderId" = String, Path, description = "the order")),
-    security(("key" = ["orders:write"])), responses((status = 200, body = MessageAnswer<FlashCancelled>), Refusals))]
+#[utoipa::path(operation_id = "deleteFlashOrder", tag = "energy-flash", params(("orderId" = String, Path, description = "the order")),
+    security(("key" = ["orders:write"]), ("bearer" = ["orders:write"])), responses((status = 200, description = "it is called off", body = MessageAnswer<FlashCancelled>), Refusals))]
 #[delete("/api/energy-flash/cancel-order/{orderId}")]
 pub(super) async fn delete_order(
     Permit(caller, _): Permit<OrdersWrite>,

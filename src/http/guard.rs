@@ -5,6 +5,7 @@ use super::{
     auth,
     code::Code,
     error::{ApiError, Language},
+    rate_limit::Standing,
     state::AppState,
 };
 use actix_web::{
@@ -13,8 +14,8 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
     http::{
-        StatusCode,
-        header::{self, HeaderName, HeaderValue},
+        Method, StatusCode,
+        header::{self, AcceptEncoding, Encoding, Header as _, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
     web,
@@ -23,6 +24,15 @@ use futures_util::FutureExt;
 use std::{panic::AssertUnwindSafe, sync::Arc};
 use tokio::time::Instant;
 use tracing::Instrument;
+
+/// The longest path and query together. No route needs a tenth of it.
+const LONGEST_URI: usize = 8_192;
+
+/// Paths that whoever watches over us asks as often as it likes.
+const HEALTH: [&str; 4] = ["/api/health", "/health/live", "/health/ready", "/health/startup"];
+
+/// Methods that may stand in a label: one must not come from what a client makes up.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -33,14 +43,23 @@ pub(crate) struct RequestId(pub(crate) Arc<str>);
 /// Lets a request through, or does not.
 pub(crate) async fn guard(
     state: web::Data<AppState>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = RequestId(new_id(&state).into());
     let language = Language::preferred(request.headers().get(header::ACCEPT_LANGUAGE));
     let method = request.method().clone();
-    let span = tracing::info_span!("request", id = %id.0, %method, path = request.path());
+    let path: String = request.path().chars().take(200).collect();
+    let span = tracing::info_span!("request", id = %id.0, %method, path);
     request.extensions_mut().insert(id.clone());
+    if method == Method::HEAD {
+        // Answered like GET; the connection leaves the body out.
+        request.head_mut().method = Method::GET;
+    }
+    if nothing_is_acceptable(&request) {
+        // Who accepts nothing that we have gets the plain answer; see RFC 9110, 12.5.3.
+        request.headers_mut().remove(header::ACCEPT_ENCODING);
+    }
     let began = Instant::now();
     let answer = answer(&state, request, next, &id, language).instrument(span.clone()).await;
     let (status, route) = match &answer {
@@ -49,9 +68,7 @@ pub(crate) async fn guard(
     };
     let route = route.unwrap_or_else(|| "none".to_owned());
     let took = began.elapsed();
-    // Known routes and methods only: a label never comes from what a client makes up.
-    let method_label = if route == "none" { "other".to_owned() } else { method.to_string() };
-    metrics::counter!("leyden_http_requests_total", "route" => route.clone(), "method" => method_label,
+    metrics::counter!("leyden_http_requests_total", "route" => route.clone(), "method" => label(&method),
         "status" => status.as_u16().to_string())
     .increment(1);
     metrics::histogram!("leyden_http_request_seconds", "route" => route.clone()).record(took);
@@ -70,27 +87,33 @@ async fn answer(
     let standing = match admit(state, &request).await {
         Ok(standing) => standing,
         Err(refusal) => {
-            let response = sign(refusal.respond(&id.0, language), id);
+            let response = sign(refusal.respond(&id.0, language), id, None);
             return Ok(request.into_response(response));
         }
     };
+    let sign = |response| sign(response, id, standing);
     let mut response = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => match response.response().error().map(refusal_of) {
             None => response.map_into_boxed_body(),
             Some(refusal) => response.into_response(refusal.respond(&id.0, language)),
         },
         Ok(Err(error)) => {
-            let response = sign(refusal_of(&error).respond(&id.0, language), id);
+            let response = sign(refusal_of(&error).respond(&id.0, language));
             return Err(InternalError::from_response(error, response).into());
         }
         Err(_) => {
             tracing::error!("a handler panicked");
             let refusal = ApiError::plain(Code::Internal);
-            let response = sign(refusal.respond(&id.0, language), id);
+            let response = sign(refusal.respond(&id.0, language));
             return Err(InternalError::from_response(refusal, response).into());
         }
     };
-    let headers = response.headers_mut();
+    complete(response.headers_mut(), id, standing);
+    Ok(response)
+}
+
+/// Puts on a response what every response carries.
+fn complete(headers: &mut HeaderMap, id: &RequestId, standing: Option<Standing>) {
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         headers.insert(REQUEST_ID, value);
     }
@@ -98,34 +121,41 @@ async fn answer(
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if let Some(standing) = standing {
-        standing.write(headers);
+    for (name, value) in standing.into_iter().flat_map(Standing::headers) {
+        headers.insert(name, value);
     }
-    Ok(response)
 }
 
-/// Puts the request's id on a response.
-fn sign(mut response: HttpResponse<BoxBody>, id: &RequestId) -> HttpResponse<BoxBody> {
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
+fn sign(
+    mut response: HttpResponse<BoxBody>,
+    id: &RequestId,
+    standing: Option<Standing>,
+) -> HttpResponse<BoxBody> {
+    complete(response.headers_mut(), id, standing);
     response
 }
 
+fn label(method: &Method) -> &'static str {
+    METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+}
+
+/// Whether `Accept-Encoding` rules out every coding that we have, the plain one among them.
+fn nothing_is_acceptable(request: &ServiceRequest) -> bool {
+    let ours = [Encoding::identity(), Encoding::gzip(), Encoding::deflate()];
+    AcceptEncoding::parse(request).is_ok_and(|accepted| accepted.negotiate(ours.iter()).is_none())
+}
+
 /// Checks the key and the limits.
-async fn admit(
-    state: &AppState,
-    request: &ServiceRequest,
-) -> Result<Option<super::rate_limit::Standing>, ApiError> {
+async fn admit(state: &AppState, request: &ServiceRequest) -> Result<Option<Standing>, ApiError> {
     let address = request.peer_addr().map(|peer| peer.ip());
     let by_address = || address.map_or(Ok(None), |address| state.limits.ask_address(address));
-    match auth::presented(request) {
+    let standing = match auth::presented(request) {
         // Whoever watches over us must not be told that it watches too often.
-        None if is_health(request.path()) => Ok(None),
+        None if is_health(request) => Ok(None),
         None => by_address(),
         Some(key) => {
             let caller = match key {
-                Ok(key) => auth::check(&key, state).await,
+                Ok(key) => auth::check(&key, state, address).await,
                 Err(refusal) => Err(refusal),
             };
             match caller {
@@ -141,11 +171,16 @@ async fn admit(
                 }
             }
         }
+    }?;
+    let long = request.uri().path_and_query().map_or(0, |text| text.as_str().len());
+    if long > LONGEST_URI {
+        return Err(ApiError::plain(Code::UriTooLong));
     }
+    Ok(standing)
 }
 
-fn is_health(path: &str) -> bool {
-    path == "/api/health" || path.starts_with("/health/")
+fn is_health(request: &ServiceRequest) -> bool {
+    request.method() == Method::GET && HEALTH.contains(&request.path())
 }
 
 /// Any error as one of ours.

@@ -1,16 +1,44 @@
 //! Whether the process lives and whether it can serve. Liveness asks nothing of anybody: a dead node or database
 //! must not get us restarted.
 
-use super::state::AppState;
+use super::{openapi::Common, state::AppState};
 use actix_web::{HttpResponse, get, web};
 use leyden_actors::kernel;
 use leyden_ports::StoreError;
 use serde::Serialize;
 use std::time::Duration;
+use tokio::{sync::Mutex, time::Instant};
 use utoipa::ToSchema;
 
 /// Longest wait for the database.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long an answer of the database is believed: asking writes, and anybody may ask.
+const BELIEVED: Duration = Duration::from_millis(250);
+
+/// What the database answered last. Whoever asks meanwhile waits for the same answer.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse(Mutex<Option<(Instant, Option<&'static str>)>>);
+
+impl Pulse {
+    /// What is the matter with the books.
+    async fn feel(&self, state: &AppState) -> Option<&'static str> {
+        let mut last = self.0.lock().await;
+        if let Some((at, found)) = *last
+            && at.elapsed() < BELIEVED
+        {
+            return found;
+        }
+        let found = match tokio::time::timeout(PATIENCE, state.store.ping()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(StoreError::Unavailable(_))) => Some("the database does not answer"),
+            Ok(Err(_)) => Some("the database answers wrongly"),
+            Err(_) => Some("the database takes too long"),
+        };
+        *last = Some((Instant::now(), found));
+        found
+    }
+}
 
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,6 +53,15 @@ pub(crate) struct HealthView {
     version: &'static str,
 }
 
+/// The process lives.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LivenessView {
+    /// Always true: the answer itself succeeded.
+    success: bool,
+    /// `ok`
+    status: &'static str,
+}
+
 /// One thing that was looked at.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CheckView {
@@ -36,12 +73,7 @@ pub(crate) struct CheckView {
 
 /// Whether customers can be served: the books answer and the actors that take money in are not given up.
 async fn ready(state: &AppState) -> HttpResponse {
-    let store = match tokio::time::timeout(PATIENCE, state.store.ping()).await {
-        Ok(Ok(())) => None,
-        Ok(Err(StoreError::Unavailable(_))) => Some("the database does not answer"),
-        Ok(Err(_)) => Some("the database answers wrongly"),
-        Err(_) => Some("the database takes too long"),
-    };
+    let store = state.pulse.feel(state).await;
     let tree = state.handles.tree();
     let down = tree.actors.iter().any(|actor| {
         matches!(actor.state, kernel::State::Quarantined | kernel::State::Stopped)
@@ -66,29 +98,29 @@ async fn ready(state: &AppState) -> HttpResponse {
 }
 
 /// Whether the service can serve
-#[utoipa::path(tag = "health", responses((status = 200, body = HealthView), (status = 503, body = HealthView)))]
+#[utoipa::path(operation_id = "readHealth", tag = "health", responses((status = 200, description = "it can", body = HealthView), (status = 503, description = "it cannot; see `checks`", body = HealthView), Common))]
 #[get("/api/health")]
 pub(super) async fn health(state: web::Data<AppState>) -> HttpResponse {
     ready(&state).await
 }
 
 /// Whether the service can serve
-#[utoipa::path(tag = "health", responses((status = 200, body = HealthView), (status = 503, body = HealthView)))]
+#[utoipa::path(operation_id = "readReadiness", tag = "health", responses((status = 200, description = "it can", body = HealthView), (status = 503, description = "it cannot; see `checks`", body = HealthView), Common))]
 #[get("/health/ready")]
 pub(super) async fn readiness(state: web::Data<AppState>) -> HttpResponse {
     ready(&state).await
 }
 
 /// Whether the service has come up
-#[utoipa::path(tag = "health", responses((status = 200, body = HealthView), (status = 503, body = HealthView)))]
+#[utoipa::path(operation_id = "readStartup", tag = "health", responses((status = 200, description = "it has", body = HealthView), (status = 503, description = "it cannot; see `checks`", body = HealthView), Common))]
 #[get("/health/startup")]
 pub(super) async fn startup(state: web::Data<AppState>) -> HttpResponse {
     ready(&state).await
 }
 
 /// Whether the process lives
-#[utoipa::path(tag = "health", responses((status = 200, description = "it does")))]
+#[utoipa::path(operation_id = "readLiveness", tag = "health", responses((status = 200, description = "it does", body = LivenessView), Common))]
 #[get("/health/live")]
 pub(super) async fn liveness() -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({"success": true, "status": "ok"}))
+    HttpResponse::Ok().json(LivenessView { success: true, status: "ok" })
 }

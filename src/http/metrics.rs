@@ -21,8 +21,8 @@ fn render(state: &AppState) -> HttpResponse {
 }
 
 /// Metrics in the Prometheus text format
-#[utoipa::path(tag = "health", security(("key" = ["ops:read"])),
-    responses((status = 200, content_type = "text/plain", body = String), Refusals))]
+#[utoipa::path(operation_id = "readApiMetrics", tag = "health", security((), ("key" = ["ops:read"]), ("bearer" = ["ops:read"])),
+    responses((status = 200, description = "the metrics", content_type = "text/plain", body = String), Refusals))]
 #[get("/api/metrics")]
 pub(super) async fn api_metrics(
     visitor: Visitor,
@@ -33,8 +33,8 @@ pub(super) async fn api_metrics(
 }
 
 /// Metrics in the Prometheus text format
-#[utoipa::path(tag = "health", security(("key" = ["ops:read"])),
-    responses((status = 200, content_type = "text/plain", body = String), Refusals))]
+#[utoipa::path(operation_id = "readMetrics", tag = "health", security((), ("key" = ["ops:read"]), ("bearer" = ["ops:read"])),
+    responses((status = 200, description = "the metrics", content_type = "text/plain", body = String), Refusals))]
 #[get("/metrics")]
 pub(super) async fn metrics(visitor: Visitor, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     admit(&state, &visitor)?;

@@ -12,6 +12,7 @@ mod flash;
 mod guard;
 mod health;
 mod idempotency;
+mod json;
 mod metrics;
 mod monitoring;
 mod number;

@@ -7,7 +7,7 @@ use super::{
     code::Code,
     error::ApiError,
     extract::{self, Json, Params},
-    number::Number,
+    number::{Number, WrittenNumber},
     openapi::Refusals,
     sale::chain_time,
     state::AppState,
@@ -30,6 +30,7 @@ pub(crate) struct StartMonitoring {
     payment_address: String,
     /// TRX that the caller expects. The order's own terms decide; a value here must be a number.
     #[serde(default)]
+    #[schema(value_type = Option<WrittenNumber>)]
     expected_amount: Option<Number>,
     /// Milliseconds that the caller would wait. The order's own deadline decides; a value here must be a number.
     #[serde(default)]
@@ -52,7 +53,7 @@ pub(crate) struct MonitoringStarted {
     order_id: String,
     /// Where it is to be paid.
     payment_address: String,
-    /// Whether it is being watched for.
+    /// Whether it is being watched for: not where the order waits for no payment any more.
     monitoring: bool,
     /// Until when a payment is in time.
     expires_at: String,
@@ -75,8 +76,8 @@ pub(crate) struct MonitoringStopped {
 }
 
 /// Begins to watch for an order's payment
-#[utoipa::path(tag = "payment-monitoring", request_body = StartMonitoring, security(("key" = ["monitor:internal"])),
-    responses((status = 200, body = Answer<MonitoringStarted>), Refusals))]
+#[utoipa::path(operation_id = "startMonitoring", tag = "payment-monitoring", request_body = StartMonitoring, security(("key" = ["monitor:internal"]), ("bearer" = ["monitor:internal"])),
+    responses((status = 200, description = "whether it is being watched for", body = Answer<MonitoringStarted>), Refusals))]
 #[post("/api/payment-monitoring/start")]
 pub(super) async fn start(
     _: Permit<MonitorInternal>,
@@ -90,8 +91,13 @@ pub(super) async fn start(
     if order.payment_address != address {
         return Err(ApiError::plain(Code::PaymentAddressMismatch).at("paymentAddress"));
     }
-    let monitoring = state.store.start_monitoring(id, state.clock.now()).await?;
+    let now = state.clock.now();
+    if !state.store.start_monitoring(id, now).await? {
+        tracing::debug!(order = %id, "watched for already, or no payment is waited for");
+    }
     state.handles.watch_order(id);
+    let rows = state.store.monitoring_status(Some(id), chain_time(&state, now), 1).await?;
+    let monitoring = rows.first().is_some_and(|row| row.monitoring_status == "monitoring");
     let view = MonitoringStarted {
         order_id: id.to_string(),
         payment_address: address.to_string(),
@@ -106,8 +112,8 @@ pub(super) async fn start(
 /// Stops the record of watching for an order's payment
 ///
 /// A payment that comes all the same is still recognised: money is never overlooked because a record was closed.
-#[utoipa::path(tag = "payment-monitoring", request_body = StopMonitoring, security(("key" = ["monitor:internal"])),
-    responses((status = 200, body = Answer<MonitoringStopped>), Refusals))]
+#[utoipa::path(operation_id = "stopMonitoring", tag = "payment-monitoring", request_body = StopMonitoring, security(("key" = ["monitor:internal"]), ("bearer" = ["monitor:internal"])),
+    responses((status = 200, description = "whether anything changed", body = Answer<MonitoringStopped>), Refusals))]
 #[post("/api/payment-monitoring/stop")]
 pub(super) async fn stop(
     _: Permit<MonitorInternal>,
@@ -124,7 +130,7 @@ pub(super) async fn stop(
 
 /// Which rows to show.
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MonitoringQuery {
     /// Only this order's.
@@ -132,15 +138,15 @@ pub(crate) struct MonitoringQuery {
 }
 
 /// Reads what is watched for
-#[utoipa::path(tag = "payment-monitoring", params(MonitoringQuery), security(("key" = ["ops:read"])),
-    responses((status = 200, body = Answer<Vec<MonitoringView>>), Refusals))]
+#[utoipa::path(operation_id = "readMonitoring", tag = "payment-monitoring", params(MonitoringQuery), security(("key" = ["ops:read"]), ("bearer" = ["ops:read"])),
+    responses((status = 200, description = "the rows, newest first", body = Answer<Vec<MonitoringView>>), Refusals))]
 #[get("/api/payment-monitoring/status")]
 pub(super) async fn status(
     _: Permit<OpsRead>,
     state: web::Data<AppState>,
     Params(query): Params<MonitoringQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let order = query.order_id.as_deref().map(extract::path_id).transpose()?;
+    let order = query.order_id.as_deref().map(|text| extract::query_id(text, "orderId")).transpose()?;
     let chain_now = chain_time(&state, state.clock.now());
     let rows = state.store.monitoring_status(order, chain_now, MOST_ROWS).await?;
     let views: Vec<MonitoringView> = rows.into_iter().map(MonitoringView::from).collect();

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, Type},
+    openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema, Type},
 };
 
 /// A JSON number, kept as the decimal that was written. A text that holds a number is read too.
@@ -47,10 +47,15 @@ impl<'de> Deserialize<'de> for Number {
         } else {
             text.into()
         };
-        Decimal::from_str_exact(&digits)
-            .or_else(|_| Decimal::from_scientific(&digits))
+        // What is no number of JSON is none as a text either: no plus, no underscores, no blanks.
+        let written = digits.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+            && digits.ends_with(|c: char| c.is_ascii_digit())
+            && serde_json::from_str::<serde_json::Number>(&digits).is_ok();
+        written
+            .then(|| Decimal::from_str_exact(&digits).or_else(|_| Decimal::from_scientific(&digits)).ok())
+            .flatten()
             .map(Self)
-            .map_err(|error| de::Error::custom(format!("not a decimal number: {error}")))
+            .ok_or_else(|| de::Error::custom("not a decimal number"))
     }
 }
 
@@ -61,6 +66,23 @@ impl PartialSchema for Number {
 }
 
 impl ToSchema for Number {}
+
+/// How a [`Number`] may be written by a client: as a number, or as a text that holds one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WrittenNumber;
+
+impl PartialSchema for WrittenNumber {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(-1e15)).maximum(Some(1e15));
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .max_length(Some(40))
+            .pattern(Some(r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"));
+        OneOfBuilder::new().item(number).item(text).into()
+    }
+}
+
+impl ToSchema for WrittenNumber {}
 
 #[cfg(test)]
 mod tests {
@@ -75,7 +97,10 @@ mod tests {
         }
         let written: Number = serde_json::from_str("\"1.5\"").unwrap();
         assert_eq!(written, serde_json::from_str("15e-1").unwrap());
-        for bad in ["true", "\"\"", "\"a\"", "{}", "null"] {
+        for bad in [
+            "true", "\"\"", "\"a\"", "{}", "null", "\"1_5\"", "\"+1\"", "\" 1\"", "\"1 \"", "\".5\"",
+            "\"1.\"", "\"0x1\"", "\"01\"", "1e400", "\"-\"",
+        ] {
             assert!(serde_json::from_str::<Number>(bad).is_err(), "{bad}");
         }
     }

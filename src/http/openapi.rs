@@ -14,7 +14,34 @@ use utoipa::{
     },
 };
 
-/// How any route may refuse.
+/// How every route may refuse, even one that needs neither key nor body.
+#[derive(Debug, IntoResponses)]
+#[expect(dead_code, reason = "only its documentation is used")]
+pub(crate) enum Common {
+    /// The request cannot be read: `MALFORMED_REQUEST`
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(#[to_schema] Problem),
+    /// A key was presented that is not valid: `INVALID_API_KEY`
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(#[to_schema] Problem),
+    /// `METHOD_NOT_ALLOWED`; `Allow` names those that are
+    #[response(status = 405, content_type = "application/problem+json")]
+    MethodNotAllowed(#[to_schema] Problem),
+    /// `REQUEST_TIMEOUT`
+    #[response(status = 408, content_type = "application/problem+json")]
+    Timeout(#[to_schema] Problem),
+    /// `URI_TOO_LONG`
+    #[response(status = 414, content_type = "application/problem+json")]
+    UriTooLong(#[to_schema] Problem),
+    /// `RATE_LIMITED`; wait for `Retry-After`
+    #[response(status = 429, content_type = "application/problem+json")]
+    RateLimited(#[to_schema] Problem),
+    /// `INTERNAL`
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(#[to_schema] Problem),
+}
+
+/// How a route that reads or writes the books may refuse.
 #[derive(Debug, IntoResponses)]
 #[expect(dead_code, reason = "only its documentation is used")]
 pub(crate) enum Refusals {
@@ -30,12 +57,21 @@ pub(crate) enum Refusals {
     /// It does not exist, or is not the caller's to see.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(#[to_schema] Problem),
+    /// `METHOD_NOT_ALLOWED`; `Allow` names those that are
+    #[response(status = 405, content_type = "application/problem+json")]
+    MethodNotAllowed(#[to_schema] Problem),
+    /// `REQUEST_TIMEOUT`
+    #[response(status = 408, content_type = "application/problem+json")]
+    Timeout(#[to_schema] Problem),
     /// Not in this state: `ORDER_NOT_CANCELLABLE`, `QUOTE_EXPIRED`, `CONFLICT`
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(#[to_schema] Problem),
     /// `BODY_TOO_LARGE`
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(#[to_schema] Problem),
+    /// `URI_TOO_LONG`
+    #[response(status = 414, content_type = "application/problem+json")]
+    UriTooLong(#[to_schema] Problem),
     /// `UNSUPPORTED_MEDIA_TYPE`
     #[response(status = 415, content_type = "application/problem+json")]
     MediaType(#[to_schema] Problem),
@@ -45,6 +81,9 @@ pub(crate) enum Refusals {
     /// `RATE_LIMITED`; wait for `Retry-After`
     #[response(status = 429, content_type = "application/problem+json")]
     RateLimited(#[to_schema] Problem),
+    /// `INTERNAL`
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(#[to_schema] Problem),
     /// Not now: `POOL_EXHAUSTED`, `CHAIN_UNAVAILABLE`, `STORE_UNAVAILABLE`, …; wait for `Retry-After`
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] Problem),
@@ -117,7 +156,7 @@ static DOCUMENT: LazyLock<(utoipa::openapi::OpenApi, String)> = LazyLock::new(||
 });
 
 /// This document
-#[utoipa::path(tag = "health", responses((status = 200, description = "an OpenAPI 3.1 document")))]
+#[utoipa::path(operation_id = "readOpenApi", tag = "health", responses((status = 200, description = "an OpenAPI 3.1 document", body = serde_json::Value), Common))]
 #[get("/openapi.json")]
 pub(super) async fn document() -> HttpResponse {
     HttpResponse::Ok()
@@ -144,6 +183,7 @@ pub(super) fn methods_of(path: &str) -> Vec<&'static str> {
 fn methods(item: &PathItem) -> Vec<&'static str> {
     [
         ("GET", item.get.is_some()),
+        ("HEAD", item.get.is_some()),
         ("POST", item.post.is_some()),
         ("PUT", item.put.is_some()),
         ("DELETE", item.delete.is_some()),
@@ -189,6 +229,26 @@ mod tests {
         }
         assert!(methods_of("/api/energy-flash").is_empty());
         assert!(methods_of("/api/v1/orders/").is_empty());
+    }
+
+    #[test]
+    fn the_document_is_complete_where_openapi_demands_it() {
+        let document: serde_json::Value = serde_json::from_str(&DOCUMENT.1).unwrap();
+        assert_eq!(document["openapi"], "3.1.0");
+        let mut ids = std::collections::BTreeSet::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+                assert!(!id.is_empty() && ids.insert(id), "{method} {path} has no operationId of its own");
+                for (status, response) in operation["responses"].as_object().unwrap() {
+                    let description = response["description"].as_str().unwrap_or_default();
+                    assert!(!description.is_empty(), "{method} {path}: {status} has no description");
+                }
+                for status in ["401", "429", "500"] {
+                    assert!(operation["responses"][status].is_object(), "{method} {path}: {status}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     extract::{self, Json, OrderPath, Params},
     flash::{self, ClaimView},
     idempotency,
-    number::Number,
+    number::{Number, WrittenNumber},
     openapi::Refusals,
     sale::{self, Wanted, Wish},
     scope::Scope,
@@ -19,7 +19,10 @@ use super::{
     view::{Answer, ListAnswer, OrderView, TimelineView},
 };
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use leyden_domain::order::{Channel, OrderStateKind};
+use leyden_domain::{
+    ParseError,
+    order::{Channel, OrderStateKind},
+};
 use leyden_ports::store::OrderFilter;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -30,27 +33,34 @@ use utoipa::{IntoParams, ToSchema};
 pub(crate) struct CreateOrder {
     /// Who gets the energy.
     #[schema(example = "TMuA6YqfCeX8EhbfYEg5y7S4DqzSJireY9")]
+    #[schema(min_length = 34, max_length = 34, pattern = "^T[1-9A-HJ-NP-Za-km-z]{33}$")]
     recipient_address: String,
     /// Exactly so many transfers. Without this and without `energyAmount` the payer chooses by how much is paid.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 1000)]
     transaction_count: Option<u32>,
     /// As many transfers as give at least this energy.
     #[serde(default)]
+    #[schema(minimum = 1)]
     energy_amount: Option<i64>,
     /// Must be what is offered; for those who want to be sure.
     #[serde(default)]
+    #[schema(value_type = Option<WrittenNumber>)]
     duration_hours: Option<Number>,
-    /// Who will pay: then a plain multiple of the price is recognised too.
+    /// Who will pay: a note. No payment is matched by it, because nobody has proven it.
     #[serde(default)]
+    #[schema(min_length = 34, max_length = 34, pattern = "^T[1-9A-HJ-NP-Za-km-z]{33}$")]
     payer_address: Option<String>,
     /// A Telegram chat.
     #[serde(default)]
     chat_id: Option<i64>,
-    /// The caller's own name for its customer: 1 to 128 visible characters.
+    /// The caller's own name for its customer: 1 to 128 printable characters.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 128)]
     user_id: Option<String>,
     /// A quote that holds.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
     quote_id: Option<String>,
 }
 
@@ -71,10 +81,10 @@ impl CreateOrder {
 /// Makes an order
 ///
 /// With an `Idempotency-Key` the same request may be sent any number of times and makes one order.
-#[utoipa::path(tag = "orders", request_body = CreateOrder,
-    params(("Idempotency-Key" = Option<String>, Header, description = "names this wish; 1 to 255 visible characters")),
-    security(("key" = ["orders:write"])),
-    responses((status = 201, body = Answer<OrderView>), Refusals))]
+#[utoipa::path(operation_id = "createOrder", tag = "orders", request_body = CreateOrder,
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!#-Z^-~]+$", description = "names this wish: 1 to 255 visible characters, in double quotes or without")),
+    security(("key" = ["orders:write"]), ("bearer" = ["orders:write"])),
+    responses((status = 201, description = "the order; also where the same key made it before", body = Answer<OrderView>), Refusals))]
 #[post("/api/v1/orders")]
 pub(super) async fn create(
     Permit(caller, _): Permit<OrdersWrite>,
@@ -85,9 +95,9 @@ pub(super) async fn create(
     let idempotency = idempotency::key(&request, &caller, "orders", body.hash, state.clock.now())?;
     let body = body.value;
     if let Some(user_id) = &body.user_id
-        && (user_id.is_empty() || user_id.chars().count() > 128 || user_id.chars().any(char::is_control))
+        && (user_id.is_empty() || user_id.chars().count() > 128 || !extract::printable(user_id))
     {
-        return Err(ApiError::new(Code::InvalidBody, "1 to 128 visible characters").at("userId"));
+        return Err(ApiError::new(Code::InvalidBody, "1 to 128 printable characters").at("userId"));
     }
     let duration = body
         .duration_hours
@@ -131,6 +141,7 @@ pub(crate) struct ListOrders {
     /// Only for this recipient.
     address: Option<String>,
     /// Only of this customer of the caller.
+    #[param(max_length = 128)]
     user: Option<String>,
     /// Made at or after: RFC 3339 or milliseconds.
     from: Option<String>,
@@ -139,34 +150,36 @@ pub(crate) struct ListOrders {
     /// Where the page before ended.
     cursor: Option<String>,
     /// Most rows: 1 to 100.
-    limit: Option<u32>,
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    limit: Option<String>,
 }
 
 /// Lists orders
 ///
 /// One's own; everybody's with the scope `ops:read`. Newest first.
-#[utoipa::path(tag = "orders", params(ListOrders), security(("key" = ["orders:read"])),
-    responses((status = 200, body = ListAnswer<OrderView>), Refusals))]
+#[utoipa::path(operation_id = "listOrders", tag = "orders", params(ListOrders), security(("key" = ["orders:read"]), ("bearer" = ["orders:read"])),
+    responses((status = 200, description = "a page", body = ListAnswer<OrderView>), Refusals))]
 #[get("/api/v1/orders")]
 pub(super) async fn list(
     Permit(caller, _): Permit<OrdersRead>,
     state: web::Data<AppState>,
     Params(query): Params<ListOrders>,
 ) -> Result<HttpResponse, ApiError> {
-    let invalid = |detail: String| ApiError::new(Code::InvalidQuery, detail);
     let moment = |text: Option<String>, name: &str| {
-        text.map(|text| time::parse(&text).ok_or_else(|| invalid(format!("{name} is no moment")))).transpose()
+        let parse = |text: String| {
+            time::parse(&text).ok_or_else(|| ApiError::query(name, "neither RFC 3339 nor milliseconds"))
+        };
+        text.map(parse).transpose()
     };
-    let states = query
-        .status
-        .iter()
-        .flat_map(|text| text.split(','))
-        .map(|name| name.parse::<OrderStateKind>().map_err(|error| invalid(error.to_string())))
-        .collect::<Result<Vec<_>, _>>()?;
-    let recipient = query
-        .address
-        .map(|text| text.parse().map_err(|error: leyden_domain::ParseError| invalid(error.to_string())))
-        .transpose()?;
+    let states = extract::names(query.status.as_deref(), |name| match name.parse::<OrderStateKind>() {
+        Ok(kind) => Ok(vec![kind]),
+        Err(error) => Err(ApiError::query("status", error.to_string())),
+    })?;
+    let invalid = |error: ParseError| ApiError::query("address", error.to_string());
+    let recipient = query.address.map(|text| text.parse().map_err(invalid)).transpose()?;
+    if query.user.as_ref().is_some_and(|user| user.chars().count() > 128) {
+        return Err(ApiError::query("user", "at most 128 characters"));
+    }
     let filter = OrderFilter {
         owner: (!caller.scopes.allow(Scope::OpsRead)).then_some(caller.key),
         states,
@@ -175,15 +188,15 @@ pub(super) async fn list(
         from: moment(query.from, "from")?,
         to: moment(query.to, "to")?,
     };
-    let (page, shown) = cursor::page(query.cursor.as_deref(), query.limit)?;
+    let (page, shown) = cursor::page(query.cursor.as_deref(), query.limit.as_deref())?;
     let mut orders = state.store.list_orders(&filter, &page).await?;
     let next = cursor::cut(&mut orders, shown, |order| (order.created_at, order.id.to_string()));
     Ok(HttpResponse::Ok().json(ListAnswer::new(orders.iter().map(OrderView::new).collect(), next)))
 }
 
 /// Reads an order
-#[utoipa::path(tag = "orders", params(("orderId" = String, Path, description = "the order")),
-    security(("key" = ["orders:read"])), responses((status = 200, body = Answer<OrderView>), Refusals))]
+#[utoipa::path(operation_id = "readOrder", tag = "orders", params(("orderId" = String, Path, description = "the order")),
+    security(("key" = ["orders:read"]), ("bearer" = ["orders:read"])), responses((status = 200, description = "the order", body = Answer<OrderView>), Refusals))]
 #[get("/api/v1/orders/{orderId}")]
 pub(super) async fn read(
     Permit(caller, _): Permit<OrdersRead>,
@@ -200,8 +213,8 @@ pub(super) async fn read(
 }
 
 /// Reads an order's history
-#[utoipa::path(tag = "orders", params(("orderId" = String, Path, description = "the order")),
-    security(("key" = ["orders:read"])), responses((status = 200, body = Answer<Vec<TimelineView>>), Refusals))]
+#[utoipa::path(operation_id = "readOrderTimeline", tag = "orders", params(("orderId" = String, Path, description = "the order")),
+    security(("key" = ["orders:read"]), ("bearer" = ["orders:read"])), responses((status = 200, description = "its history, oldest first", body = Answer<Vec<TimelineView>>), Refusals))]
 #[get("/api/v1/orders/{orderId}/timeline")]
 pub(super) async fn timeline(
     Permit(caller, _): Permit<OrdersRead>,
@@ -217,8 +230,8 @@ pub(super) async fn timeline(
 /// Calls an order off
 ///
 /// Only before a payment was seen.
-#[utoipa::path(tag = "orders", params(("orderId" = String, Path, description = "the order")),
-    security(("key" = ["orders:write"])), responses((status = 200, body = Answer<OrderView>), Refusals))]
+#[utoipa::path(operation_id = "cancelOrder", tag = "orders", params(("orderId" = String, Path, description = "the order")),
+    security(("key" = ["orders:write"]), ("bearer" = ["orders:write"])), responses((status = 200, description = "the order, called off", body = Answer<OrderView>), Refusals))]
 #[post("/api/v1/orders/{orderId}/cancel")]
 pub(super) async fn cancel(
     Permit(caller, _): Permit<OrdersWrite>,
@@ -234,13 +247,14 @@ pub(super) async fn cancel(
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ClaimPayment {
     /// 64 hexadecimal digits.
+    #[schema(min_length = 64, max_length = 66, pattern = "^(0x)?[0-9a-fA-F]{64}$")]
     tx_hash: String,
 }
 
 /// Says which transaction pays for an order
-#[utoipa::path(tag = "orders", params(("orderId" = String, Path, description = "the order")),
-    request_body = ClaimPayment, security(("key" = ["orders:write"])),
-    responses((status = 200, body = Answer<ClaimView>), Refusals))]
+#[utoipa::path(operation_id = "confirmPayment", tag = "orders", params(("orderId" = String, Path, description = "the order")),
+    request_body = ClaimPayment, security(("key" = ["orders:write"]), ("bearer" = ["orders:write"])),
+    responses((status = 200, description = "what was found", body = Answer<ClaimView>), Refusals))]
 #[post("/api/v1/orders/{orderId}/confirm-payment")]
 pub(super) async fn confirm_payment(
     Permit(caller, _): Permit<OrdersWrite>,

@@ -3,10 +3,9 @@
 
 use super::{
     auth::{OpsRead, Permit},
-    code::Code,
     cursor,
     error::ApiError,
-    extract::Params,
+    extract::{self, Params},
     openapi::Refusals,
     state::AppState,
     view::{ListAnswer, PaymentView},
@@ -35,37 +34,33 @@ pub(crate) struct ListPayments {
     /// Where the page before ended.
     cursor: Option<String>,
     /// Most rows: 1 to 100.
-    limit: Option<u32>,
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    limit: Option<String>,
 }
 
 /// Lists payments
 ///
 /// Newest block first.
-#[utoipa::path(tag = "payments", params(ListPayments), security(("key" = ["ops:read"])),
-    responses((status = 200, body = ListAnswer<PaymentView>), Refusals))]
+#[utoipa::path(operation_id = "listPayments", tag = "payments", params(ListPayments), security(("key" = ["ops:read"]), ("bearer" = ["ops:read"])),
+    responses((status = 200, description = "a page", body = ListAnswer<PaymentView>), Refusals))]
 #[get("/api/v1/payments")]
 pub(super) async fn list(
     _: Permit<OpsRead>,
     state: web::Data<AppState>,
     Params(query): Params<ListPayments>,
 ) -> Result<HttpResponse, ApiError> {
-    let invalid = |error: ParseError| ApiError::new(Code::InvalidQuery, error.to_string());
-    let mut states = Vec::new();
-    for name in query.state.iter().flat_map(|text| text.split(',')) {
-        match name {
-            "unmatched" => states.extend(UNMATCHED.map(str::to_owned)),
-            known if STATES.contains(&known) => states.push(known.to_owned()),
-            other => {
-                return Err(ApiError::new(Code::InvalidQuery, format!("unknown payment state: {other}")));
-            }
-        }
-    }
+    let states = extract::names(query.state.as_deref(), |name| match name {
+        "unmatched" => Ok(UNMATCHED.map(str::to_owned).to_vec()),
+        known if STATES.contains(&known) => Ok(vec![known.to_owned()]),
+        other => Err(ApiError::query("state", format!("unknown payment state: {other}"))),
+    })?;
+    let invalid = |error: ParseError| ApiError::query("txHash", error.to_string());
     let filter = PaymentFilter {
         states,
-        order: query.order.map(|text| text.parse()).transpose().map_err(invalid)?,
+        order: query.order.map(|text| extract::query_id(&text, "order")).transpose()?,
         tx_id: query.tx_hash.map(|text| text.parse()).transpose().map_err(invalid)?,
     };
-    let (page, shown) = cursor::page(query.cursor.as_deref(), query.limit)?;
+    let (page, shown) = cursor::page(query.cursor.as_deref(), query.limit.as_deref())?;
     let mut payments = state.store.list_payments(&filter, &page).await?;
     let next = cursor::cut(&mut payments, shown, |payment| {
         (payment.block.map_or(Timestamp::default(), |block| block.timestamp), payment.id.to_string())

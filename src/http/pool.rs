@@ -58,8 +58,8 @@ impl PoolView {
 }
 
 /// Reads what the pool can give
-#[utoipa::path(tag = "pool", security(("key" = ["data:read"])),
-    responses((status = 200, body = Answer<PoolView>), Refusals))]
+#[utoipa::path(operation_id = "readPool", tag = "pool", security(("key" = ["data:read"]), ("bearer" = ["data:read"])),
+    responses((status = 200, description = "what the pool can give", body = Answer<PoolView>), Refusals))]
 #[get("/api/v1/pool")]
 pub(super) async fn read(
     Permit(caller, _): Permit<DataRead>,

@@ -1,10 +1,20 @@
 //! What a transfer costs and how much energy it gets: the documents in the books, cached, or the configuration
 //! where the books hold none.
 
-use super::{code::Code, error::ApiError, number::Number, state::AppState};
-use crate::settings::Settings;
+use super::{
+    code::Code,
+    error::ApiError,
+    json::{self, Fault},
+    number::Number,
+    state::AppState,
+};
+use crate::settings::{
+    Settings,
+    terms::{Term, faults},
+};
+use leyden_actors::boards::SaleTerms;
 use leyden_domain::{
-    Energy, Span, Sun, Timestamp,
+    Energy, Sun, Timestamp,
     order::{EnergyPrices, PriceTerms},
 };
 use leyden_ports::{Store, StoreError, store::ConfigDocument};
@@ -17,9 +27,6 @@ pub(crate) const ENERGY: &str = "energy";
 /// Cache tags: everything under one is forgotten when a document of its kind changes.
 pub(crate) const PRICE_TAG: &str = "price";
 pub(crate) const RESOURCE_TAG: &str = "resource";
-/// Longest rental that can be configured: 30 days.
-const LONGEST_RENTAL: Span = Span::from_hours(720);
-
 /// A price document, as requirement 001 writes it. Members that it does not name are kept and not looked at.
 #[derive(Debug, Clone, Deserialize)]
 struct PriceDocument {
@@ -56,23 +63,20 @@ impl From<Option<ConfigDocument>> for Cached {
     }
 }
 
-/// The price terms and energy in force at the start, for those who are told once: the orderless sale. No terms where
-/// the sale is closed.
-pub(crate) async fn at_start(
-    store: &dyn Store,
-    settings: &Settings,
-) -> Result<(Option<PriceTerms>, EnergyPrices), StoreError> {
+/// What is sold without an order, by the documents that are in the books now.
+pub(crate) async fn sale_terms(store: &dyn Store, settings: &Settings) -> Result<SaleTerms, StoreError> {
     let price = Cached::from(store.price_config(ENERGY_FLASH).await?);
     let resource = Cached::from(store.resource_config(ENERGY).await?);
     let terms = match price.config {
         None => Some(settings.price_terms()),
-        Some(config) => read_terms(&config).ok().filter(|_| price.is_active),
+        Some(config) => read_terms(&config, settings).ok().filter(|_| price.is_active),
     };
     let energy = resource
         .config
+        .filter(|_| resource.is_active)
         .and_then(|config| read_energy(&config, settings.energy_prices()).ok())
         .unwrap_or_else(|| settings.energy_prices());
-    Ok((terms, energy))
+    Ok(settings.sale_terms(terms, energy))
 }
 
 /// The price terms in force. A document that is switched off closes the sale.
@@ -80,13 +84,18 @@ pub(crate) async fn terms(state: &AppState) -> Result<PriceTerms, ApiError> {
     let cached = if let Some(cached) = remembered(state, PRICE_TAG, ENERGY_FLASH).await {
         cached
     } else {
+        let generation = generation(state, PRICE_TAG).await;
         let document = state.store.price_config(ENERGY_FLASH).await?;
-        remember(state, PRICE_TAG, ENERGY_FLASH, document).await
+        remember(state, PRICE_TAG, ENERGY_FLASH, generation, document).await
     };
     match cached.config {
         None => Ok(state.settings.price_terms()),
         Some(_) if !cached.is_active => Err(ApiError::plain(Code::SalesClosed).retry_after(300)),
-        Some(config) => read_terms(&config).map_err(|error| ApiError::internal(&error)),
+        // Kept by an older version, or the dust of payments has grown above it since.
+        Some(config) => read_terms(&config, &state.settings).map_err(|fault| {
+            tracing::error!(?fault, "the price configuration {ENERGY_FLASH} cannot be in force");
+            ApiError::plain(Code::SalesClosed).retry_after(300)
+        }),
     }
 }
 
@@ -95,55 +104,57 @@ pub(crate) async fn energy(state: &AppState) -> Result<EnergyPrices, ApiError> {
     let cached = if let Some(cached) = remembered(state, RESOURCE_TAG, ENERGY).await {
         cached
     } else {
+        let generation = generation(state, RESOURCE_TAG).await;
         let document = state.store.resource_config(ENERGY).await?;
-        remember(state, RESOURCE_TAG, ENERGY, document).await
+        remember(state, RESOURCE_TAG, ENERGY, generation, document).await
     };
     match cached.config.filter(|_| cached.is_active) {
         None => Ok(state.settings.energy_prices()),
-        Some(config) => {
-            read_energy(&config, state.settings.energy_prices()).map_err(|error| ApiError::internal(&error))
+        Some(config) => read_energy(&config, state.settings.energy_prices())
+            .map_err(|fault| ApiError::internal(&format!("the resource configuration {ENERGY}: {fault:?}"))),
+    }
+}
+
+fn blame(member: &str, detail: impl Into<String>) -> Fault {
+    Fault::Member { pointer: format!("#/{member}"), detail: detail.into() }
+}
+
+/// Reads and checks a price document.
+pub(crate) fn read_terms(config: &str, settings: &Settings) -> Result<PriceTerms, Fault> {
+    let document: PriceDocument = json::object(config)?;
+    let sun = |number: Number, member: &str| {
+        Sun::from_decimal(number.0).map_err(|error| blame(member, error.to_string()))
+    };
+    let terms = PriceTerms {
+        unit_price: sun(document.single_price, "single_price")?,
+        max_transactions: document.max_transactions,
+        duration: document
+            .expiry_hours
+            .to_span()
+            .ok_or_else(|| blame("expiry_hours", "must be above 0 and at most 720 hours"))?,
+        min_amount: document.min_amount.map_or(Ok(Sun::ZERO), |amount| sun(amount, "min_amount"))?,
+    };
+    match faults(&terms, settings.payments.dust_trx).into_iter().next() {
+        None => Ok(terms),
+        Some(fault) => {
+            let member = match fault.term {
+                Term::UnitPrice => "single_price",
+                Term::MaxTransactions => "max_transactions",
+                Term::Duration => "expiry_hours",
+                Term::MinAmount => "min_amount",
+            };
+            Err(blame(member, fault.detail))
         }
     }
 }
 
-/// Reads and checks a price document.
-pub(crate) fn read_terms(config: &str) -> Result<PriceTerms, String> {
-    let document: PriceDocument = serde_json::from_str(config).map_err(|error| error.to_string())?;
-    let sun = |number: Number, member: &str| {
-        Sun::from_decimal(number.0).map_err(|error| format!("{member}: {error}")).and_then(|sun| {
-            if sun < Sun::ZERO { Err(format!("{member}: cannot be negative")) } else { Ok(sun) }
-        })
-    };
-    let unit_price = sun(document.single_price, "single_price")?;
-    if unit_price.get() < 2 {
-        return Err("single_price: must leave room for a tail, at least 0.000002".to_owned());
-    }
-    if unit_price > Sun::from_trx(1_000_000) {
-        return Err("single_price: more than a million TRX".to_owned());
-    }
-    if document.max_transactions == 0 || document.max_transactions > 10_000 {
-        return Err("max_transactions: must be between 1 and 10000".to_owned());
-    }
-    let duration = document
-        .expiry_hours
-        .to_span()
-        .filter(|span| *span > Span::ZERO && *span <= LONGEST_RENTAL)
-        .ok_or("expiry_hours: must be above 0 and at most 720")?;
-    Ok(PriceTerms {
-        unit_price,
-        max_transactions: document.max_transactions,
-        duration,
-        min_amount: document.min_amount.map_or(Ok(Sun::ZERO), |amount| sun(amount, "min_amount"))?,
-    })
-}
-
 /// Reads and checks a resource document; what it leaves out is as `otherwise`.
-pub(crate) fn read_energy(config: &str, otherwise: EnergyPrices) -> Result<EnergyPrices, String> {
-    let document: ResourceDocument = serde_json::from_str(config).map_err(|error| error.to_string())?;
+pub(crate) fn read_energy(config: &str, otherwise: EnergyPrices) -> Result<EnergyPrices, Fault> {
+    let document: ResourceDocument = json::object(config)?;
     let bounded = |energy: Option<i64>, otherwise: Energy, member: &str| match energy {
         None => Ok(otherwise),
         Some(energy) if (1..=100_000_000).contains(&energy) => Ok(Energy::new(energy)),
-        Some(_) => Err(format!("{member}: must be between 1 and 100000000")),
+        Some(_) => Err(blame(member, "must be between 1 and 100000000")),
     };
     let per_transfer =
         bounded(document.usdt_standard_energy, otherwise.per_transfer, "usdt_standard_energy")?;
@@ -153,7 +164,7 @@ pub(crate) fn read_energy(config: &str, otherwise: EnergyPrices) -> Result<Energ
         "usdt_first_transfer_energy",
     )?;
     if first < per_transfer {
-        return Err("usdt_first_transfer_energy: cannot be less than usdt_standard_energy".to_owned());
+        return Err(blame("usdt_first_transfer_energy", "cannot be less than usdt_standard_energy"));
     }
     Ok(EnergyPrices { per_transfer, per_transfer_first: first })
 }
@@ -163,12 +174,25 @@ async fn remembered(state: &AppState, tag: &str, name: &str) -> Option<Cached> {
     serde_json::from_str(&text).ok()
 }
 
-async fn remember(state: &AppState, tag: &str, name: &str, document: Option<ConfigDocument>) -> Cached {
+/// The generation to be asked for before a document is read; `None` where the cache cannot be used.
+async fn generation(state: &AppState, tag: &str) -> Option<u64> {
+    state.cache.generation(tag).await.ok()
+}
+
+async fn remember(
+    state: &AppState,
+    tag: &str,
+    name: &str,
+    generation: Option<u64>,
+    document: Option<ConfigDocument>,
+) -> Cached {
     let cached = Cached::from(document);
     let ttl =
         if tag == PRICE_TAG { state.settings.cache.price_ttl } else { state.settings.cache.resource_ttl };
+    let key = format!("{tag}:{name}");
     if let Ok(text) = serde_json::to_string(&cached)
-        && let Err(error) = state.cache.put(&format!("{tag}:{name}"), text, ttl.span(), tag).await
+        && let Some(generation) = generation
+        && let Err(error) = state.cache.put_as_of(&key, text, ttl.span(), tag, generation).await
     {
         tracing::debug!(%error, "going on without the cache");
     }
@@ -177,13 +201,19 @@ async fn remember(state: &AppState, tag: &str, name: &str, document: Option<Conf
 
 #[cfg(test)]
 mod tests {
-    use super::{read_energy, read_terms};
+    use super::{Fault, read_energy, read_terms};
+    use crate::settings::{Environment, Settings};
     use leyden_domain::{Energy, Span, Sun, order::EnergyPrices};
+
+    fn settings() -> Settings {
+        Settings::from_layers(&[], &Environment::default()).unwrap()
+    }
 
     #[test]
     fn the_document_of_requirement_001_is_read() {
         let terms = read_terms(
             r#"{"single_price": 1.5, "max_transactions": 10, "expiry_hours": 1, "min_amount": 1.0, "description": "…"}"#,
+            &settings(),
         )
         .unwrap();
         assert_eq!(terms.unit_price, Sun::new(1_500_000));
@@ -194,13 +224,21 @@ mod tests {
 
     #[test]
     fn a_price_that_cannot_be_counted_is_refused() {
+        let settings = settings();
         let with = |price: &str| {
-            read_terms(&format!(r#"{{"single_price": {price}, "max_transactions": 10, "expiry_hours": 1}}"#))
+            let text = format!(r#"{{"single_price": {price}, "max_transactions": 10, "expiry_hours": 1}}"#);
+            read_terms(&text, &settings)
         };
-        for bad in ["0", "-1", "1.0000001", "0.000001", "1e40", "true", "1000001"] {
-            assert!(with(bad).is_err(), "{bad}");
+        for bad in ["0", "-1", "1.0000001", "0.000001", "0.09", "1e40", "true", "1000001", "\"1_0\""] {
+            assert!(
+                matches!(with(bad), Err(Fault::Member { pointer, .. }) if pointer == "#/single_price"),
+                "{bad}: {:?}",
+                with(bad)
+            );
         }
         assert!(with("\"1.5\"").is_ok());
+        let array = read_terms("[1.5, 10, 1, null]", &settings);
+        assert!(matches!(array, Err(Fault::Member { pointer, .. }) if pointer == "#"));
     }
 
     #[test]
@@ -212,6 +250,7 @@ mod tests {
         let given = read(r#"{"usdt_standard_energy": 140000}"#).unwrap();
         assert_eq!(given.per_transfer_first, Energy::new(140_000), "a first transfer never gets less");
         assert!(read(r#"{"usdt_standard_energy": 0}"#).is_err());
+        assert!(read("[]").is_err());
         assert!(read(r#"{"usdt_standard_energy": 65000, "usdt_first_transfer_energy": 1}"#).is_err());
     }
 }

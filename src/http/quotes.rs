@@ -4,7 +4,7 @@ use super::{
     code::Code,
     error::ApiError,
     extract::{self, Json},
-    number::Number,
+    number::{Number, WrittenNumber},
     openapi::Refusals,
     prices, recipient,
     sale::{self, Wanted},
@@ -24,15 +24,19 @@ use utoipa::ToSchema;
 pub(crate) struct AskQuote {
     /// Who would get the energy: decides what a transfer needs.
     #[serde(default)]
+    #[schema(min_length = 34, max_length = 34, pattern = "^T[1-9A-HJ-NP-Za-km-z]{33}$")]
     recipient_address: Option<String>,
     /// So many transfers.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 1000)]
     transaction_count: Option<u32>,
     /// As many transfers as give at least this energy.
     #[serde(default)]
+    #[schema(minimum = 1)]
     energy_amount: Option<i64>,
     /// Must be what is offered; for those who want to be sure.
     #[serde(default)]
+    #[schema(value_type = Option<WrittenNumber>)]
     duration_hours: Option<Number>,
 }
 
@@ -62,7 +66,7 @@ pub(crate) struct QuoteView {
 }
 
 /// Quotes a price
-#[utoipa::path(tag = "quotes", request_body = AskQuote, responses((status = 201, body = Answer<QuoteView>), Refusals))]
+#[utoipa::path(operation_id = "createQuote", tag = "quotes", request_body = AskQuote, responses((status = 201, description = "the quote", body = Answer<QuoteView>), Refusals))]
 #[post("/api/v1/quotes")]
 pub(super) async fn ask(state: web::Data<AppState>, body: Json<AskQuote>) -> Result<HttpResponse, ApiError> {
     let body = body.value;

@@ -2,7 +2,7 @@
 //! they are lost with it is what makes them hold when everything else is down.
 
 use super::{code::Code, error::ApiError};
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -59,7 +59,10 @@ impl<K: Hash + Eq + Clone> Table<K> {
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
                 let seconds = u32::try_from(wait.as_secs()).unwrap_or(60).saturating_add(1);
                 let detail = format!("more than {} requests a minute; wait {seconds} s", self.per_minute);
-                Err(ApiError::new(Code::RateLimited, detail).retry_after(seconds))
+                let mut refusal = ApiError::new(Code::RateLimited, detail).retry_after(seconds);
+                refusal.limit =
+                    Some(Standing { name: self.name, per_minute: self.per_minute.get(), remaining: 0 });
+                Err(refusal)
             }
         }
     }
@@ -69,6 +72,7 @@ impl<K: Hash + Eq + Clone> Table<K> {
 pub(crate) struct RateLimits {
     keys: Option<Table<ApiKeyId>>,
     addresses: Option<Table<IpAddr>>,
+    look_ups: Option<Table<IpAddr>>,
 }
 
 impl fmt::Debug for RateLimits {
@@ -80,7 +84,17 @@ impl fmt::Debug for RateLimits {
 impl RateLimits {
     /// Requests per minute; 0 means no limit.
     pub(crate) fn new(per_key: u32, per_address: u32) -> Self {
-        Self { keys: Table::new("key", per_key), addresses: Table::new("ip", per_address) }
+        Self {
+            keys: Table::new("key", per_key),
+            addresses: Table::new("ip", per_address),
+            look_ups: Table::new("ip", per_address),
+        }
+    }
+
+    /// Counts a key that must be looked up in the books. Counted apart from requests without a key: who shares an
+    /// address with a noisy neighbour keeps its key's own limit.
+    pub(crate) fn ask_look_up(&self, address: IpAddr) -> Result<(), ApiError> {
+        self.look_ups.as_ref().map_or(Ok(()), |table| table.ask(&neighbourhood(address)).map(drop))
     }
 
     /// Counts a request with a good key.
@@ -103,17 +117,15 @@ fn neighbourhood(address: IpAddr) -> IpAddr {
 }
 
 impl Standing {
-    /// Writes the headers (draft-ietf-httpapi-ratelimit-headers).
-    pub(crate) fn write(self, headers: &mut HeaderMap) {
+    /// The headers that say so (draft-ietf-httpapi-ratelimit-headers).
+    pub(crate) fn headers(self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let used = self.per_minute.saturating_sub(self.remaining);
         let full_in = u64::from(used).saturating_mul(60).div_ceil(u64::from(self.per_minute.max(1)));
         let policy = format!("\"{}\";q={};w=60", self.name, self.per_minute);
         let limit = format!("\"{}\";r={};t={full_in}", self.name, self.remaining);
-        for (name, value) in [("ratelimit-policy", policy), ("ratelimit", limit)] {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        }
+        [("ratelimit-policy", policy), ("ratelimit", limit)].into_iter().filter_map(|(name, value)| {
+            Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?))
+        })
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Resu
         return Err(ApiError::plain(Code::SalesClosed).retry_after(300));
     }
     let now = state.clock.now();
-    chain_is_read(state, now)?;
+    let newest_block = chain_is_read(state, now)?;
     let terms = prices::terms(state).await?;
     recipient::check(state, wish.recipient, "recipientAddress").await?;
     let offer = offer(state, &wish, terms).await?;
@@ -88,7 +88,7 @@ pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Resu
             energy_per_transfer: offer.energy_per_transfer,
             duration: offer.duration,
             bound_sender: wish.payer,
-            created_at: now,
+            created_at: newest_block,
             expires_at,
             closes_at: expires_at.plus(state.settings.payments.late_window.span()),
             state: OrderState::AwaitingPayment,
@@ -120,14 +120,16 @@ pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Resu
 }
 
 /// Nobody is asked to pay while payments could not be seen: before the first block was read, while no node answers,
-/// and when the node's chain contradicts ours below a solid block.
-fn chain_is_read(state: &AppState, now: Timestamp) -> Result<(), ApiError> {
+/// and when the node's chain contradicts ours below a solid block. The slot time of the newest block known: no payment
+/// in that block or an earlier one can have been made for an order that is made now.
+fn chain_is_read(state: &AppState, now: Timestamp) -> Result<Timestamp, ApiError> {
     let chain = state.handles.boards().chain.read();
     let answers = chain.answered_at.is_some_and(|at| now.since(at) <= NODE_SILENCE);
-    if chain.processed.is_some() && answers && chain.below_solid.is_none() {
-        Ok(())
-    } else {
-        Err(ApiError::plain(Code::ChainUnavailable).retry_after(CHAIN_RETRY_S))
+    match chain.processed {
+        Some(processed) if answers && chain.below_solid.is_none() => {
+            Ok(chain.node_head.map_or(processed.timestamp, |head| head.timestamp.max(processed.timestamp)))
+        }
+        _ => Err(ApiError::plain(Code::ChainUnavailable).retry_after(CHAIN_RETRY_S)),
     }
 }
 
@@ -144,7 +146,20 @@ async fn offer(state: &AppState, wish: &Wish, terms: PriceTerms) -> Result<Offer
     let offer = if let Some(id) = &wish.quote_id {
         let unknown = || ApiError::plain(Code::QuoteNotFound).at("quoteId");
         let quote = state.store.quote(id).await?.ok_or_else(unknown)?;
-        by_quote(&quote, wish, state.clock.now())?
+        let offer = by_quote(&quote, wish, state.clock.now())?;
+        if quote.recipient.is_none() {
+            // Quoted for nobody in particular, so for a recipient that holds the token already.
+            let prices = prices::energy(state).await?;
+            let needed = recipient::energy_per_transfer(state, wish.recipient, prices).await?;
+            if needed > offer.energy_per_transfer {
+                let detail = format!(
+                    "{} energy a transfer were quoted and this recipient needs {needed}; ask for a quote that names it",
+                    offer.energy_per_transfer
+                );
+                return Err(ApiError::new(Code::QuoteMismatch, detail).at("recipientAddress"));
+            }
+        }
+        offer
     } else {
         let prices = prices::energy(state).await?;
         let energy_per_transfer = recipient::energy_per_transfer(state, wish.recipient, prices).await?;
@@ -177,13 +192,16 @@ fn by_quote(quote: &StoredQuote, wish: &Wish, now: Timestamp) -> Result<Offer, A
             ApiError::new(Code::QuoteMismatch, "the quote is for another recipient").at("recipientAddress")
         );
     }
-    let count = match wish.wanted {
-        Wanted::Open => CountRule::Fixed { count: quoted.count },
-        wanted => count_rule(wanted, energy_per_transfer, quoted.count)?,
+    let count = CountRule::Fixed { count: quoted.count };
+    let same = match wish.wanted {
+        Wanted::Open => true,
+        wanted => count_rule(wanted, energy_per_transfer, u32::MAX).is_ok_and(|wanted| wanted == count),
     };
-    if count != (CountRule::Fixed { count: quoted.count }) {
-        let detail = format!("{} transfers were quoted", quoted.count);
-        return Err(ApiError::new(Code::QuoteMismatch, detail).at("transactionCount"));
+    if !same {
+        let member =
+            if matches!(wish.wanted, Wanted::Energy(_)) { "energyAmount" } else { "transactionCount" };
+        let detail = format!("{} transfers of {energy_per_transfer} energy were quoted", quoted.count);
+        return Err(ApiError::new(Code::QuoteMismatch, detail).at(member));
     }
     Ok(Offer { unit_price: quoted.unit_price, duration: quoted.duration, energy_per_transfer, count })
 }

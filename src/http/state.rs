@@ -1,11 +1,12 @@
 //! What handlers work with: the ports, the way to the actors, the configuration.
 
-use super::{auth::KeyCache, rate_limit::RateLimits};
+use super::{auth::KeyCache, health::Pulse, rate_limit::RateLimits};
 use crate::settings::Settings;
 use leyden_actors::Handles;
 use leyden_ports::{Cache, ChainReader, Clock, Entropy, Store};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{fmt, sync::Arc};
+use tokio::sync::Mutex;
 
 /// What the API is built from.
 #[derive(Clone)]
@@ -39,6 +40,9 @@ pub struct AppState {
     parts: Parts,
     pub(crate) keys: KeyCache,
     pub(crate) limits: RateLimits,
+    /// Changes of configurations go one by one, so that what is told of them last is what is in the books.
+    pub(crate) configs: Mutex<()>,
+    pub(crate) pulse: Pulse,
 }
 
 impl AppState {
@@ -47,7 +51,7 @@ impl AppState {
         let http = &parts.settings.http;
         let limits = RateLimits::new(http.key_rate_per_minute, http.ip_rate_per_minute);
         let keys = KeyCache::new(parts.settings.cache.api_key_ttl.duration());
-        Self { parts, keys, limits }
+        Self { parts, keys, limits, configs: Mutex::new(()), pulse: Pulse::default() }
     }
 }
 

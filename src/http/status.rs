@@ -121,6 +121,16 @@ pub(crate) struct FullStatus {
     books_error: Option<String>,
 }
 
+/// How the service is: in short, or in full for operators.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum StatusView {
+    /// For anybody.
+    Short(ShortStatus),
+    /// With the scope `ops:read`.
+    Full(Box<FullStatus>),
+}
+
 /// How many and how much.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SumView {
@@ -174,14 +184,14 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
     let verdict = if problems.is_empty() { "ok" } else { "degraded" };
     let in_full = visitor.0.as_ref().is_some_and(|caller| caller.scopes.allow(Scope::OpsRead));
     if !in_full {
-        return HttpResponse::Ok().json(ShortStatus {
+        return HttpResponse::Ok().json(StatusView::Short(ShortStatus {
             success: true,
             status: verdict,
             version: env!("CARGO_PKG_VERSION"),
             chain_lag_blocks: chain.lag_blocks(),
             sales_open: state.settings.sales.enabled,
             at: iso(now),
-        });
+        }));
     }
     let pool = state.handles.boards().pool.read();
     let (watched, limit) = state.handles.watchers();
@@ -190,7 +200,7 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
     let totals = state.store.totals().await;
     let books_error = counts.as_ref().err().or(totals.as_ref().err()).map(ToString::to_string);
     let totals = totals.unwrap_or_default();
-    HttpResponse::Ok().json(FullStatus {
+    HttpResponse::Ok().json(StatusView::Full(Box::new(FullStatus {
         success: true,
         status: if books_error.is_some() { "degraded" } else { verdict },
         problems,
@@ -213,14 +223,14 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
         watchers: WatchersView { watched, limit },
         actors: tree,
         books_error,
-    })
+    })))
 }
 
 /// How the service is
 ///
 /// In short for anybody; in full with the scope `ops:read`.
-#[utoipa::path(tag = "health", security((), ("key" = ["ops:read"])),
-    responses((status = 200, body = FullStatus), Refusals))]
+#[utoipa::path(operation_id = "readStatus", tag = "health", security((), ("key" = ["ops:read"]), ("bearer" = ["ops:read"])),
+    responses((status = 200, description = "how the service is", body = StatusView), Refusals))]
 #[get("/status")]
 pub(super) async fn status(visitor: Visitor, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     Ok(answer(&state, &visitor).await)
@@ -229,8 +239,8 @@ pub(super) async fn status(visitor: Visitor, state: web::Data<AppState>) -> Resu
 /// How the service is
 ///
 /// The same under the name that a program may prefer.
-#[utoipa::path(tag = "health", security((), ("key" = ["ops:read"])),
-    responses((status = 200, body = FullStatus), Refusals))]
+#[utoipa::path(operation_id = "readStatusJson", tag = "health", security((), ("key" = ["ops:read"]), ("bearer" = ["ops:read"])),
+    responses((status = 200, description = "how the service is", body = StatusView), Refusals))]
 #[get("/status.json")]
 pub(super) async fn status_json(
     visitor: Visitor,

@@ -6,6 +6,7 @@ mod layers;
 mod policies;
 mod secret;
 mod sections;
+pub(crate) mod terms;
 mod units;
 
 pub use environment::Environment;
@@ -88,14 +89,14 @@ impl Settings {
             problems.add("database.url", "only sqlite: is supported");
         }
         let sales = &self.sales;
-        if sales.single_price_trx.get() < 2 {
-            problems.add("sales.single_price_trx", "must leave room for a tail: at least 0.000002");
-        }
-        if sales.max_transactions == 0 || sales.max_transactions > 10_000 {
-            problems.add("sales.max_transactions", "must be between 1 and 10000");
-        }
-        if sales.rental.span().ms() <= 0 {
-            problems.add("sales.rental", "must be longer than nothing");
+        for fault in terms::faults(&self.price_terms(), self.payments.dust_trx) {
+            let key = match fault.term {
+                terms::Term::UnitPrice => "sales.single_price_trx",
+                terms::Term::MaxTransactions => "sales.max_transactions",
+                terms::Term::Duration => "sales.rental",
+                terms::Term::MinAmount => "sales.min_amount_trx",
+            };
+            problems.add(key, &fault.detail);
         }
         if sales.energy_per_transfer == 0 {
             problems.add("sales.energy_per_transfer", "must be above 0");

@@ -1,7 +1,10 @@
 //! The configuration in the words of the domain and of the actors.
 
 use super::Settings;
-use leyden_actors::settings::{ActorSettings, OrderlessTerms};
+use leyden_actors::{
+    boards::SaleTerms,
+    settings::{ActorSettings, OrderlessTerms},
+};
 use leyden_domain::{
     Energy, Sun,
     operation::OperationPolicy,
@@ -44,21 +47,29 @@ impl Settings {
         }
     }
 
-    /// What the actors are told, given the price terms and energy that are in force at the start. Without terms
-    /// nothing is sold without an order.
-    pub fn for_actors(&self, terms: Option<PriceTerms>, energy: EnergyPrices) -> ActorSettings {
+    /// What is sold without an order under these price terms; nothing where there are none.
+    pub fn sale_terms(&self, terms: Option<PriceTerms>, energy: EnergyPrices) -> SaleTerms {
         let open = self.sales.enabled && self.sales.orderless;
         let orderless = terms.filter(|terms| open && terms.unit_price > Sun::ZERO);
         let terms = terms.unwrap_or_else(|| self.price_terms());
+        SaleTerms {
+            orderless: orderless.map(|terms| Orderless {
+                unit_price: terms.unit_price,
+                max_transactions: terms.max_transactions,
+            }),
+            terms: OrderlessTerms { energy_per_transfer: energy.per_transfer, duration: terms.duration },
+        }
+    }
+
+    /// What the actors are told.
+    pub fn for_actors(&self) -> ActorSettings {
         ActorSettings {
             payment_addresses: self.payments.addresses.clone(),
             matching: MatchPolicy {
                 dust_sun: self.payments.dust_trx,
                 dust_usdt_micro: self.payments.dust_usdt.get(),
-                orderless: orderless.map(|terms| Orderless {
-                    unit_price: terms.unit_price,
-                    max_transactions: terms.max_transactions,
-                }),
+                // On the board of sale terms, because prices change while the service runs.
+                orderless: None,
                 denied_senders: self.payments.denied_senders.clone(),
             },
             planning: self.plan_policy(),
@@ -67,7 +78,6 @@ impl Settings {
                 max_attempts: self.pool.max_attempts,
             },
             solid_above: self.payments.solid_above_trx,
-            orderless: OrderlessTerms { energy_per_transfer: energy.per_transfer, duration: terms.duration },
             capacity_patience: self.pool.capacity_patience.span(),
             reclaim_grace: self.pool.reclaim_grace.span(),
             poll_interval: self.chain.poll_interval.duration(),

@@ -69,7 +69,7 @@ fn an_order_is_paid_served_and_shown_with_the_fields_of_the_requirement() {
 }
 
 #[test]
-fn an_unpaid_order_is_cancelled_by_either_method_and_only_once() {
+fn an_unpaid_order_is_cancelled_by_either_method_and_asking_again_changes_nothing() {
     with(settings(), async |app| {
         for method in [reqwest::Method::POST, reqwest::Method::DELETE] {
             let order = order(&app, 1).await;
@@ -79,7 +79,9 @@ fn an_unpaid_order_is_cancelled_by_either_method_and_only_once() {
             assert_eq!(cancelled.json()["success"], true);
             assert!(cancelled.json()["message"].is_string());
             assert_eq!(cancelled.data()["status"], "cancelled");
-            assert_eq!(cancel().await.refusal(), "ORDER_NOT_CANCELLABLE");
+            assert_eq!(cancel().await.data(), cancelled.data(), "who did not hear the answer asks again");
+            let timeline = format!("/api/v1/orders/{}/timeline", order["orderId"].as_str().unwrap());
+            assert_eq!(app.get(&timeline).await.data().as_array().unwrap().len(), 2);
         }
     });
 }
@@ -104,6 +106,7 @@ fn monitoring_is_recorded_stopped_and_shown() {
         let start = json!({"orderId": id, "paymentAddress": order["paymentAddress"], "expectedAmount": 1.5, "timeout": 1000});
         let started = app.post("/api/payment-monitoring/start", &start).await.data();
         assert_eq!(started["orderId"], id);
+        assert_eq!(started["monitoring"], true, "it has been watched since it was made");
         let elsewhere = json!({"orderId": id, "paymentAddress": keys::test_address(3)});
         let refused = app.post("/api/payment-monitoring/start", &elsewhere).await;
         assert_eq!(refused.refusal(), "PAYMENT_ADDRESS_MISMATCH");
@@ -133,6 +136,65 @@ fn monitoring_is_recorded_stopped_and_shown() {
         assert_eq!(app.post("/api/payment-monitoring/stop", &stop(id)).await.data()["stopped"], false);
         let unknown = app.post("/api/payment-monitoring/stop", &stop("FLASH_1_000000000")).await;
         assert_eq!(unknown.refusal(), "ORDER_NOT_FOUND");
+    });
+}
+
+#[test]
+fn watching_for_an_order_that_has_ended_does_not_hide_how_it_ended() {
+    with(settings(), async |app| {
+        let order = order(&app, 1).await;
+        let id = order["orderId"].as_str().unwrap();
+        app.pay(1, amount(&order, 1));
+        app.mine_until(id, "completed").await;
+        let start = json!({"orderId": id, "paymentAddress": order["paymentAddress"]});
+        assert_eq!(app.post("/api/payment-monitoring/start", &start).await.data()["monitoring"], false);
+        let rows = app.get(&format!("/api/payment-monitoring/status?orderId={id}")).await.data();
+        assert_eq!(rows.as_array().unwrap().len(), 1);
+        assert_eq!(rows[0]["monitoring_status"], "completed");
+    });
+}
+
+#[test]
+fn an_order_is_made_in_the_time_of_the_chain() {
+    with(settings(), async |app| {
+        let order = order(&app, 1).await;
+        let id = order["orderId"].as_str().unwrap();
+        let head = app.get("/status").await.json()["chain"]["head"]["time"].clone();
+        let read = app.get(&format!("/api/v1/orders/{id}")).await.data();
+        assert_eq!(read["createdAt"], head, "no payment of that block or before can be meant for it");
+    });
+}
+
+#[test]
+fn a_new_price_is_the_price_of_the_sale_without_orders_at_once() {
+    with(settings(), async |app| {
+        let path = "/api/v1/price-configs/energy_flash";
+        let put = async |price: f64, active: bool| {
+            let config = json!({"single_price": price, "max_transactions": 10, "expiry_hours": 1});
+            let body = json!({"config": config, "is_active": active});
+            let request = app.request(reqwest::Method::PUT, path).header("X-API-Key", &app.admin);
+            app.send(request.json(&body)).await.data();
+        };
+        let orders = async || app.get("/api/v1/orders").await.data();
+        let waiting = async |tx: &str| {
+            let reply = app.get(&format!("/api/v1/payments?txHash={tx}")).await.data();
+            (reply[0]["state"].clone(), reply[0]["reason"].clone())
+        };
+        put(2.0, true).await;
+        let at_the_old_price = app.pay(2, Sun::new(1_500_000));
+        app.block().await;
+        app.until_payment(&at_the_old_price).await;
+        assert_eq!(waiting(&at_the_old_price).await, (json!("suspense"), json!("no_order")));
+        let at_the_new_price = app.pay(3, Sun::new(4_000_000));
+        app.block().await;
+        app.until_payment(&at_the_new_price).await;
+        assert_eq!(orders().await[0]["paid"]["transactionCount"], 2);
+        put(2.0, false).await;
+        let while_closed = app.pay(4, Sun::new(2_000_000));
+        app.block().await;
+        app.until_payment(&while_closed).await;
+        assert_eq!(waiting(&while_closed).await.0, "suspense");
+        assert_eq!(orders().await.as_array().unwrap().len(), 1);
     });
 }
 

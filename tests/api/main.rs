@@ -7,5 +7,6 @@ mod common;
 mod access;
 mod first_routes;
 mod operating;
+mod protocol;
 mod refusals;
 mod v1_orders;

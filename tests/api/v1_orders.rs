@@ -141,10 +141,44 @@ fn a_quote_holds_and_is_held_to() {
         let other = json!({"recipientAddress": keys::test_address(2), "quoteId": quote["quoteId"]});
         assert_eq!(create(&app, None, &other).await.refusal(), "QUOTE_MISMATCH");
         let more = json!({"recipientAddress": recipient, "quoteId": quote["quoteId"], "transactionCount": 4});
-        let refused = create(&app, None, &more).await.refusal();
-        assert!(refused == "QUOTE_MISMATCH" || refused == "COUNT_OUT_OF_RANGE", "{refused}");
+        assert_eq!(create(&app, None, &more).await.refusal(), "QUOTE_MISMATCH");
+        let less =
+            json!({"recipientAddress": recipient, "quoteId": quote["quoteId"], "energyAmount": 130_000});
+        assert_eq!(create(&app, None, &less).await.refusal(), "QUOTE_MISMATCH");
         let unknown = json!({"recipientAddress": recipient, "quoteId": "quo_0"});
         assert_eq!(create(&app, None, &unknown).await.refusal(), "QUOTE_NOT_FOUND");
+    });
+}
+
+#[test]
+fn a_quote_for_nobody_is_not_honoured_for_whom_it_would_not_be_enough() {
+    with(settings(), async |app| {
+        let ask = json!({"transactionCount": 2});
+        let quote = app.post("/api/v1/quotes", &ask).await.data();
+        assert_eq!(quote["energyAmount"], 130_000);
+        let stranger = keys::test_key(200).address();
+        app.node.fund(stranger, 5_000_000).unwrap();
+        app.block().await;
+        let order = |recipient: String| json!({"recipientAddress": recipient, "quoteId": quote["quoteId"]});
+        let refused = create(&app, None, &order(stranger.to_string())).await;
+        assert_eq!(refused.refusal(), "QUOTE_MISMATCH");
+        assert_eq!(refused.json()["errors"][0]["pointer"], "#/recipientAddress");
+        let holder = create(&app, None, &order(keys::test_address(1).to_string())).await.data();
+        assert_eq!(holder["energyPerTransaction"], 65_000);
+    });
+}
+
+#[test]
+fn what_cannot_be_shown_is_no_name_of_a_customer() {
+    with(settings(), async |app| {
+        for bad in ["", "a\u{202e}b", "a\u{200b}", "a\nb", &"x".repeat(129)] {
+            let body = json!({"recipientAddress": keys::test_address(1), "userId": bad});
+            let refused = create(&app, None, &body).await;
+            assert_eq!(refused.refusal(), "INVALID_BODY", "{bad:?}");
+            assert_eq!(refused.json()["errors"][0]["pointer"], "#/userId");
+        }
+        let body = json!({"recipientAddress": keys::test_address(1), "userId": "用户 é 😀"});
+        assert_eq!(create(&app, None, &body).await.data()["userId"], "用户 é 😀");
     });
 }
 
@@ -164,6 +198,25 @@ fn a_price_changes_what_the_first_routes_sell_and_a_bad_one_changes_nothing() {
         ] {
             assert_eq!(put(json!({"config": bad})).await.refusal(), "INVALID_CONFIG");
         }
+        for (member, value) in [
+            ("single_price", json!(0.09)),
+            ("single_price", json!(1_000_001)),
+            ("single_price", json!("1_5")),
+            ("min_amount", json!(1.6)),
+            ("min_amount", json!(-1)),
+            ("max_transactions", json!(1001)),
+            ("max_transactions", json!(-1)),
+            ("expiry_hours", json!(0)),
+            ("expiry_hours", json!(720.001)),
+        ] {
+            let mut config = json!({"single_price": 1.5, "max_transactions": 10, "expiry_hours": 1});
+            config[member] = value.clone();
+            let refused = put(json!({"config": config})).await;
+            assert_eq!((refused.status.as_u16(), refused.refusal().as_str()), (422, "INVALID_CONFIG"));
+            assert_eq!(refused.json()["errors"][0]["pointer"], format!("#/config/{member}"), "{value}");
+        }
+        let array = put(json!({"config": [1.5, 10, 1, null]})).await;
+        assert_eq!(array.json()["errors"][0]["pointer"], "#/config");
         let order = async || {
             let body = json!({"recipientAddress": keys::test_address(1), "chatId": 1});
             app.post("/api/energy-flash/create-order", &body).await.data()

@@ -33,7 +33,8 @@ pub(crate) struct TestApp {
     pub(crate) admin: String,
     handles: Handles,
     client: reqwest::Client,
-    base: String,
+    /// `http://` and where it listens.
+    pub(crate) base: String,
     application: actix_web::web::Data<leyden::http::AppState>,
 }
 
@@ -199,6 +200,21 @@ impl TestApp {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("the order never became {status}: {last}");
+    }
+
+    /// Waits until a payment was looked at.
+    pub(crate) async fn until_payment(&self, tx_hash: &str) {
+        let path = format!("/api/v1/payments?txHash={tx_hash}");
+        let wait = async {
+            loop {
+                let found = self.get(&path).await.data();
+                if found[0]["state"].as_str().is_some_and(|state| state != "unrouted") {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "{tx_hash} was never looked at");
     }
 
     /// Waits for something; the test has failed where it does not come.

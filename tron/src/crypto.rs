@@ -31,6 +31,11 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     sha2::Sha256::digest(bytes).into()
 }
 
+/// SHA-256 of two hashes, one behind the other.
+pub(crate) fn sha256_of_both(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+    sha2::Sha256::new().chain_update(left).chain_update(right).finalize().into()
+}
+
 /// Keccak-256 (the one before SHA-3 was fixed, as Ethereum uses it).
 pub fn keccak256(bytes: &[u8]) -> [u8; 32] {
     sha3::Keccak256::digest(bytes).into()

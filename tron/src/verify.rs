@@ -109,7 +109,7 @@ pub fn merkle_root(leaves: impl IntoIterator<Item = [u8; 32]>) -> [u8; 32] {
         level = level
             .chunks(2)
             .map(|pair| match pair {
-                [left, right] => crypto::sha256(&[left.as_slice(), right.as_slice()].concat()),
+                [left, right] => crypto::sha256_of_both(left, right),
                 odd => odd.first().copied().unwrap_or_default(),
             })
             .collect();

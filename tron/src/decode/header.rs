@@ -3,7 +3,7 @@
 use super::DecodeError;
 use crate::{
     crypto,
-    wire::{json, proto},
+    wire::{hexadecimal, json, proto},
 };
 use leyden_domain::{Address, BlockId, Height, Timestamp};
 use prost::Message as _;
@@ -88,7 +88,7 @@ impl Header {
 
 /// Hexadecimal text to bytes.
 pub(super) fn bytes(name: &str, text: &str) -> Result<Vec<u8>, DecodeError> {
-    hex::decode(text).map_err(|error| DecodeError::new(format!("{name}: {error}")))
+    hexadecimal::decode(text).map_err(|error| DecodeError::new(format!("{name}: {error}")))
 }
 
 /// An address in either of the forms that the HTTP API prints.

@@ -1,28 +1,21 @@
 //! Blocks and receipts in the HTTP API's JSON.
 
-use super::{
-    DecodeError, Form, Header, RawBlock, Receipt, TxFacts,
-    header::bytes,
-    transaction::{read_raw, succeeded},
-};
-use crate::wire::{json, json_raw, proto};
+use super::{DecodeError, Form, Header, RawBlock, Receipt, TxFacts, protobuf::bare_transaction};
+use crate::wire::{hexadecimal, json, json_raw, proto};
 use leyden_domain::TxId;
-use prost::{Message as _, encoding};
-use sha2::{Digest as _, Sha256};
+use prost::encoding;
 
 /// Reads a block; `None` for `{}`, a node's way to say that there is none.
 pub fn block_from_json(block: &json::Block<'_>) -> Result<Option<RawBlock>, DecodeError> {
     let Some(header) = header_from_json(block)? else {
         return Ok(None);
     };
-    let transactions = block
-        .transactions
-        .iter()
-        .enumerate()
-        .map(|(index, transaction)| {
-            read_transaction(transaction).map_err(|error| error.in_transaction(index))
-        })
-        .collect::<Result<_, _>>()?;
+    let mut transactions = Vec::with_capacity(block.transactions.len());
+    let mut scratch = Vec::new();
+    for (index, transaction) in block.transactions.iter().enumerate() {
+        let read = read_transaction(transaction, &mut scratch);
+        transactions.push(read.map_err(|error| error.in_transaction(index))?);
+    }
     Ok(Some(RawBlock { form: Form::Json, header, transactions }))
 }
 
@@ -40,54 +33,46 @@ pub fn receipts_from_json(infos: &[json::TransactionInfo<'_>]) -> Result<Vec<Rec
         .collect()
 }
 
-fn read_transaction(transaction: &json::Transaction<'_>) -> Result<TxFacts, DecodeError> {
-    let raw = match (&transaction.raw_data_hex, transaction.raw_data) {
-        (Some(text), _) => bytes("raw_data_hex", text)?,
-        (None, Some(shown)) => json_raw::rebuild(shown.get())
-            .map_err(|error| DecodeError::new(format!("raw_data: {error}")))?
-            .ok_or_else(|| DecodeError::new("no raw_data_hex, and raw_data cannot be rebuilt"))?
-            .encode_to_vec(),
+/// Reads a transaction. Its bytes are put together first, in `scratch`, and everything is read from them as from
+/// a block in protobuf: what is hashed and what is believed cannot differ.
+fn read_transaction(
+    transaction: &json::Transaction<'_>,
+    scratch: &mut Vec<u8>,
+) -> Result<TxFacts, DecodeError> {
+    scratch.clear();
+    match (&transaction.raw_data_hex, transaction.raw_data) {
+        (Some(text), _) => put_hexadecimal(1, "raw_data_hex", text, scratch)?,
+        (None, Some(shown)) => {
+            let raw = json_raw::rebuild(shown.get())
+                .map_err(|error| DecodeError::new(format!("raw_data: {error}")))?
+                .ok_or_else(|| DecodeError::new("no raw_data_hex, and raw_data cannot be rebuilt"))?;
+            encoding::message::encode(1, &raw, scratch);
+        }
         (None, None) => return Err(DecodeError::new("transaction without raw data")),
-    };
-    let facts = read_raw(&raw)?;
-    let signatures: Vec<Vec<u8>> =
-        transaction.signature.iter().map(|text| bytes("signature", text)).collect::<Result<_, _>>()?;
-    let results: Vec<proto::TransactionResult> = transaction.ret.iter().map(read_result).collect();
-    let claimed_id: Option<TxId> = transaction
+    }
+    for signature in &transaction.signature {
+        put_hexadecimal(2, "signature", signature, scratch)?;
+    }
+    for result in &transaction.ret {
+        encoding::message::encode(5, &read_result(result), scratch);
+    }
+    // Places in these bytes are no places of the input.
+    let mut facts = bare_transaction(scratch, 0).map_err(DecodeError::without_offset)?;
+    facts.claimed_id = transaction
         .tx_id
         .as_deref()
-        .map(str::parse)
+        .map(|text| hexadecimal::decode_array(text).map(TxId::new))
         .transpose()
         .map_err(|error| DecodeError::new(format!("txID: {error}")))?;
-    Ok(TxFacts {
-        id: facts.id,
-        claimed_id,
-        leaf: leaf(&raw, &signatures, &results),
-        kind: facts.kind,
-        success: succeeded(&results),
-        action: facts.action,
-    })
+    Ok(facts)
 }
 
-/// The Merkle leaf of a transaction put together again from its parts.
-fn leaf(raw: &[u8], signatures: &[Vec<u8>], results: &[proto::TransactionResult]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    let mut head = Vec::with_capacity(16);
-    let mut part = |tag: u32, bytes: &[u8]| {
-        head.clear();
-        encoding::encode_key(tag, encoding::WireType::LengthDelimited, &mut head);
-        encoding::encode_varint(bytes.len().try_into().unwrap_or(u64::MAX), &mut head);
-        hasher.update(&head);
-        hasher.update(bytes);
-    };
-    part(1, raw);
-    for signature in signatures {
-        part(2, signature);
-    }
-    for result in results {
-        part(5, &result.encode_to_vec());
-    }
-    hasher.finalize().into()
+/// Writes a field of bytes from its hexadecimal text.
+fn put_hexadecimal(tag: u32, name: &str, text: &str, into: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let bytes = text.len() / 2;
+    encoding::encode_key(tag, encoding::WireType::LengthDelimited, into);
+    encoding::encode_varint(bytes.try_into().unwrap_or(u64::MAX), into);
+    hexadecimal::append(text, into).map_err(|error| DecodeError::new(format!("{name}: {error}")))
 }
 
 fn read_result(result: &json::TransactionResult<'_>) -> proto::TransactionResult {

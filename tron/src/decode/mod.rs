@@ -80,6 +80,14 @@ impl DecodeError {
         self.place.offset = self.place.offset.or(Some(offset));
         self
     }
+
+    /// The same, found in bytes that do not stand in the input: the byte becomes part of the reason.
+    pub(crate) fn without_offset(mut self) -> Self {
+        if let Some(offset) = self.place.offset.take() {
+            self.reason = format!("{} at byte {offset} of the transaction", self.reason);
+        }
+        self
+    }
 }
 
 impl From<WalkError> for DecodeError {

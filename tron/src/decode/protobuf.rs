@@ -46,7 +46,6 @@ pub fn receipts_from_protobuf(bytes: &[u8]) -> Result<Vec<Receipt>, DecodeError>
 }
 
 fn block_at(bytes: &[u8], offset: usize) -> Result<RawBlock, DecodeError> {
-    let mut transactions = Vec::new();
     let mut header = None;
     let mut claimed_id = None;
     let mut fields = Vec::new();
@@ -67,6 +66,7 @@ fn block_at(bytes: &[u8], offset: usize) -> Result<RawBlock, DecodeError> {
     }
     let mut header = header.ok_or_else(|| DecodeError::new("no block header").at(offset))?;
     header.claimed_id = claimed_id;
+    let mut transactions = Vec::with_capacity(fields.len());
     for (index, field) in fields.iter().enumerate() {
         let transaction = transaction_at(field, claimed_id.is_some());
         transactions.push(transaction.map_err(|error| error.at(field.offset).in_transaction(index))?);
@@ -115,9 +115,10 @@ fn transaction_at(field: &Field<'_>, wrapped: bool) -> Result<TxFacts, DecodeErr
     Ok(facts)
 }
 
-fn bare_transaction(bytes: &[u8], offset: usize) -> Result<TxFacts, DecodeError> {
+/// Reads a whole serialized `Transaction` that starts at `offset` of the input.
+pub(super) fn bare_transaction(bytes: &[u8], offset: usize) -> Result<TxFacts, DecodeError> {
     let mut raw = None;
-    let mut results = Vec::new();
+    let mut success = None;
     for part in Walk::new(bytes, offset) {
         let part = part?;
         match part.number {
@@ -127,19 +128,19 @@ fn bare_transaction(bytes: &[u8], offset: usize) -> Result<TxFacts, DecodeError>
             5 => {
                 let result = proto::TransactionResult::decode(part.bytes()?)
                     .map_err(|error| DecodeError::new(format!("result: {error}")).at(part.offset))?;
-                results.push(result);
+                success.get_or_insert(succeeded(&result));
             }
             _ => {}
         }
     }
     let raw = raw.ok_or_else(|| DecodeError::new("transaction without raw data"))?;
-    let facts = read_raw(raw.bytes()?).map_err(|error| error.at(raw.offset))?;
+    let facts = read_raw(raw.bytes()?, raw.offset)?;
     Ok(TxFacts {
         id: facts.id,
         claimed_id: None,
         leaf: crypto::sha256(bytes),
         kind: facts.kind,
-        success: succeeded(&results),
+        success: success.unwrap_or(false),
         action: facts.action,
     })
 }

@@ -4,13 +4,15 @@ use super::DecodeError;
 use crate::{
     abi::{self, TokenCall},
     crypto,
-    wire::proto,
+    wire::{
+        proto,
+        walk::{Value, Walk, WalkError},
+    },
 };
 use leyden_domain::{
     Address, Sun, TxId,
     chain::{ContractKind, Lock, Resource, ResourceAction},
 };
-use prost::Message;
 
 /// A transaction of a block, as far as anything of ours reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,105 +70,163 @@ pub(super) struct RawFacts {
     pub(super) action: TxAction,
 }
 
-/// Reads the signed bytes of a transaction.
-pub(super) fn read_raw(raw: &[u8]) -> Result<RawFacts, DecodeError> {
-    let message =
-        proto::TransactionRaw::decode(raw).map_err(|error| DecodeError::new(format!("raw data: {error}")))?;
-    let [contract] = message.contract.as_slice() else {
-        return Err(DecodeError::new(format!(
-            "raw data: {} contracts where one belongs",
-            message.contract.len()
-        )));
+/// Reads the signed bytes of a transaction, which start at `offset` of the input.
+///
+/// In place, by the chain's own rules: of a field that stands twice the last counts, and a field of another wire
+/// type than the protocol's is an unknown one (java-tron keeps those, so they may be in a block).
+pub(super) fn read_raw(raw: &[u8], offset: usize) -> Result<RawFacts, DecodeError> {
+    let mut contract = None;
+    let mut contracts = 0_usize;
+    for field in Walk::new(raw, offset) {
+        let field = field.map_err(in_raw_data)?;
+        if let (11, Value::Bytes(bytes)) = (field.number, field.value) {
+            contracts = contracts.saturating_add(1);
+            contract = Some((bytes, field.offset));
+        }
+    }
+    let (Some((contract, at)), 1) = (contract, contracts) else {
+        let reason = format!("raw data: {contracts} contracts where one belongs");
+        return Err(DecodeError::new(reason).at(offset));
     };
-    let kind = ContractKind::from_number(contract.r#type);
-    let value = contract.parameter.as_ref().map(|any| any.value.as_slice()).unwrap_or_default();
+    let mut number = 0;
+    let mut value: &[u8] = &[];
+    for field in Walk::new(contract, at) {
+        let field = field.map_err(in_raw_data)?;
+        match (field.number, field.value) {
+            (1, Value::Varint(varint)) => number = int32(varint),
+            (2, Value::Bytes(any)) => {
+                for part in Walk::new(any, field.offset) {
+                    let part = part.map_err(in_raw_data)?;
+                    match (part.number, part.value) {
+                        (1, Value::Bytes(url)) if std::str::from_utf8(url).is_err() => {
+                            return Err(DecodeError::new("raw data: type_url is no text").at(part.offset));
+                        }
+                        (2, Value::Bytes(bytes)) => value = bytes,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let kind = ContractKind::from_number(number);
     Ok(RawFacts { id: crypto::tx_id(raw), kind, action: read_action(kind, value).unwrap_or(TxAction::Other) })
+}
+
+fn in_raw_data(error: WalkError) -> DecodeError {
+    DecodeError::new(format!("raw data: {}", error.reason)).at(error.offset)
+}
+
+/// Protobuf's `int32` and enums: the low half of the number on the wire.
+fn int32(varint: u64) -> i32 {
+    u32::try_from(varint & u64::from(u32::MAX)).unwrap_or_default().cast_signed()
+}
+
+/// The fields of a contract message by their numbers, of which no contract that concerns us has more than six.
+struct Fields<'a> {
+    bytes: [&'a [u8]; 7],
+    numbers: [u64; 7],
+}
+
+impl<'a> Fields<'a> {
+    fn read(message: &'a [u8]) -> Option<Self> {
+        let mut fields = Self { bytes: [&[]; 7], numbers: [0; 7] };
+        for field in Walk::new(message, 0) {
+            let field = field.ok()?;
+            let index = usize::try_from(field.number).ok()?;
+            match field.value {
+                Value::Bytes(bytes) => fields.bytes.get_mut(index).map(|slot| *slot = bytes),
+                Value::Varint(number) => fields.numbers.get_mut(index).map(|slot| *slot = number),
+                Value::Unused => None,
+            };
+        }
+        Some(fields)
+    }
+
+    fn bytes(&self, number: usize) -> &'a [u8] {
+        self.bytes.get(number).copied().unwrap_or_default()
+    }
+
+    fn address(&self, number: usize) -> Option<Address> {
+        Address::from_bytes(self.bytes(number)).ok()
+    }
+
+    fn number(&self, number: usize) -> u64 {
+        self.numbers.get(number).copied().unwrap_or_default()
+    }
+
+    /// An amount that the chain would have accepted.
+    fn amount(&self, number: usize) -> Option<Sun> {
+        not_negative(self.number(number).cast_signed())
+    }
+
+    fn resource(&self, number: usize) -> Option<Resource> {
+        resource(int32(self.number(number)))
+    }
 }
 
 /// What a contract message asks for. `None` for what does not concern us or could not have taken effect.
 fn read_action(kind: ContractKind, value: &[u8]) -> Option<TxAction> {
-    let address = |bytes: &[u8]| Address::from_bytes(bytes).ok();
+    // Every contract's first field is its owner's address, and the numbers below are those of `wire::proto`.
     match kind {
         ContractKind::TransferContract => {
-            let message: proto::TransferContract = decode(value)?;
+            let fields = Fields::read(value)?;
             Some(TxAction::Transfer {
-                from: address(&message.owner_address)?,
-                to: address(&message.to_address)?,
-                amount: not_negative(message.amount)?.get(),
+                from: fields.address(1)?,
+                to: fields.address(2)?,
+                amount: fields.amount(3)?.get(),
             })
         }
         ContractKind::TriggerSmartContract => {
-            let message: proto::TriggerSmartContract = decode(value)?;
+            let fields = Fields::read(value)?;
             Some(TxAction::Call {
-                owner: address(&message.owner_address)?,
-                contract: address(&message.contract_address)?,
-                token: abi::decode_token_call(&message.data),
+                owner: fields.address(1)?,
+                contract: fields.address(2)?,
+                token: abi::decode_token_call(fields.bytes(4)),
             })
         }
-        _ => {
-            let (owner, action) = read_resource(kind, value)?;
-            Some(TxAction::Resource { owner: address(&owner)?, action })
-        }
-    }
-}
-
-/// The owner and the change of stake or delegation that a contract message asks for.
-fn read_resource(kind: ContractKind, value: &[u8]) -> Option<(Vec<u8>, ResourceAction)> {
-    match kind {
-        ContractKind::FreezeBalanceV2Contract => {
-            let message: proto::FreezeBalanceV2Contract = decode(value)?;
-            let action = ResourceAction::Stake {
-                resource: resource(message.resource)?,
-                balance: not_negative(message.frozen_balance)?,
-            };
-            Some((message.owner_address, action))
-        }
-        ContractKind::UnfreezeBalanceV2Contract => {
-            let message: proto::UnfreezeBalanceV2Contract = decode(value)?;
-            let action = ResourceAction::Unstake {
-                resource: resource(message.resource)?,
-                balance: not_negative(message.unfreeze_balance)?,
-            };
-            Some((message.owner_address, action))
-        }
-        ContractKind::WithdrawExpireUnfreezeContract => {
-            let message: proto::WithdrawExpireUnfreezeContract = decode(value)?;
-            Some((message.owner_address, ResourceAction::Withdraw))
-        }
-        ContractKind::CancelAllUnfreezeV2Contract => {
-            let message: proto::CancelAllUnfreezeV2Contract = decode(value)?;
-            Some((message.owner_address, ResourceAction::CancelUnstake))
-        }
-        ContractKind::DelegateResourceContract => {
-            let message: proto::DelegateResourceContract = decode(value)?;
-            let action = ResourceAction::Delegate {
-                receiver: Address::from_bytes(&message.receiver_address).ok()?,
-                resource: resource(message.resource)?,
-                balance: not_negative(message.balance)?,
-                lock: message.lock.then_some(Lock { period_blocks: message.lock_period }),
-            };
-            Some((message.owner_address, action))
-        }
-        ContractKind::UnDelegateResourceContract => {
-            let message: proto::UnDelegateResourceContract = decode(value)?;
-            let action = ResourceAction::Undelegate {
-                receiver: Address::from_bytes(&message.receiver_address).ok()?,
-                resource: resource(message.resource)?,
-                balance: not_negative(message.balance)?,
-            };
-            Some((message.owner_address, action))
+        ContractKind::FreezeBalanceV2Contract
+        | ContractKind::UnfreezeBalanceV2Contract
+        | ContractKind::WithdrawExpireUnfreezeContract
+        | ContractKind::CancelAllUnfreezeV2Contract
+        | ContractKind::DelegateResourceContract
+        | ContractKind::UnDelegateResourceContract => {
+            let fields = Fields::read(value)?;
+            Some(TxAction::Resource { owner: fields.address(1)?, action: resource_action(kind, &fields)? })
         }
         _ => None,
     }
 }
 
+/// The change of stake or delegation that a contract message asks for.
+fn resource_action(kind: ContractKind, fields: &Fields<'_>) -> Option<ResourceAction> {
+    Some(match kind {
+        ContractKind::FreezeBalanceV2Contract => {
+            ResourceAction::Stake { resource: fields.resource(3)?, balance: fields.amount(2)? }
+        }
+        ContractKind::UnfreezeBalanceV2Contract => {
+            ResourceAction::Unstake { resource: fields.resource(3)?, balance: fields.amount(2)? }
+        }
+        ContractKind::WithdrawExpireUnfreezeContract => ResourceAction::Withdraw,
+        ContractKind::CancelAllUnfreezeV2Contract => ResourceAction::CancelUnstake,
+        ContractKind::DelegateResourceContract => ResourceAction::Delegate {
+            receiver: fields.address(4)?,
+            resource: fields.resource(2)?,
+            balance: fields.amount(3)?,
+            lock: (fields.number(5) != 0).then(|| Lock { period_blocks: fields.number(6).cast_signed() }),
+        },
+        ContractKind::UnDelegateResourceContract => ResourceAction::Undelegate {
+            receiver: fields.address(4)?,
+            resource: fields.resource(2)?,
+            balance: fields.amount(3)?,
+        },
+        _ => return None,
+    })
+}
+
 /// An amount that the chain would have accepted.
 fn not_negative(amount: i64) -> Option<Sun> {
     (amount >= 0).then_some(Sun::new(amount))
-}
-
-fn decode<M: Message + Default>(value: &[u8]) -> Option<M> {
-    M::decode(value).ok()
 }
 
 /// A resource from the protocol's number.
@@ -179,10 +239,122 @@ pub(crate) const fn resource(code: i32) -> Option<Resource> {
     }
 }
 
-/// Whether a transaction's results in a block say that it took effect.
-pub(super) fn succeeded(results: &[proto::TransactionResult]) -> bool {
-    results.first().is_some_and(|result| {
-        result.contract_ret == i32::from(proto::ContractResult::Success)
-            && result.ret == i32::from(proto::ResultCode::Success)
-    })
+/// Whether the first of a transaction's results in a block says that it took effect.
+pub(super) fn succeeded(result: &proto::TransactionResult) -> bool {
+    result.contract_ret == i32::from(proto::ContractResult::Success)
+        && result.ret == i32::from(proto::ResultCode::Success)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::proto::{ContractMessage, TransferContract};
+    use prost::Message as _;
+
+    const A: Address = Address::from_evm([0xaa; 20]);
+    const B: Address = Address::from_evm([0xbb; 20]);
+
+    /// A contract message of this kind in the raw data of a transaction.
+    fn raw(kind: proto::ContractType, value: Vec<u8>) -> Vec<u8> {
+        let any = proto::Any { type_url: "type.googleapis.com/x".to_owned(), value };
+        let contract =
+            proto::Contract { r#type: kind.into(), parameter: Some(any), ..proto::Contract::default() };
+        proto::TransactionRaw { contract: vec![contract], timestamp: 7, ..proto::TransactionRaw::default() }
+            .encode_to_vec()
+    }
+
+    fn action<M: ContractMessage>(message: &M) -> TxAction {
+        read_raw(&raw(M::TYPE, message.encode_to_vec()), 0).expect("reads").action
+    }
+
+    #[test]
+    fn every_field_is_read_from_where_the_messages_write_it() {
+        let (owner, other) = (|| A.to_bytes().to_vec(), || B.to_bytes().to_vec());
+        let (balance, resource) = (Sun::new(5), Resource::Energy);
+        let transfer = TransferContract { owner_address: owner(), to_address: other(), amount: 5 };
+        assert_eq!(action(&transfer), TxAction::Transfer { from: A, to: B, amount: 5 });
+        let call = proto::TriggerSmartContract {
+            owner_address: owner(),
+            contract_address: other(),
+            call_value: 3,
+            data: abi::encode_transfer(A, 9),
+            ..proto::TriggerSmartContract::default()
+        };
+        let token = Some(TokenCall { from: None, to: A, amount: Some(9) });
+        assert_eq!(action(&call), TxAction::Call { owner: A, contract: B, token });
+
+        let of_a = |action| TxAction::Resource { owner: A, action };
+        let stake = proto::FreezeBalanceV2Contract { owner_address: owner(), frozen_balance: 5, resource: 1 };
+        assert_eq!(action(&stake), of_a(ResourceAction::Stake { resource, balance }));
+        let unstake =
+            proto::UnfreezeBalanceV2Contract { owner_address: owner(), unfreeze_balance: 5, resource: 1 };
+        assert_eq!(action(&unstake), of_a(ResourceAction::Unstake { resource, balance }));
+        let withdraw = proto::WithdrawExpireUnfreezeContract { owner_address: owner() };
+        assert_eq!(action(&withdraw), of_a(ResourceAction::Withdraw));
+        let cancel = proto::CancelAllUnfreezeV2Contract { owner_address: owner() };
+        assert_eq!(action(&cancel), of_a(ResourceAction::CancelUnstake));
+        let mut delegate = proto::DelegateResourceContract {
+            owner_address: owner(),
+            resource: 1,
+            balance: 5,
+            receiver_address: other(),
+            lock: true,
+            lock_period: 99,
+        };
+        let lent = |lock| of_a(ResourceAction::Delegate { receiver: B, resource, balance, lock });
+        assert_eq!(action(&delegate), lent(Some(Lock { period_blocks: 99 })));
+        delegate.lock = false;
+        assert_eq!(action(&delegate), lent(None));
+        let undelegate = proto::UnDelegateResourceContract {
+            owner_address: owner(),
+            resource: 1,
+            balance: 5,
+            receiver_address: other(),
+        };
+        assert_eq!(action(&undelegate), of_a(ResourceAction::Undelegate { receiver: B, resource, balance }));
+    }
+
+    fn transfer(to: &[u8], amount: i64) -> TransferContract {
+        TransferContract { owner_address: A.to_bytes().to_vec(), to_address: to.to_vec(), amount }
+    }
+
+    #[test]
+    fn what_the_chain_would_not_have_done_is_no_action() {
+        assert_eq!(action(&transfer(&B.to_bytes(), -1)), TxAction::Other);
+        assert_eq!(action(&transfer(&[0x41; 20], 1)), TxAction::Other);
+        let value = transfer(&B.to_bytes(), 1).encode_to_vec();
+        let cut = value.get(..30).unwrap_or_default().to_vec();
+        let facts = read_raw(&raw(proto::ContractType::TransferContract, cut), 0).expect("reads");
+        assert_eq!((facts.kind, facts.action), (ContractKind::TransferContract, TxAction::Other));
+    }
+
+    #[test]
+    fn fields_count_as_they_do_for_the_chain() {
+        let mut value = transfer(&B.to_bytes(), 5).encode_to_vec();
+        // The amount again, then as eight bytes, as a text and as a group: only the number counts.
+        value.extend([0x18, 6, 0x19, 0, 0, 0, 0, 0, 0, 0, 1, 0x1a, 1, b'7', 0x1b, 0x08, 9, 0x1c]);
+        let mut raw = raw(proto::ContractType::TransferContract, value);
+        // The time of the transaction as a text, and an unknown group.
+        raw.extend([0x72, 1, b'x', 0x7b, 0x7c]);
+        let facts = read_raw(&raw, 0).expect("reads");
+        assert_eq!(facts.action, TxAction::Transfer { from: A, to: B, amount: 6 });
+        assert_eq!(facts.id, crypto::tx_id(&raw));
+    }
+
+    #[test]
+    fn two_contracts_or_none_or_a_cut_are_errors_with_a_place() {
+        let one = raw(proto::ContractType::TransferContract, Vec::new());
+        let two = [one.as_slice(), &one].concat();
+        for (bytes, reason) in [
+            (two.as_slice(), "raw data: 2 contracts where one belongs"),
+            (&[], "raw data: 0 contracts where one belongs"),
+            (one.get(..10).unwrap_or_default(), "raw data: ends inside a field"),
+            (&[0x5a, 4, 0x12, 2, 0x12, 9], "raw data: ends inside a field"),
+            (&[0x5a, 5, 0x12, 3, 0x0a, 1, 0xff], "raw data: type_url is no text"),
+        ] {
+            let error = read_raw(bytes, 50).err().expect("refused");
+            assert_eq!(error.reason, reason);
+            assert!(error.place.offset.is_some_and(|offset| offset >= 50), "{error}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use super::InspectError;
 use crate::{
     decode::{DecodeError, RawBlock, block_from_json, block_from_protobuf, blocks_from_block_list},
     wire::{
+        hexadecimal,
         json::{self, Text},
         json_raw,
         walk::Walk,
@@ -119,7 +120,7 @@ fn shows_otherwise(transaction: &json::Transaction<'_>) -> bool {
     let (Some(shown), Some(bytes)) = (transaction.raw_data, transaction.raw_data_hex.as_deref()) else {
         return false;
     };
-    hex::decode(bytes).is_ok_and(|bytes| json_raw::agrees(shown.get(), &bytes) == Some(false))
+    hexadecimal::decode(bytes).is_ok_and(|bytes| json_raw::agrees(shown.get(), &bytes) == Some(false))
 }
 
 /// Where a part of the input starts.

@@ -3,6 +3,7 @@
 //! answers of gateways that leave the bytes out.
 
 use super::{
+    hexadecimal,
     json::Text,
     proto::{self, ContractMessage, ContractType, TYPE_URL_PREFIX},
 };
@@ -109,20 +110,20 @@ pub fn rebuild(shown: &str) -> Result<Option<proto::TransactionRaw>, ShownError>
         return Ok(None);
     };
     Ok(Some(proto::TransactionRaw {
-        ref_block_bytes: hex::decode(&*raw.ref_block_bytes)?,
+        ref_block_bytes: hexadecimal::decode(&raw.ref_block_bytes)?,
         ref_block_num: raw.ref_block_num,
-        ref_block_hash: hex::decode(&*raw.ref_block_hash)?,
+        ref_block_hash: hexadecimal::decode(&raw.ref_block_hash)?,
         expiration: raw.expiration,
         auths: Vec::new(),
-        data: hex::decode(&*raw.data)?,
+        data: hexadecimal::decode(&raw.data)?,
         contract: vec![proto::Contract {
             r#type: kind.into(),
             parameter: Some(proto::Any { type_url: contract.parameter.type_url.to_string(), value }),
-            provider: hex::decode(&*contract.provider)?,
-            contract_name: hex::decode(&*contract.name)?,
+            provider: hexadecimal::decode(&contract.provider)?,
+            contract_name: hexadecimal::decode(&contract.name)?,
             permission_id: contract.permission_id,
         }],
-        scripts: hex::decode(&*raw.scripts)?,
+        scripts: hexadecimal::decode(&raw.scripts)?,
         timestamp: raw.timestamp,
         fee_limit: raw.fee_limit,
     }))
@@ -184,7 +185,7 @@ fn rebuild_contract(name: &str, value: &str) -> Result<Option<(ContractType, Vec
     if fields.owner_address.starts_with('T') {
         return Ok(None);
     }
-    let bytes = |text: &Text<'_>| hex::decode(&**text);
+    let bytes = |text: &Text<'_>| hexadecimal::decode(text);
     let resource = match fields.resource.as_deref() {
         None | Some("BANDWIDTH") => 0,
         Some("ENERGY") => 1,

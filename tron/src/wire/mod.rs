@@ -2,6 +2,7 @@
 //! anything; [`crate::decode`] turns these into domain terms.
 
 pub mod answers;
+pub mod hexadecimal;
 pub mod json;
 pub mod json_raw;
 pub mod proto;

@@ -342,6 +342,15 @@ mod tests {
     }
 
     #[test]
+    fn an_amount_that_two_readers_would_read_differently_is_none() {
+        let mut value = transfer(&B.to_bytes(), i64::MAX).encode_to_vec();
+        // A key that java-tron takes for the amount's.
+        value.extend([0x98, 0x80, 0x80, 0x80, 0x10, 1]);
+        let facts = read_raw(&raw(proto::ContractType::TransferContract, value), 0).expect("reads");
+        assert_eq!(facts.action, TxAction::Other);
+    }
+
+    #[test]
     fn two_contracts_or_none_or_a_cut_are_errors_with_a_place() {
         let one = raw(proto::ContractType::TransferContract, Vec::new());
         let two = [one.as_slice(), &one].concat();

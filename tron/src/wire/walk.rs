@@ -77,6 +77,7 @@ impl<'a> Walk<'a> {
         Some(taken)
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64, WalkError> {
         // Most keys and lengths are one byte.
         match self.rest.split_first() {
@@ -107,14 +108,30 @@ impl<'a> Walk<'a> {
         Err(self.refuse("number does not fit 64 bits"))
     }
 
+    /// A field's number and wire type. Readers differ in what they make of a key of more than 32 bits (java-tron's
+    /// drops the upper ones, which makes another field of it), so there is none.
+    #[inline]
+    fn key(&mut self) -> Result<(u64, u64), WalkError> {
+        let start = self.offset();
+        let key = self.varint()?;
+        let number = key >> 3;
+        if number == 0 {
+            return Err(WalkError { offset: start, reason: "field number 0" });
+        }
+        if key > u64::from(u32::MAX) {
+            return Err(WalkError { offset: start, reason: "field number does not fit" });
+        }
+        Ok((number, key & 7))
+    }
+
     /// Passes over a group's fields up to its end. Groups stand inside each other, so an array keeps which are
     /// open: what comes from outside decides nothing about our stack.
     fn pass_group(&mut self, number: u64) -> Result<(), WalkError> {
         let mut open = vec![number];
         while let Some(innermost) = open.last() {
             let start = self.offset();
-            let key = self.varint()?;
-            let passed = match key & 7 {
+            let (number, wire) = self.key()?;
+            let passed = match wire {
                 0 => self.varint().map(|_| true)?,
                 1 => self.take(8).is_some(),
                 2 => {
@@ -122,10 +139,10 @@ impl<'a> Walk<'a> {
                     usize::try_from(length).is_ok_and(|length| self.take(length).is_some())
                 }
                 3 if open.len() < MOST_OPEN_GROUPS => {
-                    open.push(key >> 3);
+                    open.push(number);
                     true
                 }
-                4 if *innermost == key >> 3 => open.pop().is_some(),
+                4 if *innermost == number => open.pop().is_some(),
                 5 => self.take(4).is_some(),
                 _ => return Err(WalkError { offset: start, reason: "unknown wire type" }),
             };
@@ -136,14 +153,11 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    #[inline]
     fn field(&mut self) -> Result<Field<'a>, WalkError> {
         let start = self.offset();
-        let key = self.varint()?;
-        let number = key >> 3;
-        if number == 0 {
-            return Err(WalkError { offset: start, reason: "field number 0" });
-        }
-        match key & 7 {
+        let (number, wire) = self.key()?;
+        match wire {
             0 => {
                 let offset = self.offset();
                 Ok(Field { number, value: Value::Varint(self.varint()?), offset })
@@ -208,6 +222,18 @@ mod tests {
         assert_eq!(cut, Err(WalkError { offset: 105, reason: "ends inside a field" }));
         assert!(Walk::new(&[0xff; 11], 0).any(|field| field.is_err()));
         assert!(Walk::new(&[0x0b], 0).any(|field| field.is_err()));
+    }
+
+    #[test]
+    fn a_key_of_more_than_32_bits_is_no_field() {
+        // Field 3 to who drops the upper bits.
+        for message in
+            [[0x98, 0x80, 0x80, 0x80, 0x10, 1].as_slice(), &[0x0b, 0x98, 0x80, 0x80, 0x80, 0x10, 1]]
+        {
+            assert!(Walk::new(message, 0).any(|field| field.is_err()));
+        }
+        let padded: Result<Vec<_>, _> = Walk::new(&[0x98, 0x80, 0x80, 0x80, 0x00, 1], 0).collect();
+        assert_eq!(padded, Ok(vec![Field { number: 3, value: Value::Varint(1), offset: 5 }]));
     }
 
     #[test]

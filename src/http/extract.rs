@@ -110,7 +110,7 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
 
 fn params<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
     let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
-        .map_err(|_| ApiError::new(Code::InvalidQuery, "the query cannot be read"))?
+        .or(Err(ApiError::new(Code::InvalidQuery, "the query cannot be read")))?
         .into_inner();
     let mut members = Map::new();
     for (name, value) in pairs {

@@ -37,7 +37,7 @@ pub(crate) struct CreateFlashOrder {
 ///
 /// The payer chooses the number of transfers by how much is paid: each of `amounts` is one choice.
 #[utoipa::path(operation_id = "createFlashOrder", tag = "energy-flash", request_body = CreateFlashOrder,
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!#-Z^-~]+$", description = "names this wish: 1 to 255 visible characters, in double quotes or without")),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 257, pattern = r#"^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$"#, description = "names this wish: 1 to 255 visible characters, in double quotes or without")),
     security(("key" = ["orders:write"]), ("bearer" = ["orders:write"])),
     responses((status = 200, description = "the order; also where the same key made it before", body = Answer<FlashOrderView>), Refusals))]
 #[post("/api/energy-flash/create-order")]

@@ -69,6 +69,17 @@ fn every_mistake_is_reported_under_its_key() {
 }
 
 #[test]
+fn a_price_that_could_be_paid_and_never_served_is_refused() {
+    let text = "[sales]\nsingle_price_trx = '0.05'\nmin_amount_trx = '0.06'\nmax_transactions = 1001\nrental = '721h'";
+    let problems = read(text, &[]).unwrap_err();
+    assert_eq!(
+        keys(&problems),
+        ["sales.max_transactions", "sales.min_amount_trx", "sales.rental", "sales.single_price_trx"]
+    );
+    assert!(read(text, &[("LEYDEN__PAYMENTS__DUST_TRX", "0.01")]).is_err());
+}
+
+#[test]
 fn broken_toml_names_its_line() {
     let problems = read("[http]\nlisten = \n", &[]).unwrap_err();
     assert_eq!(keys(&problems), ["line 2"]);

@@ -136,7 +136,7 @@ async fn an_account_that_cannot_pay_for_bandwidth_is_taken_out_and_another_serve
 #[actix_rt::test]
 async fn what_the_chain_itself_refuses_is_planned_again_on_another_account() {
     let mut world = World::new().await;
-    world.settings.observe_interval = std::time::Duration::from_secs(3_600);
+    world.settings.observe_interval = std::time::Duration::from_hours(1);
     world.start(None).await;
     world.until_observed().await;
     let order = world.order(0, CountRule::Fixed { count: 1 }).await;
@@ -154,7 +154,7 @@ async fn what_the_chain_itself_refuses_is_planned_again_on_another_account() {
 #[actix_rt::test]
 async fn a_part_that_was_delivered_is_taken_back_when_the_rest_cannot_be() {
     let mut world = World::new().await;
-    world.settings.observe_interval = std::time::Duration::from_secs(3_600);
+    world.settings.observe_interval = std::time::Duration::from_hours(1);
     for (n, left) in [(0, 150_000), (1, 150_000), (2, 10_000)] {
         world.lend_all_but(n, left).await;
     }

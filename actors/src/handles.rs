@@ -31,6 +31,20 @@ pub enum CancelError {
     Store(#[from] StoreError),
 }
 
+/// Why an order was not released.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReleaseError {
+    /// There is none.
+    #[error("no such order")]
+    NoOrder,
+    /// It is not held.
+    #[error("the order is not held")]
+    NotHeld(Box<Order>),
+    /// The books.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// What is known of a transaction that somebody names as the payment of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimOutcome {
@@ -172,6 +186,25 @@ impl Handles {
             }
         }
         Err(CancelError::Store(StoreError::Conflict("order")))
+    }
+
+    /// Lets an order that is held go on from where it was: a person has looked at it and says why.
+    pub async fn release_order(&self, id: OrderId, reason: &str) -> Result<Order, ReleaseError> {
+        let order = self.shared.ports.store.order(id).await?.ok_or(ReleaseError::NoOrder)?;
+        let released = match self.shared.decide(&order, &OrderEvent::Release, Some(reason.to_owned())).await {
+            Ok(released) => released,
+            Err(StepError::Transition(_)) => return Err(ReleaseError::NotHeld(Box::new(order))),
+            Err(StepError::Store(error)) => return Err(error.into()),
+        };
+        // A watcher that was quarantined on it gets a clean record with the next one.
+        if let Some(watchers) = self.shared.wires.watchers.get() {
+            watchers.stop(&id);
+        }
+        self.watch_order(id);
+        if let Err(error) = self.shared.drive(id).await {
+            tracing::warn!(order = %id, %error, "could not take a released order further; a sweep will");
+        }
+        Ok(released)
     }
 
     /// Looks up a transaction that somebody names as the payment of an order. Never gives the payment to anybody:

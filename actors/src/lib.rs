@@ -31,7 +31,7 @@ mod system;
 mod worker;
 
 pub use boards::SaleTerms;
-pub use handles::{CancelError, ClaimError, ClaimOutcome, Handles};
+pub use handles::{CancelError, ClaimError, ClaimOutcome, Handles, ReleaseError};
 pub use settings::{ActorSettings, OrderlessTerms, StepHook};
 pub use shared::Ports;
 pub use system::{Placement, SystemError, start};

@@ -121,7 +121,7 @@ macro_rules! needs {
     };
 }
 
-needs!(OrdersRead, OrdersWrite, DataRead, MonitorInternal, OpsRead, Admin);
+needs!(OrdersRead, OrdersWrite, DataRead, MonitorInternal, OpsRead, OpsWrite, Admin);
 
 /// The caller, proven to have a scope. The first argument of every handler that is not public.
 #[derive(Debug)]

@@ -64,6 +64,7 @@ codes! {
     MethodNotAllowed "METHOD_NOT_ALLOWED" METHOD_NOT_ALLOWED "This path does not know the method" "不支持该请求方法";
     RequestTimeout "REQUEST_TIMEOUT" REQUEST_TIMEOUT "The request took too long to arrive" "请求超时";
     OrderNotCancellable "ORDER_NOT_CANCELLABLE" CONFLICT "The order can no longer be cancelled" "订单已无法取消";
+    OrderNotHeld "ORDER_NOT_HELD" CONFLICT "The order is not held" "订单未被挂起";
     Conflict "CONFLICT" CONFLICT "Somebody else changed it first" "数据已被更改，请重试";
     QuoteExpired "QUOTE_EXPIRED" CONFLICT "The quote holds no longer" "报价已过期";
     BodyTooLarge "BODY_TOO_LARGE" PAYLOAD_TOO_LARGE "The body is too large" "请求体过大";

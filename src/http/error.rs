@@ -9,7 +9,7 @@ use actix_web::{
         header::{self, HeaderValue},
     },
 };
-use leyden_actors::{CancelError, ClaimError};
+use leyden_actors::{CancelError, ClaimError, ReleaseError};
 use leyden_domain::ArithmeticError;
 use leyden_ports::{ChainError, StoreError, store::CreateRefusal};
 use serde::Serialize;
@@ -266,6 +266,18 @@ impl From<CancelError> for ApiError {
                 format!("the order is {} and can no longer be cancelled", order.state.kind().name()),
             ),
             CancelError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReleaseError> for ApiError {
+    fn from(error: ReleaseError) -> Self {
+        match error {
+            ReleaseError::NoOrder => Self::plain(Code::OrderNotFound),
+            ReleaseError::NotHeld(order) => {
+                Self::new(Code::OrderNotHeld, format!("the order is {}, not held", order.state.kind().name()))
+            }
+            ReleaseError::Store(error) => error.into(),
         }
     }
 }

@@ -59,6 +59,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(orders::read)
         .service(orders::timeline)
         .service(orders::cancel)
+        .service(orders::release)
         .service(orders::confirm_payment)
         .service(quotes::ask)
         .service(pool::read)

@@ -63,7 +63,7 @@ pub(crate) enum Refusals {
     /// `REQUEST_TIMEOUT`
     #[response(status = 408, content_type = "application/problem+json")]
     Timeout(#[to_schema] Problem),
-    /// Not in this state: `ORDER_NOT_CANCELLABLE`, `QUOTE_EXPIRED`, `CONFLICT`
+    /// Not in this state: `ORDER_NOT_CANCELLABLE`, `ORDER_NOT_HELD`, `QUOTE_EXPIRED`, `CONFLICT`
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(#[to_schema] Problem),
     /// `BODY_TOO_LARGE`
@@ -109,6 +109,7 @@ pub(crate) enum Refusals {
         orders::read,
         orders::timeline,
         orders::cancel,
+        orders::release,
         orders::confirm_payment,
         quotes::ask,
         pool::read,

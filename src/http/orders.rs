@@ -3,7 +3,7 @@
 #![expect(unused_qualifications, reason = "the macro that documents a handler writes its types out in full")]
 
 use super::{
-    auth::{OrdersRead, OrdersWrite, Permit},
+    auth::{OpsWrite, OrdersRead, OrdersWrite, Permit},
     code::Code,
     cursor,
     error::ApiError,
@@ -82,7 +82,7 @@ impl CreateOrder {
 ///
 /// With an `Idempotency-Key` the same request may be sent any number of times and makes one order.
 #[utoipa::path(operation_id = "createOrder", tag = "orders", request_body = CreateOrder,
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!#-Z^-~]+$", description = "names this wish: 1 to 255 visible characters, in double quotes or without")),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 257, pattern = r#"^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$"#, description = "names this wish: 1 to 255 visible characters, in double quotes or without")),
     security(("key" = ["orders:write"]), ("bearer" = ["orders:write"])),
     responses((status = 201, description = "the order; also where the same key made it before", body = Answer<OrderView>), Refusals))]
 #[post("/api/v1/orders")]
@@ -239,6 +239,38 @@ pub(super) async fn cancel(
     OrderPath(id): OrderPath,
 ) -> Result<HttpResponse, ApiError> {
     let order = flash::cancel(&state, &caller, id).await?;
+    Ok(HttpResponse::Ok().json(Answer::new(OrderView::new(&order))))
+}
+
+/// Why an order goes on.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ReleaseOrder {
+    /// What a person found, for the timeline: 1 to 500 printable characters.
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+}
+
+/// Lets a held order go on
+///
+/// For operators, who have looked at what it was held for. It goes on from where it was.
+#[utoipa::path(operation_id = "releaseOrder", tag = "orders", params(("orderId" = String, Path, description = "the order")),
+    request_body = ReleaseOrder, security(("key" = ["ops:write"]), ("bearer" = ["ops:write"])),
+    responses((status = 200, description = "the order as it goes on", body = Answer<OrderView>), Refusals))]
+#[post("/api/v1/orders/{orderId}/release")]
+pub(super) async fn release(
+    Permit(caller, _): Permit<OpsWrite>,
+    state: web::Data<AppState>,
+    OrderPath(id): OrderPath,
+    Json { value: body, .. }: Json<ReleaseOrder>,
+) -> Result<HttpResponse, ApiError> {
+    let reason = body.reason.trim();
+    let is_fit = !reason.is_empty() && reason.chars().count() <= 500 && !reason.chars().any(char::is_control);
+    if !is_fit {
+        return Err(ApiError::new(Code::InvalidBody, "1 to 500 printable characters").at("reason"));
+    }
+    let note = format!("{}: {reason}", caller.key);
+    let order = state.handles.release_order(id, &note).await?;
     Ok(HttpResponse::Ok().json(Answer::new(OrderView::new(&order))))
 }
 

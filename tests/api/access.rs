@@ -23,6 +23,7 @@ const ROUTES: &[(&str, &str, Scope)] = &[
     ("GET", "/api/v1/orders/FLASH_1_000000000", Scope::OrdersRead),
     ("GET", "/api/v1/orders/FLASH_1_000000000/timeline", Scope::OrdersRead),
     ("POST", "/api/v1/orders/FLASH_1_000000000/cancel", Scope::OrdersWrite),
+    ("POST", "/api/v1/orders/FLASH_1_000000000/release", Scope::OpsWrite),
     ("POST", "/api/v1/orders/FLASH_1_000000000/confirm-payment", Scope::OrdersWrite),
     ("GET", "/api/v1/payments", Scope::OpsRead),
     ("GET", "/api/v1/pool", Scope::DataRead),

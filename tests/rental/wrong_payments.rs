@@ -169,7 +169,7 @@ async fn a_payment_for_a_held_order_is_its_own_and_is_served_when_the_order_is_r
     assert_eq!(world.state(order.id).await, S::Held);
     assert_eq!(world.payments().await[0].state.order(), Some(order.id));
     world.assert_books().await;
-    world.decide(order.id, &OrderEvent::Release).await;
+    world.handles().release_order(order.id, "looked at").await.unwrap();
     world.mine_until(order.id, S::Completed).await;
     world.assert_served_once(0).await;
 }

@@ -192,6 +192,7 @@ impl Drop for Guard {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use super::{Lenders, options};
     use leyden_ports::store::StoreError;

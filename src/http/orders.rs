@@ -265,7 +265,7 @@ pub(super) async fn release(
     Json { value: body, .. }: Json<ReleaseOrder>,
 ) -> Result<HttpResponse, ApiError> {
     let reason = body.reason.trim();
-    let is_fit = !reason.is_empty() && reason.chars().count() <= 500 && !reason.chars().any(char::is_control);
+    let is_fit = !reason.is_empty() && reason.chars().count() <= 500 && extract::printable(reason);
     if !is_fit {
         return Err(ApiError::new(Code::InvalidBody, "1 to 500 printable characters").at("reason"));
     }

@@ -326,13 +326,13 @@ impl AccountAgent {
         })
     }
 
-    /// The wall clock's millisecond, but never the same twice and never past the expiration, wherever the wall clock
-    /// stands: the chain only asks that it differ.
+    /// The wall clock's millisecond, but never the same twice and, wherever the wall clock stands, well before the
+    /// expiration: the chain only asks that it differ.
     fn own_millisecond(&self, expiration: Timestamp) -> Timestamp {
-        let millisecond = Span::from_ms(1);
-        let now = self.shared.ports.clock.now().min(expiration.minus(millisecond));
+        let half_a_life = Span::from_ms(self.shared.settings.operations.lifetime.ms().max(2) / 2);
+        let now = self.shared.ports.clock.now().min(expiration.minus(half_a_life));
         let mut memory = self.memory();
-        memory.newest = now.max(memory.newest.plus(millisecond));
+        memory.newest = now.max(memory.newest.plus(Span::from_ms(1)));
         memory.newest
     }
 

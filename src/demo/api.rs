@@ -44,6 +44,13 @@ pub(super) struct OrderView {
     pub(super) energy_per_transfer: i64,
 }
 
+/// A payment's place in the books.
+#[derive(Debug, Clone)]
+pub(super) struct PaymentView {
+    pub(super) state: String,
+    pub(super) order: Option<String>,
+}
+
 /// A client with one API key.
 pub(super) struct Api {
     client: reqwest::Client,
@@ -92,17 +99,12 @@ impl Api {
         })
     }
 
-    /// The newest order for a recipient.
-    pub(super) async fn order_of(&self, recipient: &str) -> Result<Option<String>, ApiFailure> {
-        let answer =
-            self.call("GET", &format!("/api/v1/orders?address={recipient}&limit=1"), None, None).await?;
-        Ok(answer["data"][0]["orderId"].as_str().map(str::to_owned))
-    }
-
-    /// The bucket of a payment, once it is recorded.
-    pub(super) async fn payment_state(&self, tx_id: &str) -> Result<Option<String>, ApiFailure> {
+    /// The bucket of a payment and the order it settles, once it is recorded.
+    pub(super) async fn payment(&self, tx_id: &str) -> Result<Option<PaymentView>, ApiFailure> {
         let answer = self.call("GET", &format!("/api/v1/payments?txHash={tx_id}"), None, None).await?;
-        Ok(answer["data"][0]["state"].as_str().map(str::to_owned))
+        let row = &answer["data"][0];
+        let order = row["orderId"].as_str().map(str::to_owned);
+        Ok(row["state"].as_str().map(|state| PaymentView { state: state.to_owned(), order }))
     }
 
     /// Calls, and calls again while the service cannot be reached or says that it cannot answer now.

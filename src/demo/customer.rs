@@ -183,26 +183,17 @@ async fn look(
     entry: &Entry,
     tx_id: &str,
 ) -> Result<Option<Outcome>, Trouble> {
-    if matches!(customer.mode, Mode::Under | Mode::Unmatched) {
-        let bucket = world.api.payment_state(tx_id).await?;
-        return Ok(bucket.filter(|state| state != "unrouted").map(|state| Outcome {
-            state,
-            order: None,
-            energy_per_transfer: 0,
-        }));
-    }
-    let id = match &entry.order {
-        Some(id) => Some(id.clone()),
-        None => world.api.order_of(&customer.address().to_string()).await?,
-    };
-    let Some(id) = id else {
-        // Orderless, and no order came of it: perhaps its payment waits somewhere.
-        let bucket = world.api.payment_state(tx_id).await?;
-        return Ok(bucket.filter(|state| state == "suspense" || state == "late").map(|state| Outcome {
-            state,
-            order: None,
-            energy_per_transfer: 0,
-        }));
+    let awaited = entry.order.as_ref().filter(|_| customer.mode.served(1) > 0);
+    let id = if let Some(id) = awaited {
+        id.clone()
+    } else {
+        // What the payment itself is in: the order that was made of it, or a place where it waits.
+        let Some(payment) = world.api.payment(tx_id).await? else { return Ok(None) };
+        match (payment.state.as_str(), payment.order) {
+            ("unrouted", _) => return Ok(None),
+            ("settled" | "over", Some(id)) => id,
+            _ => return Ok(Some(Outcome { state: payment.state, order: None, energy_per_transfer: 0 })),
+        }
     };
     let order = world.api.order(&id).await?;
     let ended = matches!(

@@ -2,21 +2,19 @@
 
 use super::{Failure, args::ChainArgs, line};
 use crate::system_clock::SystemClock;
+use leyden_domain::Span;
 use leyden_ports::Clock;
-use leyden_sim::{BlockTime, ChainConfig, SimNode, http, keys, run_producer};
-use std::{pin::pin, sync::Arc};
+use leyden_sim::{BlockTime, ChainConfig, SimError, SimNode, http, keys, run_producer};
+use std::{path::Path, pin::pin, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// Blocks of a new chain before anybody looks, so that there is a solid one.
+const FIRST_BLOCKS: u32 = 25;
 
 pub(super) async fn run(arguments: ChainArgs) -> Result<u8, Failure> {
     let block_time: BlockTime = arguments.block_time.parse().map_err(Failure::new)?;
     let clock = Arc::new(SystemClock);
-    let slot = block_time.slot_ms();
-    let now = clock.now().ms();
-    let config = ChainConfig::starting_at(now - now.rem_euclid(slot), slot);
-    let node = match &arguments.data {
-        Some(path) => SimNode::open(path, config).map_err(|error| Failure::new(error.to_string()))?,
-        None => SimNode::new(config),
-    };
+    let node = begin(arguments.data.as_deref(), block_time, clock.as_ref())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (server, address) = http::serve(node.clone(), arguments.listen)
@@ -35,6 +33,29 @@ pub(super) async fn run(arguments: ChainArgs) -> Result<u8, Failure> {
     }
     let ((), ended) = futures_util::future::join(stopper.stop(false), server).await;
     ended.map(|()| 0).map_err(Failure::from)
+}
+
+/// The chain of the file, or a new one that is a few blocks old. Clients expect a chain that has begun: that of the first
+/// block alone shows no number (zero is not written) and nothing solid.
+pub(crate) fn begin(
+    file: Option<&Path>,
+    block_time: BlockTime,
+    clock: &dyn Clock,
+) -> Result<SimNode, Failure> {
+    let failed = |error: SimError| Failure::new(error.to_string());
+    let slot = block_time.slot_ms();
+    let age = Span::from_ms(slot.saturating_mul(i64::from(FIRST_BLOCKS) + 2));
+    let begun = clock.now().minus(age).ms();
+    let config = ChainConfig::starting_at(begun - begun.rem_euclid(slot), slot);
+    let node = match file {
+        Some(path) => SimNode::open(path, config).map_err(failed)?,
+        None => SimNode::new(config),
+    };
+    let height = node.chain().head().number();
+    if let Ok(missing) = u32::try_from(i64::from(FIRST_BLOCKS).saturating_sub(height)) {
+        node.mine_many(missing).map_err(failed)?;
+    }
+    Ok(node)
 }
 
 /// Says who has what. The keys are the hashes of well-known words: they protect nothing.

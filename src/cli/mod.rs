@@ -2,7 +2,7 @@
 
 mod args;
 mod block;
-mod chain;
+pub(crate) mod chain;
 mod check;
 mod healthcheck;
 mod keys;

@@ -4,18 +4,18 @@
 use super::plan::Customer;
 use crate::{
     Settings, World,
-    cli::{DemoArgs, Failure},
+    cli::{DemoArgs, Failure, chain},
     settings::Environment,
     system_clock::SystemClock,
     system_entropy::SystemEntropy,
 };
 use actix_web::dev::Server;
-use leyden_domain::{Address, Span, Sun};
+use leyden_domain::{Address, Sun};
 use leyden_ports::{
     ChainReader, Clock, Store,
     store::{ConfigDocument, ServiceStore},
 };
-use leyden_sim::{BlockTime, ChainConfig, SimNode, http, keys};
+use leyden_sim::{BlockTime, SimNode, http, keys};
 use leyden_store::{MemoryCache, OpenOptions, SqlStore};
 use leyden_tron::{
     keys::{KeyId, KeyPolicy, KeyRing},
@@ -31,8 +31,6 @@ pub(super) const UNIT_PRICE: Sun = Sun::new(1_500_000);
 pub(super) const MAX_TRANSACTIONS: u32 = 10;
 /// What each customer starts with.
 const POCKET_MONEY: Sun = Sun::from_trx(1_000);
-/// Blocks made before anybody looks, so that there is a solid one.
-const FIRST_BLOCKS: u32 = 25;
 
 /// A folder that is removed with the demonstration where nobody asked to keep it.
 pub(super) struct Folder {
@@ -93,7 +91,7 @@ impl Stage {
         let run = format!("{:x}", clock.now().ms());
         let folder = Folder::open(arguments.data.as_ref(), &run)?;
         let block_time: BlockTime = arguments.block_time.parse().map_err(Failure::new)?;
-        let node = chain(&folder, block_time, clock.as_ref())?;
+        let node = chain::begin(Some(&folder.file("chain.jsonl")), block_time, clock.as_ref())?;
         fund(&node, customers).await?;
         let (node_server, address) = http::serve(node.clone(), (Ipv4Addr::LOCALHOST, 0).into())?;
         let node_url = format!("http://{address}");
@@ -143,20 +141,6 @@ impl Stage {
     pub(super) fn pace(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.block_time.slot_ms()).unwrap_or(1).clamp(100, 1_000))
     }
-}
-
-/// The chain of the folder, or a new one that has just begun.
-fn chain(folder: &Folder, block_time: BlockTime, clock: &dyn Clock) -> Result<SimNode, Failure> {
-    let slot = block_time.slot_ms();
-    let begun = clock.now().minus(Span::from_ms(slot.saturating_mul(i64::from(FIRST_BLOCKS) + 2))).ms();
-    let config = ChainConfig::starting_at(begun - begun.rem_euclid(slot), slot);
-    let node = SimNode::open(&folder.file("chain.jsonl"), config).map_err(failed)?;
-    let height = node.chain().head().number();
-    let wanted = i64::from(FIRST_BLOCKS).saturating_sub(height);
-    if let Ok(missing) = u32::try_from(wanted) {
-        node.mine_many(missing).map_err(failed)?;
-    }
-    Ok(node)
 }
 
 /// Gives every customer that has nothing yet its pocket money, which also activates its address.

@@ -55,7 +55,7 @@ async fn measure(folder: &Path, orders: usize) -> Result<(), crate::Failure> {
     drop(rows);
     store.close().await;
 
-    let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 400_000, 3_000));
+    let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 93_000, 3_000));
     node.mine_many(30)?;
     let before = resident();
     let begin = now();

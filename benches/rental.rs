@@ -46,7 +46,7 @@ impl World {
     async fn new(folder: &Path, open_orders: i64) -> Result<Self, crate::Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 400_000, 3_000));
+        let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 93_000, 3_000));
         node.mine_many(30)?;
         let url = format!("sqlite:{}", folder.join("books.sqlite").display());
         let store = Arc::new(SqlStore::open(&url, Arc::clone(&clock), OpenOptions::default()).await?);
@@ -127,7 +127,7 @@ struct Bare {
 impl Bare {
     async fn new(folder: &Path, open_orders: i64) -> Result<Self, crate::Failure> {
         let clock = SystemClock;
-        let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 400_000, 3_000));
+        let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 93_000, 3_000));
         node.mine_many(30)?;
         let url = format!("sqlite:{}", folder.join("bare.sqlite").display());
         let mut connection = sqlx::sqlite::SqliteConnectOptions::from_str(&url)?

@@ -121,13 +121,11 @@ struct Bare {
     connection: sqlx::SqliteConnection,
     watched: BTreeMap<i64, Address>,
     next_tail: i64,
-    clock: SystemClock,
 }
 
 impl Bare {
     async fn new(folder: &Path, open_orders: i64) -> Result<Self, crate::Failure> {
-        let clock = SystemClock;
-        let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 93_000, 3_000));
+        let node = SimNode::new(ChainConfig::starting_at(SystemClock.now().ms() - 93_000, 3_000));
         node.mine_many(30)?;
         let url = format!("sqlite:{}", folder.join("bare.sqlite").display());
         let mut connection = sqlx::sqlite::SqliteConnectOptions::from_str(&url)?
@@ -143,7 +141,7 @@ impl Bare {
         ] {
             sqlx::query(sql).execute(&mut connection).await?;
         }
-        let mut bare = Self { node, ring: ring(), connection, watched: BTreeMap::new(), next_tail: 1, clock };
+        let mut bare = Self { node, ring: ring(), connection, watched: BTreeMap::new(), next_tail: 1 };
         for _ in 0..open_orders {
             bare.watch();
         }
@@ -176,7 +174,7 @@ impl Bare {
             if let Some(receiver) = self.watched.remove(&transfer.amount) {
                 signed.push((
                     transfer.amount - PRICE.get(),
-                    self.sign(receiver, block.reference(), block.timestamp).await?,
+                    self.sign(receiver, block.reference(), block.timestamp, transfer.amount).await?,
                 ));
             }
         }
@@ -213,6 +211,7 @@ impl Bare {
         receiver: Address,
         reference: BlockRef,
         at: Timestamp,
+        nonce: i64,
     ) -> Result<SignedTransaction, crate::Failure> {
         let intent = TransactionIntent {
             action: ChainAction::Delegate {
@@ -224,9 +223,8 @@ impl Bare {
             },
             permission_id: None,
             reference,
-            timestamp: Timestamp::from_ms(
-                self.clock.now().ms() + self.next_tail * 7 + i64::from(receiver.evm()[0]),
-            ),
+            // A millisecond of its own for each, within the transaction's life.
+            timestamp: at.plus(Span::from_ms(nonce % 50_000)),
             expiration: at.plus(Span::from_secs(60)),
         };
         Ok(self.ring.sign(&intent).await?)

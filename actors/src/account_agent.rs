@@ -16,7 +16,6 @@ use leyden_domain::{
         Attempt, ChainView, NextAct, Operation, OperationKind, OperationWork, Refusal, RefusalMeaning,
         meaning_of, next_act,
     },
-    order::{HoldReason, OrderEvent},
     pool::{AccountState, Observed, PoolAccount},
 };
 use leyden_ports::{
@@ -70,10 +69,23 @@ struct Decisions {
     sign: Vec<(Operation, BlockRef, Timestamp)>,
     send: Vec<SignedTransaction>,
     commit: Vec<OperationCommit>,
-    /// Orders whose energy cannot be taken back.
-    impossible: Vec<OrderId>,
     unfit: Option<AccountState>,
     touched: BTreeSet<OrderId>,
+}
+
+impl Decisions {
+    /// A delegation that cannot be signed is planned anew. A reclaim is never given up.
+    fn fail(&mut self, operation: &Operation, meaning: RefusalMeaning) {
+        if matches!(operation.kind, OperationKind::Delegate { .. }) {
+            self.touched.insert(operation.order);
+            self.commit.push(OperationCommit {
+                operation: operation.id,
+                version: operation.version,
+                change: OperationChange::Fail(meaning),
+                order: None,
+            });
+        }
+    }
 }
 
 impl AccountAgent {
@@ -128,7 +140,6 @@ impl AccountAgent {
                     let one_at_a_time = matches!(operation.kind, OperationKind::Undelegate { .. });
                     if !one_at_a_time || reclaiming.insert(operation.receiver) {
                         decisions.sign.push((operation.clone(), reference, expiration));
-                        decisions.touched.insert(operation.order);
                     }
                     continue;
                 }
@@ -150,9 +161,6 @@ impl AccountAgent {
                         RefusalMeaning::KeyUnfit => Some(AccountState::KeyUnfit),
                         _ => decisions.unfit,
                     };
-                    if meaning == RefusalMeaning::NothingToReclaim {
-                        decisions.impossible.push(operation.order);
-                    }
                     OperationChange::Fail(meaning)
                 }
                 NextAct::Cancel => OperationChange::Cancel,
@@ -172,16 +180,18 @@ impl AccountAgent {
     async fn act(
         &self,
         me: &PoolAccount,
-        decisions: Decisions,
+        mut decisions: Decisions,
         view: ChainView,
         progress: &Progress,
     ) -> Result<bool, Trouble> {
         let Shared { ports, settings, .. } = self.shared.as_ref();
         let mut acted = false;
-        let mut to_send = decisions.send;
-        if !decisions.sign.is_empty() {
-            to_send.extend(self.sign(me, decisions.sign).await?);
-            acted = true;
+        let mut to_send = std::mem::take(&mut decisions.send);
+        let wanted = std::mem::take(&mut decisions.sign);
+        if !wanted.is_empty() {
+            let signed = self.sign(me, wanted, &mut decisions).await?;
+            acted = !signed.is_empty();
+            to_send.extend(signed);
             progress.tick();
         }
         if !to_send.is_empty() {
@@ -208,22 +218,26 @@ impl AccountAgent {
             progress.tick();
         }
         settings.did("agent.drove");
-        for id in decisions.impossible {
-            self.hold(id).await?;
-        }
         Ok(acted)
     }
 
-    /// Signs and commits the signed bytes. What is returned may be sent; nothing else may.
+    /// Signs and commits the signed bytes. What is returned may be sent; nothing else may. Delegations that this account
+    /// can never sign fail, so that others may serve; reclaims wait for their key.
     async fn sign(
         &self,
         me: &PoolAccount,
         wanted: Vec<(Operation, BlockRef, Timestamp)>,
+        decisions: &mut Decisions,
     ) -> Result<Vec<SignedTransaction>, Trouble> {
         let Shared { ports, settings, .. } = self.shared.as_ref();
         let mut commits = Vec::with_capacity(wanted.len());
         let mut transactions = Vec::with_capacity(wanted.len());
+        let mut keyless = false;
         for (operation, reference, expiration) in wanted {
+            if keyless {
+                decisions.fail(&operation, RefusalMeaning::KeyUnfit);
+                continue;
+            }
             let intent = TransactionIntent {
                 action: action_of(&operation),
                 permission_id: me.permission_id,
@@ -239,11 +253,14 @@ impl AccountAgent {
                 }
                 Err(SignError::Invalid(why)) => {
                     tracing::error!(operation = %operation.id, why, "an intent is no transaction");
+                    decisions.fail(&operation, RefusalMeaning::TryAgain);
                     continue;
                 }
                 Err(error) => {
                     self.retire(me, AccountState::KeyUnfit, &error.to_string()).await?;
-                    break;
+                    decisions.fail(&operation, RefusalMeaning::KeyUnfit);
+                    keyless = true;
+                    continue;
                 }
             };
             commits.push(AttemptCommit {
@@ -260,7 +277,7 @@ impl AccountAgent {
                     dead: false,
                 },
             });
-            transactions.push(transaction);
+            transactions.push((operation.order, transaction));
         }
         if commits.is_empty() {
             return Ok(Vec::new());
@@ -269,9 +286,13 @@ impl AccountAgent {
         let answers = ports.store.record_attempts(commits).await?;
         settings.did("agent.recorded");
         let mut recorded = Vec::with_capacity(transactions.len());
-        for (transaction, answer) in transactions.into_iter().zip(answers) {
+        for ((order, transaction), answer) in transactions.into_iter().zip(answers) {
             match answer {
-                Ok(()) => recorded.push(transaction),
+                Ok(()) => {
+                    // Only what was recorded moves its order; driving what could not be signed would come back at once.
+                    decisions.touched.insert(order);
+                    recorded.push(transaction);
+                }
                 // Another generation was quicker, or the order moved on: its bytes are the ones that count.
                 Err(StoreError::Conflict(_)) => {}
                 Err(StoreError::Unavailable(why)) => return Err(StoreError::Unavailable(why).into()),
@@ -399,20 +420,6 @@ impl AccountAgent {
             tracing::error!(account = %me.address, state = state.name(), reason, "pool account taken out of service");
         }
         self.shared.hint_allocator();
-        Ok(())
-    }
-
-    /// A person must look at this order.
-    async fn hold(&self, id: OrderId) -> Result<(), Trouble> {
-        let Some(order) = self.shared.ports.store.order(id).await? else { return Ok(()) };
-        let event = OrderEvent::Hold(HoldReason::ReclaimImpossible);
-        match self.shared.decide(&order, &event, None).await {
-            Ok(_) => {
-                tracing::error!(order = %id, "order held: the chain has no such delegation to take back");
-            }
-            Err(StepError::Transition(_) | StepError::Store(StoreError::Conflict(_))) => {}
-            Err(error) => return Err(error.into()),
-        }
         Ok(())
     }
 }

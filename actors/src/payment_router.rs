@@ -5,6 +5,7 @@
 use crate::{
     kernel::{Cast, Progress, StartError},
     messages::Look,
+    settings::OrderlessTerms,
     shared::Shared,
     worker::{After, Cause, Worker},
 };
@@ -81,12 +82,13 @@ impl PaymentRouter {
         if cause == Cause::Hint && self.seen.swap(height, Ordering::Relaxed) == height {
             return Ok(After::Rest);
         }
-        if self.route(view, progress).await? {
-            // Deadlines wait: a payment that is recorded and not decided yet may be in time.
-            return Ok(After::Again);
+        let is_drained = !self.route(view, progress).await?;
+        self.sweep(view, is_drained, progress).await?;
+        if is_drained {
+            return Ok(After::Rest);
         }
-        self.sweep(view, progress).await?;
-        Ok(After::Rest)
+        self.seen.store(NOTHING_SEEN, Ordering::Relaxed);
+        Ok(After::Again)
     }
 
     /// Decides about all payments that nobody has looked at. What the books alone decide is committed first, together;
@@ -97,13 +99,15 @@ impl PaymentRouter {
             return Ok(false);
         }
         let page_was_full = unrouted.len() >= usize::try_from(PAYMENTS_AT_ONCE).unwrap_or(usize::MAX);
-        let policy = self.policy();
+        // One set of terms for the whole round: prices may change while the node is asked.
+        let sale = self.shared.boards.sale.read();
+        let policy = MatchPolicy { orderless: sale.orderless, ..self.shared.settings.matching.clone() };
         let (mut decided, mut to_ask) = (Vec::new(), Vec::new());
         for UnroutedPayment { payment, candidates } in unrouted {
             let Some(block) = payment.block else { continue };
             match match_payment(&payment, block.timestamp, &candidates, &policy) {
                 Match::Orderless { unit_price, count, excess } => {
-                    to_ask.push((payment, block, Sale { unit_price, count, excess }));
+                    to_ask.push((payment, block, Sale { unit_price, count, excess, terms: sale.terms }));
                 }
                 other => decided.extend(bucket_of(other).map(|state| Routing {
                     payment: payment.id,
@@ -136,12 +140,6 @@ impl PaymentRouter {
         Ok(page_was_full && routed > 0)
     }
 
-    /// How payments are matched now: the sale without an order follows the prices in force.
-    fn policy(&self) -> MatchPolicy {
-        let orderless = self.shared.boards.sale.read().orderless;
-        MatchPolicy { orderless, ..self.shared.settings.matching.clone() }
-    }
-
     /// Commits decisions, and tells the watchers of the orders that were paid. Returns how many stood.
     async fn commit(&self, decided: Vec<Routing>, view: ChainView) -> Result<usize, Trouble> {
         if decided.is_empty() {
@@ -163,10 +161,9 @@ impl PaymentRouter {
         &self,
         payment: &Payment,
         block: Delivery,
-        Sale { unit_price, count, excess }: Sale,
+        Sale { unit_price, count, excess, terms }: Sale,
     ) -> Result<Routing, ChainError> {
         let Shared { ports, boards, .. } = self.shared.as_ref();
-        let terms = boards.sale.read().terms;
         let is_ours = boards.pool.read().accounts.iter().any(|account| account.address == payment.from);
         let usable =
             !is_ours && ports.chain.account(payment.from).await?.is_some_and(|account| !account.is_contract);
@@ -213,14 +210,16 @@ impl PaymentRouter {
     }
 
     /// Everything that hints may have missed, read from the books by what it waits for.
-    async fn sweep(&self, view: ChainView, progress: &Progress) -> Result<(), Trouble> {
+    /// Deadlines wait until all payments are routed: one that is recorded and not decided yet may be in time.
+    async fn sweep(&self, view: ChainView, is_drained: bool, progress: &Progress) -> Result<(), Trouble> {
         let waits = [
             OrderWait::MatchedPayment,
             OrderWait::PaidToLookAt(view.solid.height()),
             OrderWait::DeadlineBefore(past_deadline(view)),
             OrderWait::PaymentChanged,
         ];
-        for wait in waits {
+        let is_ripe = |wait: &OrderWait| is_drained || !matches!(wait, OrderWait::DeadlineBefore(_));
+        for wait in waits.into_iter().filter(is_ripe) {
             let mut after = None;
             loop {
                 let page = self.shared.ports.store.waiting(wait, after, ORDERS_AT_ONCE).await?;
@@ -256,8 +255,8 @@ impl PaymentRouter {
     async fn look_at(&self, order: OrderId) -> Result<(), Trouble> {
         let started = self.shared.wires.watchers.get().map(|watchers| watchers.start(order));
         match started {
-            Some(Ok(watcher)) if watcher.cast(Look) == Cast::Sent => {}
-            // There is no room for it, or it is down: its order does not wait.
+            // One that is down has just failed on this order, and must not take the router with it: a sweep comes back.
+            Some(Ok(watcher)) if watcher.cast(Look) != Cast::Full => {}
             Some(Ok(_) | Err(StartError::Full { .. })) => {
                 self.shared.drive_one_of_many(order).await?;
             }
@@ -272,7 +271,10 @@ impl PaymentRouter {
         for id in Shared::take(&self.shared.poisoned) {
             if let Err(error) = self.hold(id).await {
                 Shared::put(&self.shared.poisoned, id);
-                outcome = Err(error);
+                tracing::error!(order = %id, %error, "an order cannot be held; the others go on");
+                if matches!(error, Trouble::Store(StoreError::Unavailable(_))) {
+                    outcome = Err(error);
+                }
             }
         }
         outcome
@@ -296,6 +298,7 @@ struct Sale {
     unit_price: Sun,
     count: u32,
     excess: Sun,
+    terms: OrderlessTerms,
 }
 
 /// The bucket that a match puts a payment into; `None` for a sale that makes its own order.

@@ -24,7 +24,7 @@ use leyden_ports::{
 };
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
@@ -46,11 +46,18 @@ pub(crate) struct PoolAllocator {
     resumed: AtomicBool,
     /// How often in a row the books refused a plan.
     overtaken: AtomicU32,
+    /// Since when the books have been close to the head.
+    current_since: Mutex<Option<Timestamp>>,
 }
 
 impl PoolAllocator {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, resumed: AtomicBool::new(false), overtaken: AtomicU32::new(0) }
+        Self {
+            shared,
+            resumed: AtomicBool::new(false),
+            overtaken: AtomicU32::new(0),
+            current_since: Mutex::new(None),
+        }
     }
 
     async fn work(&self, cause: Cause, progress: &Progress) -> Result<After, StepError> {
@@ -75,14 +82,15 @@ impl PoolAllocator {
         let mut accounts = ports.store.pool_accounts().await?;
         let mut queued = Energy::ZERO;
         let mut commits = Vec::new();
-        let is_current = self.shared.boards.chain.read().is_current();
+        let current_since = self.current_since(view.head.timestamp);
         if !self.shared.is_halted() {
             for id in waiting {
                 // First what the facts ask for: the payment may be gone or elsewhere.
                 let Some(detail) = self.shared.advance_one_of_many(id).await? else { continue };
                 let OrderState::Funded { funding, .. } = &detail.order.state else { continue };
                 let demand = undelivered(&detail.order, &detail.delegations);
-                let waited = view.head.timestamp.since(funding.block.timestamp) > settings.capacity_patience;
+                let since = funding.block.timestamp.max(current_since.unwrap_or(view.head.timestamp));
+                let waited = view.head.timestamp.since(since) > settings.capacity_patience;
                 match self.plan(&detail, &accounts, demand, view.head.timestamp) {
                     Ok(allocation) => {
                         occupy(&mut accounts, &allocation, &settings.planning);
@@ -93,8 +101,15 @@ impl PoolAllocator {
                             }
                         }
                     }
-                    // Not while catching up: what comes back to the pool meanwhile has not been read yet.
-                    Err(shortfall) if waited && is_current => self.give_up(&detail, &shortfall).await?,
+                    Err(shortfall) if waited => match self.give_up(&detail, &shortfall).await {
+                        Err(StepError::Store(StoreError::Unavailable(why))) => {
+                            return Err(StoreError::Unavailable(why).into());
+                        }
+                        Err(error) => {
+                            tracing::error!(order = %id, %error, "an order cannot be given up; the others go on");
+                        }
+                        Ok(()) => {}
+                    },
                     Err(_) => queued = queued.plus(demand).unwrap_or(queued),
                 }
             }
@@ -140,6 +155,15 @@ impl PoolAllocator {
             }
         }
         outcome
+    }
+
+    /// Since when, in chain time, the books have been close to the head. Patience counts from then: what comes back to
+    /// the pool has not been read before. `None` while they are catching up.
+    fn current_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_current = self.shared.boards.chain.read().is_current();
+        let mut since = self.current_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = if is_current { since.or(Some(now)) } else { None };
+        *since
     }
 
     fn plan(
@@ -212,13 +236,16 @@ impl PoolAllocator {
     /// Patience is over: the money must go back, after whatever was delivered of it has been taken back. Waits while
     /// something may still land.
     async fn give_up(&self, detail: &OrderDetail, shortfall: &Shortfall) -> Result<(), StepError> {
-        let unsettled = |state| {
-            matches!(state, OperationState::Intended | OperationState::Signed | OperationState::Included)
+        let is_partly_delivered = detail.delegations.iter().any(|o| o.state == OperationState::Solid);
+        // What is only intended goes with the order's other holds, unless a part must be taken back first.
+        let unsettled = |state| match state {
+            OperationState::Signed | OperationState::Included => true,
+            OperationState::Intended => is_partly_delivered,
+            OperationState::Solid | OperationState::Failed | OperationState::Cancelled => false,
         };
         if detail.delegations.iter().any(|operation| unsettled(operation.state)) {
             return Ok(());
         }
-        let is_partly_delivered = detail.delegations.iter().any(|o| o.state == OperationState::Solid);
         let why = RefundReason::NoCapacity;
         let event = if is_partly_delivered { OrderEvent::CutShort(why) } else { OrderEvent::Unservable(why) };
         let reclaims = if is_partly_delivered { self.shared.reclaim_drafts(detail) } else { Vec::new() };

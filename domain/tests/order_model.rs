@@ -196,9 +196,10 @@ proptest! {
         for order in &world.book.orders {
             let kind = order.state.kind();
             let waits_for_a_person = kind == OrderStateKind::RefundDue;
-            let cannot_be_taken_back = kind == OrderStateKind::Reclaiming
-                && world.book.operations.iter().any(|o| o.order == order.id
-                    && o.failure == Some(RefusalMeaning::NothingToReclaim));
+            let cannot_be_taken_back = matches!(
+                order.state,
+                OrderState::Held { why: HoldReason::ReclaimImpossible, .. }
+            );
             prop_assert!(
                 kind.is_terminal() || waits_for_a_person || cannot_be_taken_back,
                 "{:?} is stuck: {:#?}", order.state, world.book.operations

@@ -50,8 +50,6 @@ CREATE INDEX idx_orders_closes_at ON orders (closes_at) WHERE tail_taken = 1;
 -- What a payment's sender may point at.
 CREATE INDEX idx_orders_open_recipient ON orders (recipient_address, payment_address)
     WHERE state = 'awaiting_payment';
-CREATE INDEX idx_orders_open_sender ON orders (bound_sender, payment_address)
-    WHERE state = 'awaiting_payment' AND bound_sender IS NOT NULL;
 
 -- What orders wait for: each index holds only those that do, oldest first.
 CREATE INDEX idx_orders_expires_at ON orders (expires_at, id) WHERE state = 'awaiting_payment';

@@ -4,10 +4,11 @@ use crate::db::{Conn, exec, opt};
 use leyden_domain::{Timestamp, order::Order};
 use leyden_ports::store::StoreError;
 
-/// A payment in a block that came in time, that nobody has looked at, and that may be meant for the order: by its
+/// A payment in a block that came in time (and not before the order, but for what a fork may replace), that nobody has looked at, and that may be meant for the order: by its
 /// tail, or paid by the recipient.
 pub(crate) const COMING: &str = "SELECT p.id FROM orders o JOIN payments p ON p.to_address = o.payment_address \
      WHERE o.id = $1 AND p.state = 'unrouted' AND p.block_id IS NOT NULL AND p.block_time <= o.expires_at \
+     AND p.block_time >= o.created_at - 60000 \
      AND p.asset = 'TRX' AND ((o.tail > 0 AND p.amount % o.unit_price = o.tail) \
      OR (p.from_address = o.recipient_address AND p.amount % o.unit_price = 0)) LIMIT 1";
 

@@ -203,7 +203,8 @@ pub(crate) const RELEASE_TAILS: &str = "UPDATE orders SET tail_taken = 0 WHERE i
      WHERE o.tail_taken = 1 AND o.closes_at < $1 \
      AND o.state NOT IN ('awaiting_payment', 'paid', 'funded', 'reserved', 'delegating', 'held') \
      AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.state = 'unrouted' AND p.block_id IS NOT NULL \
-     AND p.block_time <= $1 AND p.to_address = o.payment_address AND p.amount % o.unit_price = o.tail) \
+     AND p.block_time <= $1 AND p.block_time >= o.created_at - 60000 AND p.asset = 'TRX' \
+     AND p.to_address = o.payment_address AND p.amount % o.unit_price = o.tail) \
      ORDER BY o.closes_at LIMIT $2)";
 
 /// Forgets prices at which no tail is taken any more.

@@ -26,19 +26,14 @@ pub(crate) const BY_TAIL: &str = concat!(
      WHERE p.payment_address = $1 AND $2 % p.unit_price > 0"
 );
 
-/// Open orders for the payer.
+/// Open orders for the payer under whose price the amount is a plain multiple. A payment that is none looks at no order;
+/// of many orders for one recipient a few are enough to know that nobody can tell which is meant.
 pub(crate) const BY_RECIPIENT: &str = concat!(
     "SELECT ",
     order_columns!(),
-    " FROM orders o WHERE o.state = 'awaiting_payment' AND o.recipient_address = $1 AND o.payment_address = $2"
-);
-
-/// Open orders that the payer said they would pay.
-pub(crate) const BY_SENDER: &str = concat!(
-    "SELECT ",
-    order_columns!(),
-    " FROM orders o WHERE o.state = 'awaiting_payment' AND o.bound_sender IS NOT NULL AND o.bound_sender = $1 \
-     AND o.payment_address = $2"
+    " FROM offered_prices p CROSS JOIN orders o WHERE p.payment_address = $2 AND $3 % p.unit_price = 0 \
+     AND o.state = 'awaiting_payment' AND o.recipient_address = $1 AND o.payment_address = p.payment_address \
+     AND o.unit_price = p.unit_price LIMIT 32"
 );
 
 /// Payments that nobody has looked at, in the order of their blocks.
@@ -49,9 +44,8 @@ pub(crate) const UNROUTED: &str = "SELECT * FROM payments WHERE state = 'unroute
 async fn candidates(conn: &mut Conn, payment: &Payment) -> Result<Vec<Expectation>, StoreError> {
     let (from, to) = (payment.from.to_string(), payment.to.to_string());
     let by_tail: Vec<OrderRow> = all!(conn, BY_TAIL, to.clone(), payment.amount)?;
-    let by_recipient: Vec<OrderRow> = all!(conn, BY_RECIPIENT, from.clone(), to.clone())?;
-    let by_sender: Vec<OrderRow> = all!(conn, BY_SENDER, from, to)?;
-    let orders: Vec<Order> = convert(by_tail.into_iter().chain(by_recipient).chain(by_sender).collect())?;
+    let by_recipient: Vec<OrderRow> = all!(conn, BY_RECIPIENT, from, to, payment.amount)?;
+    let orders: Vec<Order> = convert(by_tail.into_iter().chain(by_recipient).collect())?;
     let each_once: BTreeMap<_, _> = orders.iter().map(|order| (order.id, order.expectation())).collect();
     Ok(each_once.into_values().collect())
 }

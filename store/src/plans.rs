@@ -48,7 +48,6 @@ async fn nothing_is_looked_through() {
         payments::UNROUTED,
         payments::BY_TAIL,
         payments::BY_RECIPIENT,
-        payments::BY_SENDER,
         orders::TAKEN,
         orders::FREE_TAIL,
         orders::RELEASE_TAILS,
@@ -97,12 +96,11 @@ async fn each_wait_has_its_index() {
     }
     for (sql, index) in [
         (payments::BY_RECIPIENT, "idx_orders_open_recipient"),
-        (payments::BY_SENDER, "idx_orders_open_sender"),
         (payments::UNROUTED, "idx_payments_unrouted"),
         (operations::WORK, "idx_operations_live"),
     ] {
         let plan = plan(&mut conn, sql).await;
-        assert!(plan[0].contains(index), "{sql}\n{plan:#?}");
+        assert!(plan.iter().any(|line| line.contains(index)), "{sql}\n{plan:#?}");
     }
 }
 

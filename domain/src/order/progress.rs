@@ -1,11 +1,11 @@
 //! Which event is due? Read from the facts alone, so that a hint, a timer, a sweep and a restart all come to the
 //! same answer, and a lost message costs time and nothing else.
 
-use super::{Confirmation, Funding, Order, OrderEvent, OrderState, RefundReason};
+use super::{Confirmation, Funding, HoldReason, Order, OrderEvent, OrderState, RefundReason};
 use crate::{
     amount::Sun,
     energy::Energy,
-    operation::{ChainView, Operation, OperationState, RefusalMeaning},
+    operation::{ChainView, Operation, OperationKind, OperationState, RefusalMeaning},
     payment::{Payment, PaymentState},
     time::Timestamp,
 };
@@ -96,15 +96,7 @@ pub fn next_event(order: &Order, facts: &Facts<'_>) -> Option<OrderEvent> {
 
         OrderState::Active { ends_at, funding, .. } => active(order, facts, *ends_at, funding, funding_now),
 
-        OrderState::Reclaiming { .. } => {
-            let all_back = effective(facts.delegations).all(|delegation| {
-                facts.reclaims.iter().any(|reclaim| {
-                    matches!(reclaim.kind, crate::operation::OperationKind::Undelegate { delegation: of } if of == delegation.id)
-                        && reclaim.state == OperationState::Solid
-                })
-            });
-            all_back.then_some(OrderEvent::Reclaimed)
-        }
+        OrderState::Reclaiming { .. } => reclaiming(facts),
 
         OrderState::Completed { .. }
         | OrderState::Reverted { .. }
@@ -115,6 +107,25 @@ pub fn next_event(order: &Order, facts: &Facts<'_>) -> Option<OrderEvent> {
         | OrderState::Cancelled { .. }
         | OrderState::Held { .. } => None,
     }
+}
+
+/// Everything is back, or something never will be.
+fn reclaiming(facts: &Facts<'_>) -> Option<OrderEvent> {
+    let reclaim_of = |delegation: &Operation| {
+        facts.reclaims.iter().find(
+            |reclaim| matches!(reclaim.kind, OperationKind::Undelegate { delegation: of } if of == delegation.id),
+        )
+    };
+    let mut all_back = true;
+    for delegation in effective(facts.delegations) {
+        match reclaim_of(delegation).map(|reclaim| reclaim.state) {
+            Some(OperationState::Solid) => {}
+            // The chain has no such delegation any more: somebody else took it, and a person must find out who.
+            Some(OperationState::Failed) => return Some(OrderEvent::Hold(HoldReason::ReclaimImpossible)),
+            _ => all_back = false,
+        }
+    }
+    all_back.then_some(OrderEvent::Reclaimed)
 }
 
 /// Waits for its payment, or for the end of its time.

@@ -5,6 +5,7 @@
 //! The trait is split by aggregate so that each reader sees what it may touch; [`Store`] is all of them together.
 
 mod blocks;
+mod leases;
 mod operations;
 mod orders;
 mod payments;
@@ -12,6 +13,7 @@ mod pool;
 mod service;
 
 pub use blocks::{BlockCommit, BlockStore, ChainPosition, DustCount, RewindReport};
+pub use leases::{Fence, Lease, LeaseRow, LeaseStore};
 pub use operations::{AttemptCommit, OperationChange, OperationCommit, OperationStore, ReclaimDraft};
 pub use orders::{
     CreateRefusal, Created, IdempotencyClaim, IdempotencyKey, NewOrder, OrderCommit, OrderDetail,
@@ -46,6 +48,9 @@ pub enum StoreError {
     /// if it was a write, it may have been committed all the same.
     #[error("database unavailable: {0}")]
     Unavailable(String),
+    /// The lease that the write was made under is another's now, or nobody's. Nothing is to be tried again under it.
+    #[error("the lease for this work is no longer ours")]
+    Fenced,
     /// The database says that a rule of the schema would be broken: a defect of ours.
     #[error("rule broken: {0}")]
     Rule(String),

@@ -230,7 +230,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Conflict(_) => Self::plain(Code::Conflict).retry_after(1),
-            StoreError::Unavailable(_) => {
+            StoreError::Unavailable(_) | StoreError::Fenced => {
                 tracing::warn!(%error, "the database did not answer a request");
                 Self::plain(Code::StoreUnavailable).retry_after(5)
             }

@@ -5,6 +5,7 @@ mod environment;
 mod layers;
 mod policies;
 mod secret;
+mod secret_files;
 mod sections;
 pub(crate) mod terms;
 mod units;
@@ -74,7 +75,7 @@ impl Settings {
     pub fn from_layers(texts: &[&str], environment: &Environment) -> Result<Self, Problems> {
         let mut settings: Self = layers::read(texts, environment)?;
         let mut problems = Problems::default();
-        settings.read_secret_files(&mut problems);
+        secret_files::read(&mut settings, &mut problems);
         settings.check(&mut problems);
         problems.into_result(settings)
     }
@@ -85,8 +86,11 @@ impl Settings {
         if self.http.body_limit_bytes < 1024 {
             problems.add("http.body_limit_bytes", "must be at least 1024");
         }
-        if !self.database.url.starts_with("sqlite:") {
-            problems.add("database.url", "only sqlite: is supported");
+        if !["sqlite:", "postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| self.database.url.starts_with(scheme))
+        {
+            problems.add("database.url", "must begin with sqlite: or postgres://");
         }
         let sales = &self.sales;
         for fault in terms::faults(&self.price_terms(), self.payments.dust_trx) {
@@ -200,33 +204,6 @@ impl Settings {
             ));
         }
         warnings
-    }
-
-    /// Secrets that are given as files.
-    fn read_secret_files(&mut self, problems: &mut Problems) {
-        read_secret(
-            &mut self.keys.passphrase,
-            self.keys.passphrase_file.as_deref(),
-            "keys.passphrase",
-            problems,
-        );
-        for (index, node) in self.chain.nodes.iter_mut().enumerate() {
-            let key = format!("chain.nodes[{index}].api_key");
-            read_secret(&mut node.api_key, node.api_key_file.as_deref(), &key, problems);
-        }
-    }
-}
-
-/// Fills a secret from its file. Both at once is a mistake that nobody wants resolved silently.
-fn read_secret(secret: &mut Secret, file: Option<&str>, key: &str, problems: &mut Problems) {
-    let Some(path) = file else { return };
-    if secret.is_given() {
-        problems.add(key, "is given both as text and as file");
-        return;
-    }
-    match std::fs::read_to_string(path) {
-        Ok(text) => *secret = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()),
-        Err(error) => problems.add(&format!("{key}_file"), &format!("{path}: {error}")),
     }
 }
 

@@ -34,8 +34,14 @@ pub struct Http {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
-    /// Its URL.
+    /// Its URL, with the password where one is given by itself.
     pub url: String,
+    /// A file that holds the URL.
+    #[serde(deserialize_with = "optional")]
+    pub url_file: Option<String>,
+    /// A file that holds the password of the URL's role.
+    #[serde(deserialize_with = "optional")]
+    pub password_file: Option<String>,
     /// Whether `serve` brings the schema up to date by itself.
     pub migrate: bool,
 }
@@ -75,6 +81,9 @@ pub struct CacheSettings {
     /// Noted with a warning; the cache is in the process.
     #[serde(deserialize_with = "optional")]
     pub redis_url: Option<String>,
+    /// A file that holds it.
+    #[serde(deserialize_with = "optional")]
+    pub redis_url_file: Option<String>,
     /// Prefix of keys there.
     pub redis_key_prefix: String,
 }

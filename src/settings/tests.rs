@@ -152,3 +152,28 @@ fn secrets_come_from_files_and_are_never_printed() {
     let both = read(&format!("{text}\n"), &[("LEYDEN__KEYS__PASSPHRASE", "x")]).unwrap_err();
     assert_eq!(keys(&both), ["keys.passphrase"]);
 }
+
+#[test]
+fn urls_and_the_databases_password_come_from_files_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (url, password) = (file("url", "postgres://app@db/leyden\n"), file("password", "hunter 2\n"));
+    let redis = file("redis", "redis://:hunter3@cache:6379\n");
+    let text = format!(
+        "[database]\nurl_file = '{url}'\npassword_file = '{password}'\n[cache]\nredis_url_file = '{redis}'\n"
+    );
+    let settings = read(&text, &[]).unwrap();
+    assert_eq!(settings.database.url, "postgres://app:hunter%202@db/leyden");
+    let printed = format!("{settings:?}");
+    assert!(!printed.contains("hunter"), "{printed}");
+
+    let twice =
+        read(&text, &[("REDIS_URL", "redis://other"), ("LEYDEN__DATABASE__URL", "postgres://other/x")]);
+    assert_eq!(keys(&twice.unwrap_err()), ["cache.redis_url", "database.password_file", "database.url"]);
+    let empty = format!("[keys]\npassphrase_file = '{}'\n", file("empty", "\n"));
+    assert_eq!(keys(&read(&empty, &[]).unwrap_err()), ["keys.passphrase_file"]);
+}

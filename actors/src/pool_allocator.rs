@@ -20,7 +20,7 @@ use leyden_domain::{
 };
 use leyden_ports::{
     StoreError,
-    store::{OrderCommit, OrderDetail, OrderWait, ReserveCommit, StepError},
+    store::{Durability, OrderCommit, OrderDetail, OrderWait, ReserveCommit, StepError},
 };
 use std::{
     sync::{
@@ -229,7 +229,12 @@ impl PoolAllocator {
                 created_at: now,
             });
         }
-        let order = OrderCommit { transitions: vec![transition], reclaims: Vec::new(), note: None };
+        let order = OrderCommit {
+            transitions: vec![transition],
+            reclaims: Vec::new(),
+            note: None,
+            durability: Durability::Relaxed,
+        };
         Ok(ReserveCommit { order, reservations, operations })
     }
 

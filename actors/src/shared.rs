@@ -17,7 +17,7 @@ use leyden_domain::{
 };
 use leyden_ports::{
     ChainReader, ChainWriter, Clock, Entropy, Signer, Store, StoreError,
-    store::{OrderCommit, OrderDetail, ReclaimDraft, StepError},
+    store::{Durability, OrderCommit, OrderDetail, ReclaimDraft, StepError},
 };
 use std::{
     collections::BTreeSet,
@@ -181,7 +181,12 @@ impl Shared {
     /// All steps that are due on the same facts, as one commit. A step with effects ends the run: it changes facts.
     fn due(&self, detail: &OrderDetail, view: ChainView) -> Result<Option<OrderCommit>, StepError> {
         let mut order = detail.order.clone();
-        let mut commit = OrderCommit { transitions: Vec::new(), reclaims: Vec::new(), note: None };
+        let mut commit = OrderCommit {
+            transitions: Vec::new(),
+            reclaims: Vec::new(),
+            note: None,
+            durability: Durability::Relaxed,
+        };
         for _ in 0..MAX_STEPS_AT_ONCE {
             let Some(event) = self.next(&order, detail, view) else { break };
             let transition = step(&order, &event, view.head.timestamp)?;
@@ -253,7 +258,15 @@ impl Shared {
         let now = self.view().map_or_else(|| self.ports.clock.now(), |view| view.head.timestamp);
         let transition = step(order, event, now)?;
         let decided = transition.order.clone();
-        self.ports.store.commit_order(OrderCommit { transitions: vec![transition], reclaims, note }).await?;
+        self.ports
+            .store
+            .commit_order(OrderCommit {
+                transitions: vec![transition],
+                reclaims,
+                note,
+                durability: Durability::Strict,
+            })
+            .await?;
         Ok(decided)
     }
 

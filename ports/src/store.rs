@@ -16,7 +16,7 @@ pub use blocks::{BlockCommit, BlockStore, ChainPosition, DustCount, RewindReport
 pub use leases::{Fence, Lease, LeaseRow, LeaseStore};
 pub use operations::{AttemptCommit, OperationChange, OperationCommit, OperationStore, ReclaimDraft};
 pub use orders::{
-    CreateRefusal, Created, IdempotencyClaim, IdempotencyKey, NewOrder, OrderCommit, OrderDetail,
+    CreateRefusal, Created, Durability, IdempotencyClaim, IdempotencyKey, NewOrder, OrderCommit, OrderDetail,
     OrderFilter, OrderStore, OrderWait, Page, StoredResponse, TimelineEntry,
 };
 pub use payments::{PaymentFilter, PaymentStore, Routing, UnroutedPayment};

@@ -17,7 +17,7 @@ use leyden_domain::{
 };
 use leyden_ports::{
     ChainReader, Clock, Entropy, Store,
-    store::{Created, NewOrder, NewPoolAccount, OrderCommit, OrderDetail, Page, PaymentFilter},
+    store::{Created, Durability, NewOrder, NewPoolAccount, OrderCommit, OrderDetail, Page, PaymentFilter},
 };
 use leyden_sim::{ChainConfig, SimNode, build::Options, keys};
 use leyden_store::{OpenOptions, SqlStore};
@@ -230,7 +230,12 @@ impl World {
         let order = self.detail(id).await.order;
         let head = ChainReader::head(&self.node).await.unwrap();
         let transition = step(&order, event, head.timestamp).unwrap();
-        let commit = OrderCommit { transitions: vec![transition], reclaims: Vec::new(), note: None };
+        let commit = OrderCommit {
+            transitions: vec![transition],
+            reclaims: Vec::new(),
+            note: None,
+            durability: Durability::Strict,
+        };
         self.ports.store.commit_order(commit).await.unwrap();
     }
 

@@ -125,6 +125,19 @@ pub struct OrderCommit {
     pub reclaims: Vec<super::ReclaimDraft>,
     /// A line for the timeline, beyond the event's name.
     pub note: Option<String>,
+    /// What must hold when the commit is answered.
+    pub durability: Durability,
+}
+
+/// What must hold when a write is answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// It survives a power cut. Whatever somebody outside is told of is written like this.
+    #[default]
+    Strict,
+    /// It may be lost in a power cut, together with everything that was written after it, if nothing strict was. For
+    /// what is decided again from the chain and the books as they are then, and what nobody outside was told of.
+    Relaxed,
 }
 
 /// Which orders to list.

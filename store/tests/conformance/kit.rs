@@ -14,8 +14,8 @@ use leyden_domain::{
 use leyden_ports::{
     Clock, Store,
     store::{
-        AttemptCommit, BlockCommit, ChainPosition, Created, NewOrder, NewPoolAccount, OperationChange,
-        OperationCommit, OrderCommit, ReserveCommit, Routing, StoreError,
+        AttemptCommit, BlockCommit, ChainPosition, Created, Durability, NewOrder, NewPoolAccount,
+        OperationChange, OperationCommit, OrderCommit, ReserveCommit, Routing, StoreError,
     },
 };
 use leyden_store::{OpenOptions, SqlStore};
@@ -222,7 +222,7 @@ pub(crate) fn next(order: &Order, event: &OrderEvent) -> Transition {
 
 /// Transitions without reclaims or a note.
 pub(crate) fn commit(transitions: Vec<Transition>) -> OrderCommit {
-    OrderCommit { transitions, reclaims: Vec::new(), note: None }
+    OrderCommit { transitions, reclaims: Vec::new(), note: None, durability: Durability::Strict }
 }
 
 fn entropy(n: u64) -> [u8; 10] {

@@ -11,7 +11,7 @@ use leyden_domain::{
     order::{Order, OrderEvent, OrderState, RefundReason},
 };
 use leyden_ports::store::{
-    AttemptCommit, OperationChange, OperationCommit, OrderCommit, ReclaimDraft, StoreError,
+    AttemptCommit, Durability, OperationChange, OperationCommit, OrderCommit, ReclaimDraft, StoreError,
 };
 
 const CHANGED: StoreError = StoreError::Conflict("operation");
@@ -92,8 +92,12 @@ pub(crate) async fn a_rental_from_end_to_end(kit: &Kit) {
     }
     let ended = leyden_domain::order::step(&order, &OrderEvent::RentalEnded, slot(16)).unwrap();
     let draft = ReclaimDraft { id: operation_id(2), delegation: operation_id(1) };
-    let with =
-        |reclaims: Vec<ReclaimDraft>| OrderCommit { transitions: vec![ended.clone()], reclaims, note: None };
+    let with = |reclaims: Vec<ReclaimDraft>| OrderCommit {
+        transitions: vec![ended.clone()],
+        reclaims,
+        note: None,
+        durability: Durability::Strict,
+    };
     let wrong = ReclaimDraft { id: operation_id(3), delegation: operation_id(3) };
     for drafts in [vec![], vec![wrong], vec![draft, wrong]] {
         let refused = kit.store.commit_order(with(drafts)).await;
@@ -243,6 +247,7 @@ pub(crate) async fn reclaims_one_at_a_time(kit: &Kit) {
             transitions: vec![delivered, ended],
             reclaims: vec![ReclaimDraft { id: operation_id(10 + n), delegation: operation_id(n) }],
             note: None,
+            durability: Durability::Strict,
         };
         kit.store.commit_order(commit).await.unwrap();
     }

@@ -15,7 +15,7 @@ LEYDEN_BIN ?= $(abspath $(TARGET)/debug/leyden)
 # Cycles of `make kill-test`.
 N ?= 50
 
-.PHONY: help demo test deps deps-servers fmt fmt-check clippy doc tidy deny test-rust test-clients bench kill-test clean
+.PHONY: help demo test deps fmt fmt-check clippy doc tidy deny test-rust test-clients bench kill-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -34,10 +34,7 @@ test: ## everything that must hold before a change is merged
 	$(STEPS) run test-clients $(MAKE) --no-print-directory test-clients
 
 deps: ## what must be installed; installs it where it can
-	@.ci/deps build
-
-deps-servers: ## PostgreSQL and Redis; no test needs them yet
-	@.ci/deps servers
+	@.ci/deps
 
 fmt: ## formats the code
 	$(CARGO) fmt --all

@@ -55,6 +55,8 @@ const LAYERS: &[Layer] = &[
         others: None,
         never: &["sqlx", "redis", "reqwest", "actix", "actix-rt"],
     },
+    // Processes for tests; only ever a dev-dependency of the others.
+    Layer { folder: "servers", ours: &[], others: Some(&["tempfile", "thiserror"]), never: &[] },
     Layer { folder: "xtask", ours: &[], others: Some(&["toml"]), never: &[] },
 ];
 

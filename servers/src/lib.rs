@@ -1,0 +1,8 @@
+//! Private servers for tests: real processes on free loopback ports with folders of their own, gone when the test
+//! process is, however it ends. Nothing here is part of the service.
+
+mod postgres;
+mod process;
+
+pub use postgres::{Postgres, PostgresOptions};
+pub use process::ServerError;

@@ -6,7 +6,7 @@
 use crate::books::{fill, settings};
 use crate::measure::{line, millis, now, ratio};
 use leyden::{SystemClock, SystemEntropy};
-use leyden_actors::{Placement, Ports, SaleTerms, kernel::Shutdown, start};
+use leyden_actors::{Leadership, Placement, Ports, SaleTerms, kernel::Shutdown, start};
 use leyden_domain::OrderId;
 use leyden_ports::{Clock, Entropy, Store, store::OrderStore};
 use leyden_sim::{ChainConfig, SimNode};
@@ -68,9 +68,15 @@ async fn measure(folder: &Path, orders: usize) -> Result<(), crate::Failure> {
         clock: Arc::clone(&clock),
         entropy,
     };
-    let handles =
-        start(ports, settings(orders + 1_000), SaleTerms::default(), Placement::Threads, Shutdown::new())
-            .await?;
+    let handles = start(
+        ports,
+        settings(orders + 1_000),
+        SaleTerms::default(),
+        Leadership::Alone,
+        Placement::Threads,
+        Shutdown::new(),
+    )
+    .await?;
     while handles.watchers().0 < orders || handles.boards().chain.read().processed.is_none() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

@@ -7,7 +7,7 @@
 use crate::books::{PRICE, fill, make_order, payment_address, recipient, settings};
 use crate::measure::{line, millis, now, percentiles, ratio};
 use leyden::{SystemClock, SystemEntropy};
-use leyden_actors::{Handles, Placement, Ports, SaleTerms, kernel::Shutdown, start};
+use leyden_actors::{Handles, Leadership, Placement, Ports, SaleTerms, kernel::Shutdown, start};
 use leyden_domain::{
     AccountId, Address, BlockRef, Span, Sun, Timestamp,
     chain::{ChainAction, Resource, SignedTransaction, TransactionIntent},
@@ -64,9 +64,15 @@ impl World {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
         };
-        let handles =
-            start(ports, settings(200_000), SaleTerms::default(), Placement::Threads, Shutdown::new())
-                .await?;
+        let handles = start(
+            ports,
+            settings(200_000),
+            SaleTerms::default(),
+            Leadership::Alone,
+            Placement::Threads,
+            Shutdown::new(),
+        )
+        .await?;
         let world = Self { node, store, clock, entropy, handles, next_tail: open_orders + 1 };
         world.read().await?;
         Ok(world)

@@ -11,13 +11,13 @@ use crate::{
 };
 use actix_web::{dev::Server, web};
 use leyden_actors::{
-    Handles, Placement, Ports, SystemError,
+    Election, Handles, Leadership, Placement, Ports, SystemError,
     kernel::{Ending, Shutdown},
 };
 use leyden_domain::AccountId;
 use leyden_ports::{
     Cache, ChainReader, ChainWriter, Clock, Entropy, Signer, Store, StoreError,
-    store::{EncryptedKey, NewPoolAccount},
+    store::{EncryptedKey, Fence, LeaseStore, NewPoolAccount},
 };
 use leyden_store::{MemoryCache, MigrationMode, OpenError, OpenOptions, SqlStore};
 use leyden_tron::{
@@ -112,12 +112,25 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     /// Gives random bytes.
     pub entropy: Arc<dyn Entropy>,
+    /// How to take turns with other instances; `None`: this is the only one.
+    pub turns: Option<Turns>,
 }
 
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("World")
     }
+}
+
+/// What taking turns with other instances needs of the books.
+#[derive(Debug, Clone)]
+pub struct Turns {
+    /// Where leases are.
+    pub leases: Arc<dyn LeaseStore>,
+    /// Raised while the lease for the work is ours.
+    pub fence: Arc<Fence>,
+    /// The books behind that fence.
+    pub fenced: Arc<dyn Store>,
 }
 
 /// Opens the books that the configuration names.
@@ -191,6 +204,7 @@ impl World {
             cache: Arc::new(MemoryCache::new(u64::from(settings.cache.entries))),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            turns: None,
         })
     }
 }
@@ -243,7 +257,23 @@ impl Application {
             entropy: Arc::clone(&world.entropy),
         };
         let told = settings.for_actors();
-        let handles = leyden_actors::start(ports, told, sale, Placement::Threads, Shutdown::new()).await?;
+        let settings = Arc::new(settings);
+        let leadership = match world.turns {
+            None => Leadership::Alone,
+            Some(turns) => Leadership::Elected(Election {
+                leases: turns.leases,
+                fence: turns.fence,
+                fenced: turns.fenced,
+                holder: holder(&settings, ports.entropy.as_ref()),
+                ttl: settings.instances.lease.duration(),
+                sales: Arc::new(http::prices::SaleBook {
+                    store: Arc::clone(&world.store),
+                    settings: Arc::clone(&settings),
+                }),
+            }),
+        };
+        let (placement, shutdown) = (Placement::Threads, Shutdown::new());
+        let handles = leyden_actors::start(ports, told, sale, leadership, placement, shutdown).await?;
         let state = web::Data::new(AppState::new(Parts {
             store: world.store,
             cache: world.cache,
@@ -251,7 +281,7 @@ impl Application {
             handles,
             clock: world.clock,
             entropy: world.entropy,
-            settings: Arc::new(settings),
+            settings,
             metrics,
         }));
         let server =
@@ -306,6 +336,15 @@ impl Application {
     }
 }
 
+/// Names this run of this instance: its name may be another's by mistake, or its own before it was killed.
+fn holder(settings: &Settings, entropy: &dyn Entropy) -> String {
+    let name = match settings.instances.name.as_str() {
+        "" => std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
+        name => name.to_owned(),
+    };
+    format!("{name}/{}/{}", std::process::id(), hex::encode(entropy.for_id()))
+}
+
 /// Keeps metrics small and the boards' figures among them.
 fn tend(state: &AppState) {
     state.metrics.run_upkeep();
@@ -313,6 +352,7 @@ fn tend(state: &AppState) {
     let pool = state.handles.boards().pool.read();
     #[expect(clippy::cast_precision_loss, reason = "gauges are floating point by their format")]
     let gauge = |value: i64| value as f64;
+    metrics::gauge!("leyden_leader").set(f64::from(u8::from(state.handles.is_leading())));
     metrics::gauge!("leyden_chain_lag_blocks").set(gauge(chain.lag_blocks()));
     metrics::gauge!("leyden_pool_available_energy")
         .set(gauge(pool.available(&state.settings.plan_policy()).get()));

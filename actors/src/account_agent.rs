@@ -203,7 +203,7 @@ impl AccountAgent {
             for answer in answers {
                 match answer {
                     Ok(()) | Err(StoreError::Conflict(_)) => {}
-                    Err(StoreError::Unavailable(why)) => return Err(StoreError::Unavailable(why).into()),
+                    Err(error) if error.concerns_all() => return Err(error.into()),
                     Err(error) => tracing::error!(%error, "an operation cannot be moved; the others go on"),
                 }
             }
@@ -295,7 +295,7 @@ impl AccountAgent {
                 }
                 // Another generation was quicker, or the order moved on: its bytes are the ones that count.
                 Err(StoreError::Conflict(_)) => {}
-                Err(StoreError::Unavailable(why)) => return Err(StoreError::Unavailable(why).into()),
+                Err(error) if error.concerns_all() => return Err(error.into()),
                 Err(error) => tracing::error!(%error, "a transaction cannot be recorded, and is not sent"),
             }
         }
@@ -451,6 +451,10 @@ fn signed(attempt: &Attempt) -> SignedTransaction {
 impl Worker for AccountAgent {
     fn interval(&self) -> Option<Duration> {
         Some(self.shared.settings.sweep_interval)
+    }
+
+    fn stands_by(&self) -> bool {
+        !self.shared.lead.is_ours()
     }
 
     async fn look(self: Arc<Self>, _: Cause, progress: Progress) -> After {

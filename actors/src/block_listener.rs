@@ -264,6 +264,10 @@ impl Worker for BlockListener {
         Some(self.shared.settings.poll_interval)
     }
 
+    fn stands_by(&self) -> bool {
+        !self.shared.lead.is_ours()
+    }
+
     async fn look(self: Arc<Self>, _: Cause, progress: Progress) -> After {
         match self.read_chain(&progress).await {
             Ok(after) => after,

@@ -5,6 +5,8 @@ use crate::{
     boards::{Board, ChainStatus, PoolStatus, SaleTerms},
     claims,
     kernel::{Ending, Shutdown, Supervisor, TreeStatus},
+    leadership::Leadership,
+    lease_keeper,
     messages::Look,
     settings::ActorSettings,
     shared::Shared,
@@ -100,6 +102,7 @@ pub struct Boards {
 pub struct Handles {
     pub(crate) shared: Arc<Shared>,
     pub(crate) supervisor: Supervisor,
+    pub(crate) leadership: Leadership,
 }
 
 impl Handles {
@@ -123,9 +126,14 @@ impl Handles {
         self.supervisor.shutdown()
     }
 
-    /// Waits until somebody asks the service to end, then stops the actors within `deadline`.
+    /// Waits until somebody asks the service to end, then stops the actors within `deadline` and lets another instance
+    /// have the work.
     pub async fn run(&self, deadline: Duration) -> Ending {
-        self.supervisor.run(deadline).await
+        let ending = self.supervisor.run(deadline).await;
+        if let Leadership::Elected(election) = &self.leadership {
+            lease_keeper::give_back(election).await;
+        }
+        ending
     }
 
     /// Starts an actor afresh by its path in the tree. `false`: there is none of that path.
@@ -144,10 +152,23 @@ impl Handles {
     /// Says what is sold without an order from now on.
     pub fn post_sale(&self, terms: SaleTerms) {
         self.shared.boards.sale.post(terms);
+        // It may be reading older ones just now.
+        if let Some(standby) = self.shared.wires.standby.get() {
+            standby.cast(Look);
+        }
+    }
+
+    /// Whether this instance does the work, as opposed to serving requests only.
+    pub fn is_leading(&self) -> bool {
+        self.shared.lead.is_ours()
     }
 
     /// Hint: an order was made.
     pub fn watch_order(&self, order: OrderId) {
+        // Another instance finds it by its payment, or by its deadline.
+        if !self.is_leading() {
+            return;
+        }
         Shared::put(&self.shared.to_watch, order);
         self.shared.hint_router();
     }

@@ -39,6 +39,10 @@ impl Worker for Janitor {
         Some(self.shared.settings.sweep_interval.saturating_mul(12))
     }
 
+    fn stands_by(&self) -> bool {
+        !self.shared.lead.is_ours()
+    }
+
     async fn look(self: Arc<Self>, _: Cause, _: Progress) -> After {
         match self.tidy().await {
             Ok(true) => After::Again,

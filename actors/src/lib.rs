@@ -13,6 +13,8 @@
 //! | `pool_allocator` | service | holds capacity for paid orders; ends rentals |
 //! | `account_agent` | pool account | signs, stores, sends and follows its transactions |
 //! | `janitor` | service | gives back what time has freed |
+//! | `lease_keeper` | instance | takes, renews and loses the lease for all of the above |
+//! | `standby` | instance | knows what the above would know, while another instance does the work |
 
 mod account_agent;
 mod block_listener;
@@ -21,17 +23,21 @@ mod claims;
 pub mod handles;
 mod janitor;
 pub mod kernel;
+pub mod leadership;
+mod lease_keeper;
 mod messages;
 mod payment_router;
 mod payment_watcher;
 mod pool_allocator;
 pub mod settings;
 mod shared;
+mod standby;
 mod system;
 mod worker;
 
 pub use boards::SaleTerms;
 pub use handles::{CancelError, ClaimError, ClaimOutcome, Handles, ReleaseError};
+pub use leadership::{Election, Leadership, SaleSource};
 pub use settings::{ActorSettings, OrderlessTerms, StepHook};
 pub use shared::Ports;
 pub use system::{Placement, SystemError, start};

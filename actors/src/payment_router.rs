@@ -272,7 +272,7 @@ impl PaymentRouter {
             if let Err(error) = self.hold(id).await {
                 Shared::put(&self.shared.poisoned, id);
                 tracing::error!(order = %id, %error, "an order cannot be held; the others go on");
-                if matches!(error, Trouble::Store(StoreError::Unavailable(_))) {
+                if matches!(&error, Trouble::Store(error) if error.concerns_all()) {
                     outcome = Err(error);
                 }
             }
@@ -324,6 +324,10 @@ fn past_deadline(view: ChainView) -> Timestamp {
 impl Worker for PaymentRouter {
     fn interval(&self) -> Option<Duration> {
         Some(self.shared.settings.sweep_interval)
+    }
+
+    fn stands_by(&self) -> bool {
+        !self.shared.lead.is_ours()
     }
 
     async fn look(self: Arc<Self>, cause: Cause, progress: Progress) -> After {

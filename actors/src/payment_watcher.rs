@@ -24,6 +24,10 @@ impl Worker for PaymentWatcher {
         None
     }
 
+    fn stands_by(&self) -> bool {
+        !self.shared.lead.is_ours()
+    }
+
     async fn look(self: Arc<Self>, _: Cause, _: Progress) -> After {
         let driven = self.shared.drive(self.order).await;
         self.shared.settings.did("watcher.looked");

@@ -102,9 +102,7 @@ impl PoolAllocator {
                         }
                     }
                     Err(shortfall) if waited => match self.give_up(&detail, &shortfall).await {
-                        Err(StepError::Store(StoreError::Unavailable(why))) => {
-                            return Err(StoreError::Unavailable(why).into());
-                        }
+                        Err(StepError::Store(error)) if error.concerns_all() => return Err(error.into()),
                         Err(error) => {
                             tracing::error!(order = %id, %error, "an order cannot be given up; the others go on");
                         }
@@ -126,7 +124,7 @@ impl PoolAllocator {
                     tracing::debug!(what, "a plan was overtaken");
                     lost = true;
                 }
-                Err(StoreError::Unavailable(why)) => return Err(StoreError::Unavailable(why.clone()).into()),
+                Err(error) if error.concerns_all() => return Err(error.clone().into()),
                 Err(error) => {
                     let order = commit.order.transitions.first().map(|transition| transition.order.id);
                     tracing::error!(?order, %error, "an order's capacity cannot be held; the others go on");
@@ -322,6 +320,10 @@ fn occupy(accounts: &mut [PoolAccount], allocation: &Allocation, policy: &PlanPo
 impl Worker for PoolAllocator {
     fn interval(&self) -> Option<Duration> {
         Some(self.shared.settings.sweep_interval.saturating_mul(2))
+    }
+
+    fn stands_by(&self) -> bool {
+        !self.shared.lead.is_ours()
     }
 
     async fn look(self: Arc<Self>, cause: Cause, progress: Progress) -> After {

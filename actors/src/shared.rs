@@ -5,6 +5,7 @@ use crate::{
     account_agent::AccountAgent,
     handles::Boards,
     kernel::{Group, Outlet},
+    leadership::Lead,
     messages::Look,
     payment_watcher::PaymentWatcher,
     settings::ActorSettings,
@@ -58,21 +59,25 @@ pub(crate) struct Wires {
     pub(crate) allocator: OnceLock<Outlet<Look>>,
     pub(crate) watchers: OnceLock<Watchers>,
     pub(crate) agents: OnceLock<Agents>,
+    pub(crate) standby: OnceLock<Outlet<Look>>,
 }
 
-/// What all actors hold.
-#[derive(Debug)]
+/// What all actors hold. The handles hold the same with the books unfenced: what a request asks for may be done by any
+/// instance.
+#[derive(Debug, Clone)]
 pub(crate) struct Shared {
     pub(crate) ports: Ports,
     pub(crate) settings: ActorSettings,
     pub(crate) boards: Arc<Boards>,
-    pub(crate) wires: Wires,
+    pub(crate) wires: Arc<Wires>,
+    /// Whether the work is this instance's.
+    pub(crate) lead: Arc<Lead>,
     /// Orders that were made and have no watcher yet. Lost at a restart, which reads all open orders anyway.
-    pub(crate) to_watch: Mutex<BTreeSet<OrderId>>,
+    pub(crate) to_watch: Arc<Mutex<BTreeSet<OrderId>>>,
     /// Orders whose watcher failed again and again.
-    pub(crate) poisoned: Mutex<BTreeSet<OrderId>>,
+    pub(crate) poisoned: Arc<Mutex<BTreeSet<OrderId>>>,
     /// Accounts whose agent failed again and again: the allocator takes them out of service.
-    pub(crate) unfit_accounts: Mutex<BTreeSet<AccountId>>,
+    pub(crate) unfit_accounts: Arc<Mutex<BTreeSet<AccountId>>>,
 }
 
 /// More steps than any order takes at once: a loop that needs more is a defect, and ends.
@@ -287,7 +292,8 @@ fn passed_over(
     driven: Result<Option<OrderDetail>, StepError>,
 ) -> Result<Option<OrderDetail>, StepError> {
     match driven {
-        Err(StepError::Store(StoreError::Unavailable(_))) | Ok(_) => driven,
+        Err(StepError::Store(ref error)) if error.concerns_all() => driven,
+        Ok(_) => driven,
         Err(error) => {
             tracing::error!(order = %id, %error, "an order cannot be moved; the others go on");
             metrics::counter!("leyden_orders_passed_over_total").increment(1);

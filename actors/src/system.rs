@@ -4,7 +4,7 @@
 //! leyden
 //! ├─ intake (own thread)   block_listener, payment_router, payment_watcher × open orders
 //! ├─ pool   (own thread)   pool_allocator, account_agent × pool accounts
-//! └─ books                 janitor
+//! └─ books                 janitor, and with several instances lease_keeper and standby
 //! ```
 //! The router and the allocator must run or nothing does: if they fail again and again the service gives up and
 //! ends, to be started afresh. A watcher or an agent that fails again and again is quarantined alone.
@@ -16,21 +16,20 @@ use crate::{
     handles::{Boards, Handles},
     janitor::Janitor,
     kernel::{ActorSpec, GroupSpec, HealthRegistry, Place, Policy, Shutdown, StartError, Supervisor},
+    leadership::{Election, Lead, Leadership},
+    lease_keeper::LeaseKeeper,
     messages::Look,
     payment_router::PaymentRouter,
     payment_watcher::PaymentWatcher,
     pool_allocator::PoolAllocator,
     settings::ActorSettings,
     shared::{Ports, Shared, Wires},
+    standby::Standby,
     worker::Looper,
 };
 use leyden_domain::{AccountId, Energy, OrderId, pool::AccountState};
 use leyden_ports::StoreError;
-use std::{
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 /// Why the actors could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +60,7 @@ pub async fn start(
     ports: Ports,
     settings: ActorSettings,
     sale: SaleTerms,
+    leadership: Leadership,
     placement: Placement,
     shutdown: Shutdown,
 ) -> Result<Handles, SystemError> {
@@ -69,7 +69,9 @@ pub async fn start(
     boards.sale.post(sale);
     let mut accounts = ports.store.pool_accounts().await?;
     let given_up = |state| matches!(state, AccountState::AgentQuarantined | AccountState::KeyUnfit);
-    for account in accounts.iter_mut().filter(|account| given_up(account.state)) {
+    // With several instances the keeper does this when a term begins.
+    let alone = matches!(leadership, Leadership::Alone);
+    for account in accounts.iter_mut().filter(|account| alone && given_up(account.state)) {
         // A fresh process is a clean record for its agents, and may have been given the right keys.
         let (ready, reason) = (AccountState::Ready, "service started");
         ports.store.set_account_state(account.id, account.state, ready, reason, ports.clock.now()).await?;
@@ -84,15 +86,21 @@ pub async fn start(
 
     let registry = HealthRegistry::new(Arc::clone(&ports.clock));
     let root = Supervisor::root("leyden", registry, shutdown);
-    let shared = Arc::new(Shared {
+    let for_requests = Shared {
         ports,
         settings,
         boards,
-        wires: Wires::default(),
-        to_watch: Mutex::default(),
-        poisoned: Mutex::default(),
-        unfit_accounts: Mutex::default(),
-    });
+        wires: Arc::new(Wires::default()),
+        lead: Arc::new(Lead::new(&leadership)),
+        to_watch: Arc::default(),
+        poisoned: Arc::default(),
+        unfit_accounts: Arc::default(),
+    };
+    let mut for_actors = for_requests.clone();
+    if let Leadership::Elected(election) = &leadership {
+        for_actors.ports.store = Arc::clone(&election.fenced);
+    }
+    let shared = Arc::new(for_actors);
     let place = || match placement {
         Placement::Threads => Place::own_thread(),
         Placement::OneThread => Ok(Place::Here),
@@ -108,8 +116,26 @@ pub async fn start(
     books.supervise(ActorSpec::new("janitor", Policy::permanent()), move |_| {
         Looper::new(Janitor { shared: Arc::clone(&held) })
     })?;
+    // Last: whoever is to begin afresh with a term is there.
+    if let Leadership::Elected(election) = &leadership {
+        plant_election(&shared, &books, election)?;
+    }
     root.watch(Duration::from_secs(1))?;
-    Ok(Handles { shared, supervisor: root })
+    Ok(Handles { shared: Arc::new(for_requests), supervisor: root, leadership })
+}
+
+/// Who takes turns, and who knows what goes on meanwhile.
+fn plant_election(shared: &Arc<Shared>, books: &Supervisor, election: &Election) -> Result<(), SystemError> {
+    let (held, told) = (Arc::clone(shared), election.clone());
+    let standby = books.supervise(ActorSpec::new("standby", Policy::permanent()), move |_| {
+        Looper::new(Standby::new(Arc::clone(&held), told.clone()))
+    })?;
+    shared.wires.standby.get_or_init(|| standby.into());
+    let (held, told, registry) = (Arc::clone(shared), election.clone(), Arc::downgrade(books.registry()));
+    books.supervise(ActorSpec::new("lease_keeper", Policy::permanent()), move |_| {
+        Looper::new(LeaseKeeper::new(Arc::clone(&held), told.clone(), registry.clone()))
+    })?;
+    Ok(())
 }
 
 /// The allocator and one agent for each pool account.

@@ -37,6 +37,10 @@ pub(crate) trait Worker: Send + Sync + 'static {
     /// How often it looks without being told.
     fn interval(&self) -> Option<Duration>;
 
+    /// Whether this work is another instance's now. Hints and ticks are then let go: the term that comes begins with a
+    /// full look.
+    fn stands_by(&self) -> bool;
+
     /// Looks at everything that may be due and does it. Errors are its own business: it logs them and the next look
     /// tries again.
     async fn look(self: Arc<Self>, cause: Cause, progress: Progress) -> After;
@@ -62,6 +66,9 @@ impl<W: Worker> Looper<W> {
     }
 
     fn begin(&mut self, cause: Cause, ctx: &mut Context<Self>) {
+        if self.worker.stands_by() {
+            return;
+        }
         if self.looking {
             self.again = self.again.max(Some(cause));
             return;

@@ -56,6 +56,14 @@ pub enum StoreError {
     Rule(String),
 }
 
+impl StoreError {
+    /// Whether it speaks of the books or of the whole work rather than of what was asked: whoever does many things in
+    /// a round ends the round.
+    pub const fn concerns_all(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Fenced)
+    }
+}
+
 /// A decision that could not be made on the rows that were read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StepError {

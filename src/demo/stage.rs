@@ -132,6 +132,7 @@ impl Stage {
             signer: Arc::new(ring),
             clock: Arc::clone(&clock),
             entropy: Arc::new(SystemEntropy),
+            turns: None,
         };
         let stage = Self { folder, run, node, block_time, node_url, client, store, settings, world, clock };
         Ok((stage, node_server))

@@ -12,13 +12,15 @@ use crate::settings::{
     Settings,
     terms::{Term, faults},
 };
-use leyden_actors::boards::SaleTerms;
+use async_trait::async_trait;
+use leyden_actors::{SaleSource, boards::SaleTerms};
 use leyden_domain::{
     Energy, Sun, Timestamp,
     order::{EnergyPrices, PriceTerms},
 };
 use leyden_ports::{Store, StoreError, store::ConfigDocument};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The price mode of everything that is sold here.
 pub(crate) const ENERGY_FLASH: &str = "energy_flash";
@@ -77,6 +79,19 @@ pub(crate) async fn sale_terms(store: &dyn Store, settings: &Settings) -> Result
         .and_then(|config| read_energy(&config, settings.energy_prices()).ok())
         .unwrap_or_else(|| settings.energy_prices());
     Ok(settings.sale_terms(terms, energy))
+}
+
+/// Where the actors read those terms anew.
+pub(crate) struct SaleBook {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) settings: Arc<Settings>,
+}
+
+#[async_trait]
+impl SaleSource for SaleBook {
+    async fn sale_terms(&self) -> Result<SaleTerms, StoreError> {
+        sale_terms(self.store.as_ref(), &self.settings).await
+    }
 }
 
 /// The price terms in force. A document that is switched off closes the sale.

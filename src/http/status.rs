@@ -28,6 +28,8 @@ pub(crate) struct ShortStatus {
     version: &'static str,
     /// Blocks that the books are behind the node.
     chain_lag_blocks: i64,
+    /// Whether this instance does the work (`leading`) or serves requests only (`standby`).
+    role: &'static str,
     /// Whether orders are taken.
     sales_open: bool,
     /// Now, by the service's clock.
@@ -97,6 +99,8 @@ pub(crate) struct FullStatus {
     problems: Vec<String>,
     /// The running version.
     version: &'static str,
+    /// Whether this instance does the work (`leading`) or serves requests only (`standby`).
+    role: &'static str,
     /// Whether orders are taken.
     sales_open: bool,
     /// Now, by the service's clock.
@@ -176,6 +180,10 @@ fn problems(state: &AppState, chain: &ChainStatus, tree: &TreeStatus, now: Times
     problems
 }
 
+fn role(state: &AppState) -> &'static str {
+    if state.handles.is_leading() { "leading" } else { "standby" }
+}
+
 async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
     let now = state.clock.now();
     let chain = state.handles.boards().chain.read();
@@ -189,6 +197,7 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
             status: verdict,
             version: env!("CARGO_PKG_VERSION"),
             chain_lag_blocks: chain.lag_blocks(),
+            role: role(state),
             sales_open: state.settings.sales.enabled,
             at: iso(now),
         }));
@@ -205,6 +214,7 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
         status: if books_error.is_some() { "degraded" } else { verdict },
         problems,
         version: env!("CARGO_PKG_VERSION"),
+        role: role(state),
         sales_open: state.settings.sales.enabled,
         at: iso(now),
         chain: ChainView::new(&chain),

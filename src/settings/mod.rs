@@ -15,7 +15,7 @@ pub use layers::{Problem, Problems};
 pub use secret::Secret;
 pub(crate) use sections::without_credentials;
 pub use sections::{
-    Actors, CacheSettings, Chain, Database, Http, Keys, Log, LogFormat, Node, Payments, Pool,
+    Actors, CacheSettings, Chain, Database, Http, Instances, Keys, Log, LogFormat, Node, Payments, Pool,
     PoolAccountSettings, Sales,
 };
 pub use units::Length;
@@ -37,6 +37,8 @@ pub struct Settings {
     pub http: Http,
     /// `[database]`.
     pub database: Database,
+    /// `[instances]`.
+    pub instances: Instances,
     /// `[cache]`.
     pub cache: CacheSettings,
     /// `[chain]`.
@@ -91,6 +93,9 @@ impl Settings {
             .any(|scheme| self.database.url.starts_with(scheme))
         {
             problems.add("database.url", "must begin with sqlite: or postgres://");
+        }
+        if self.instances.lease.span().ms() < 1_000 {
+            problems.add("instances.lease", "must be at least 1s");
         }
         let sales = &self.sales;
         for fault in terms::faults(&self.price_terms(), self.payments.dust_trx) {

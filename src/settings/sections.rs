@@ -55,6 +55,16 @@ impl fmt::Debug for Database {
     }
 }
 
+/// `[instances]`: taking turns with other instances on the same database.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instances {
+    /// How long the lease for the work lasts without being renewed.
+    pub lease: Length,
+    /// What this one is called; empty means by its host.
+    pub name: String,
+}
+
 /// A URL without what may stand between `//` and `@`, and without its query.
 pub(crate) fn without_credentials(url: &str) -> String {
     let url = url.split('?').next().unwrap_or(url);

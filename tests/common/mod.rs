@@ -108,6 +108,7 @@ where
             signer: Arc::new(ring),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            turns: None,
         };
         node.mine().unwrap();
         let application = Application::in_world(settings, world).await.unwrap();

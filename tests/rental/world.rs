@@ -2,7 +2,7 @@
 //! thread, and an audit that reads the chain itself.
 
 use leyden_actors::{
-    ActorSettings, Handles, OrderlessTerms, Placement, Ports, SaleTerms, StepHook,
+    ActorSettings, Handles, Leadership, OrderlessTerms, Placement, Ports, SaleTerms, StepHook,
     kernel::{Ending, Shutdown},
     start,
 };
@@ -132,7 +132,8 @@ impl World {
             terms: OrderlessTerms { energy_per_transfer: ENERGY, duration: RENTAL },
         };
         let settings = self.settings.clone();
-        let handles = start(self.ports.clone(), settings, sale, Placement::OneThread, shutdown);
+        let handles =
+            start(self.ports.clone(), settings, sale, Leadership::Alone, Placement::OneThread, shutdown);
         self.handles = Some(handles.await.unwrap());
     }
 

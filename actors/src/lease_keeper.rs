@@ -1,0 +1,152 @@
+//! `lease_keeper`: takes the lease for the work when nobody has it, renews it, and lets go of the work when it is lost.
+//! Only with several instances.
+
+use crate::{
+    kernel::{HealthRegistry, Progress},
+    leadership::{Election, WORK},
+    shared::Shared,
+    worker::{After, Cause, Worker},
+};
+use async_trait::async_trait;
+use leyden_domain::{Span, pool::AccountState};
+use leyden_ports::{StoreError, store::Lease};
+use std::{
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// The actors that remember something of the books between looks. They begin afresh with every term.
+const REMEMBERING: [&str; 4] = [
+    "leyden/intake/block_listener",
+    "leyden/intake/payment_router",
+    "leyden/pool/pool_allocator",
+    "leyden/books/janitor",
+];
+
+/// Keeps the lease.
+pub(crate) struct LeaseKeeper {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) election: Election,
+    /// Weak, because the registry owns the keeper.
+    pub(crate) registry: Weak<HealthRegistry>,
+    /// What we hold. Outlives generations of this actor through the election's fence alone: a new generation takes
+    /// the lease anew, which its own holder may.
+    pub(crate) held: Mutex<Option<Lease>>,
+}
+
+impl LeaseKeeper {
+    pub(crate) fn new(shared: Arc<Shared>, election: Election, registry: Weak<HealthRegistry>) -> Self {
+        Self { shared, election, registry, held: Mutex::new(None) }
+    }
+
+    fn held(&self) -> Option<Lease> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn hold(&self, lease: Option<Lease>) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = lease;
+    }
+
+    async fn keep(&self) -> Result<(), StoreError> {
+        let Election { leases, fence, holder, ttl, .. } = &self.election;
+        let span = Span::from_ms(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
+        // The database's clock starts after this, so ours ends first.
+        let asked_at = Instant::now();
+        if let Some(lease) = self.held() {
+            if leases.renew_lease(&lease, span).await? {
+                self.shared.lead.set(Some(asked_at + *ttl));
+            } else {
+                self.lose("the lease is another's");
+            }
+            return Ok(());
+        }
+        let Some(lease) = leases.take_lease(fence.name(), holder, span).await? else { return Ok(()) };
+        fence.raise(lease.epoch);
+        self.hold(Some(lease.clone()));
+        if let Err(error) = self.begin_term().await {
+            self.lose("the books could not be read");
+            leases.release_lease(&lease).await?;
+            return Err(error);
+        }
+        self.shared.lead.set(Some(asked_at + *ttl));
+        tracing::info!(holder, epoch = lease.epoch, "this instance does the work now");
+        metrics::gauge!("leyden_leader").set(1.0);
+        metrics::counter!("leyden_terms_total").increment(1);
+        self.wake();
+        Ok(())
+    }
+
+    /// A term begins as a service does: accounts whose agents had given up get a clean record, and nobody works on
+    /// what it remembers of an earlier one.
+    async fn begin_term(&self) -> Result<(), StoreError> {
+        let Shared { ports, .. } = self.shared.as_ref();
+        for account in ports.store.pool_accounts().await? {
+            if matches!(account.state, AccountState::AgentQuarantined | AccountState::KeyUnfit) {
+                let (ready, reason, now) = (AccountState::Ready, "a term of work began", ports.clock.now());
+                ports.store.set_account_state(account.id, account.state, ready, reason, now).await?;
+            }
+        }
+        self.shared.boards.sale.post(self.election.sales.sale_terms().await?);
+        Ok(())
+    }
+
+    fn wake(&self) {
+        if let Some(registry) = self.registry.upgrade() {
+            for path in REMEMBERING {
+                if !registry.restart(path) {
+                    tracing::error!(path, "an actor that should begin afresh is not there");
+                }
+            }
+        }
+        self.shared.hint_all_agents();
+    }
+
+    fn lose(&self, why: &str) {
+        let Election { fence, holder, .. } = &self.election;
+        fence.lower();
+        self.shared.lead.set(None);
+        let Some(lease) = self.held() else { return };
+        self.hold(None);
+        tracing::warn!(holder, epoch = lease.epoch, why, "this instance does the work no longer");
+        metrics::gauge!("leyden_leader").set(0.0);
+        if let Some(watchers) = self.shared.wires.watchers.get() {
+            for order in watchers.keys() {
+                watchers.stop(&order);
+            }
+        }
+    }
+}
+
+/// Gives the lease back, so that the next instance need not wait for its end.
+pub(crate) async fn give_back(election: &Election) {
+    let Some(epoch) = election.fence.epoch() else { return };
+    election.fence.lower();
+    let lease = Lease { name: WORK.to_owned(), holder: election.holder.clone(), epoch };
+    match election.leases.release_lease(&lease).await {
+        Ok(()) => tracing::info!(epoch, "the work is given back"),
+        Err(error) => tracing::warn!(%error, "the lease could not be given back; it ends by itself"),
+    }
+}
+
+#[async_trait]
+impl Worker for LeaseKeeper {
+    fn interval(&self) -> Option<Duration> {
+        Some(self.election.ttl / 6)
+    }
+
+    fn stands_by(&self) -> bool {
+        false
+    }
+
+    async fn look(self: Arc<Self>, _: Cause, _: Progress) -> After {
+        // An answer that comes after the lease has ended is of no use; and the next instance must not be kept waiting
+        // by a question that hangs.
+        match tokio::time::timeout(self.election.ttl, self.keep()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the lease could not be kept; will try again"),
+            Err(_) => tracing::warn!("the books do not answer about the lease; will ask again"),
+        }
+        After::Rest
+    }
+}

@@ -83,7 +83,7 @@ impl Standby {
     fn sale_is_due(&self, cause: Cause) -> bool {
         let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
         *rounds = rounds.wrapping_add(1);
-        cause != Cause::Tick || *rounds % SALE_EVERY == 0
+        cause != Cause::Tick || rounds.is_multiple_of(SALE_EVERY)
     }
 
     /// Energy of orders that are paid and have no capacity yet, as the allocator counts it.

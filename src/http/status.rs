@@ -28,8 +28,6 @@ pub(crate) struct ShortStatus {
     version: &'static str,
     /// Blocks that the books are behind the node.
     chain_lag_blocks: i64,
-    /// Whether this instance does the work (`leading`) or serves requests only (`standby`).
-    role: &'static str,
     /// Whether orders are taken.
     sales_open: bool,
     /// Now, by the service's clock.
@@ -197,7 +195,6 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
             status: verdict,
             version: env!("CARGO_PKG_VERSION"),
             chain_lag_blocks: chain.lag_blocks(),
-            role: role(state),
             sales_open: state.settings.sales.enabled,
             at: iso(now),
         }));

@@ -19,7 +19,7 @@ use leyden_ports::{
     Cache, ChainReader, ChainWriter, Clock, Entropy, Signer, Store, StoreError,
     store::{EncryptedKey, Fence, LeaseStore, NewPoolAccount},
 };
-use leyden_store::{MemoryCache, MigrationMode, OpenError, OpenOptions, SqlStore};
+use leyden_store::{MemoryCache, MigrationMode, OpenError, OpenOptions, SqlStore, TieredCache};
 use leyden_tron::{
     keys::{KeyFile, KeyFileError, KeyRing},
     node::{HttpError, NodeClient, NodeSettings},
@@ -188,6 +188,28 @@ pub fn open_keys(keys: &[EncryptedKey], settings: &Settings) -> Result<KeyRing, 
     Ok(ring)
 }
 
+/// The cache: in this process, and before Redis where the configuration names one. It need not be there: it is
+/// connected to in the background.
+pub fn open_cache(settings: &Settings) -> Result<Arc<dyn Cache>, StartError> {
+    let cache = &settings.cache;
+    let memory = MemoryCache::with_longest_document(u64::from(cache.entries), cache.local_ttl.span());
+    let problem =
+        |error: &dyn fmt::Display| crate::settings::Problems::one("cache.redis_url", &error.to_string());
+    match cache.redis().map_err(|error| problem(&error))? {
+        None => Ok(Arc::new(memory)),
+        Some(options) => Ok(Arc::new(
+            TieredCache::start(memory, options.of_realm(realm(settings)), Arc::new(SystemEntropy))
+                .map_err(|error| problem(&error))?,
+        )),
+    }
+}
+
+/// What the cache is of: the chain and the addresses that customers pay to.
+fn realm(settings: &Settings) -> String {
+    let payees = settings.payments.addresses.iter().map(ToString::to_string);
+    std::iter::once(settings.chain.usdt_contract.to_string()).chain(payees).collect::<Vec<_>>().join(" ")
+}
+
 impl World {
     /// What the configuration names.
     pub async fn connect(settings: &Settings) -> Result<Self, StartError> {
@@ -201,7 +223,7 @@ impl World {
             writer: node,
             signer: Arc::new(open_keys(&keys, settings)?),
             store,
-            cache: Arc::new(MemoryCache::new(u64::from(settings.cache.entries))),
+            cache: open_cache(settings)?,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             turns: None,
@@ -356,6 +378,19 @@ fn tend(state: &AppState) {
     metrics::gauge!("leyden_chain_lag_blocks").set(gauge(chain.lag_blocks()));
     metrics::gauge!("leyden_pool_available_energy")
         .set(gauge(pool.available(&state.settings.plan_policy()).get()));
+    for tier in state.cache.tiers() {
+        metrics::gauge!("leyden_cache_tier_up", "tier" => tier.name).set(if tier.available {
+            1.0
+        } else {
+            0.0
+        });
+        for (outcome, count) in
+            [("hit", tier.hits), ("miss", tier.misses), ("failed", tier.failures), ("skipped", tier.skipped)]
+        {
+            metrics::counter!("leyden_cache_lookups_total", "tier" => tier.name, "outcome" => outcome)
+                .absolute(count);
+        }
+    }
     metrics::gauge!("leyden_orders_watched")
         .set(gauge(i64::try_from(state.handles.watchers().0).unwrap_or(i64::MAX)));
 }

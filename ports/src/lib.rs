@@ -9,7 +9,7 @@ pub mod entropy;
 pub mod signer;
 pub mod store;
 
-pub use cache::{Cache, CacheError};
+pub use cache::{Cache, CacheError, CacheKey, Generation, Look, TierStatus};
 pub use chain::{AccountInfo, ChainError, ChainReader, ChainWriter, PoolChainState, Sighting};
 pub use clock::Clock;
 pub use entropy::Entropy;

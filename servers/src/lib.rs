@@ -3,6 +3,10 @@
 
 mod postgres;
 mod process;
+mod proxy;
+mod redis;
 
 pub use postgres::{Postgres, PostgresOptions};
 pub use process::ServerError;
+pub use proxy::{Proxy, Wire};
+pub use redis::{RedisServer, Reply};

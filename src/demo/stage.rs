@@ -8,6 +8,7 @@ use crate::{
     settings::Environment,
     system_clock::SystemClock,
     system_entropy::SystemEntropy,
+    wiring::open_cache,
 };
 use actix_web::dev::Server;
 use leyden_domain::{Address, Sun};
@@ -16,7 +17,7 @@ use leyden_ports::{
     store::{ConfigDocument, ServiceStore},
 };
 use leyden_sim::{BlockTime, SimNode, http, keys};
-use leyden_store::{MemoryCache, OpenOptions, SqlStore};
+use leyden_store::{OpenOptions, SqlStore};
 use leyden_tron::{
     keys::{KeyId, KeyPolicy, KeyRing},
     node::{NodeClient, NodeSettings},
@@ -126,7 +127,7 @@ impl Stage {
         store.put_price_config(price_config(clock.as_ref())).await?;
         let world = World {
             store: Arc::clone(&store) as Arc<dyn Store>,
-            cache: Arc::new(MemoryCache::new(u64::from(settings.cache.entries))),
+            cache: open_cache(&settings)?,
             chain: Arc::clone(&client) as Arc<dyn ChainReader>,
             writer: Arc::clone(&client) as _,
             signer: Arc::new(ring),

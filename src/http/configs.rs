@@ -191,7 +191,7 @@ async fn changed(
 ) -> Result<(), ApiError> {
     tracing::info!(name = document.name, %by, "configuration {} changed", document.name);
     if let Err(error) = state.cache.forget(tag).await {
-        tracing::warn!(%error, "the cache keeps the old configuration {} until it ends", document.name);
+        tracing::warn!(%error, "other instances may keep the old configuration {} for a while", document.name);
     }
     state.handles.post_sale(prices::sale_terms(state.store.as_ref(), &state.settings).await?);
     Ok(())

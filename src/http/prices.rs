@@ -18,7 +18,8 @@ use leyden_domain::{
     Energy, Sun, Timestamp,
     order::{EnergyPrices, PriceTerms},
 };
-use leyden_ports::{Store, StoreError, store::ConfigDocument};
+use leyden_ports::{CacheKey, Store, StoreError, store::ConfigDocument};
+use leyden_store::Fresh;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -96,13 +97,14 @@ impl SaleSource for SaleBook {
 
 /// The price terms in force. A document that is switched off closes the sale.
 pub(crate) async fn terms(state: &AppState) -> Result<PriceTerms, ApiError> {
-    let cached = if let Some(cached) = remembered(state, PRICE_TAG, ENERGY_FLASH).await {
-        cached
-    } else {
-        let generation = generation(state, PRICE_TAG).await;
-        let document = state.store.price_config(ENERGY_FLASH).await?;
-        remember(state, PRICE_TAG, ENERGY_FLASH, generation, document).await
-    };
+    let keep = state.settings.cache.price_ttl.span();
+    let cached = state
+        .loader
+        .read(&CacheKey::document(PRICE_TAG, ENERGY_FLASH), async || {
+            let document = state.store.price_config(ENERGY_FLASH).await?;
+            Ok::<_, StoreError>(Fresh { value: Cached::from(document), keep })
+        })
+        .await?;
     match cached.config {
         None => Ok(state.settings.price_terms()),
         Some(_) if !cached.is_active => Err(ApiError::plain(Code::SalesClosed).retry_after(300)),
@@ -116,13 +118,14 @@ pub(crate) async fn terms(state: &AppState) -> Result<PriceTerms, ApiError> {
 
 /// Energy of a transfer, now.
 pub(crate) async fn energy(state: &AppState) -> Result<EnergyPrices, ApiError> {
-    let cached = if let Some(cached) = remembered(state, RESOURCE_TAG, ENERGY).await {
-        cached
-    } else {
-        let generation = generation(state, RESOURCE_TAG).await;
-        let document = state.store.resource_config(ENERGY).await?;
-        remember(state, RESOURCE_TAG, ENERGY, generation, document).await
-    };
+    let keep = state.settings.cache.resource_ttl.span();
+    let cached = state
+        .loader
+        .read(&CacheKey::document(RESOURCE_TAG, ENERGY), async || {
+            let document = state.store.resource_config(ENERGY).await?;
+            Ok::<_, StoreError>(Fresh { value: Cached::from(document), keep })
+        })
+        .await?;
     match cached.config.filter(|_| cached.is_active) {
         None => Ok(state.settings.energy_prices()),
         Some(config) => read_energy(&config, state.settings.energy_prices())
@@ -182,36 +185,6 @@ pub(crate) fn read_energy(config: &str, otherwise: EnergyPrices) -> Result<Energ
         return Err(blame("usdt_first_transfer_energy", "cannot be less than usdt_standard_energy"));
     }
     Ok(EnergyPrices { per_transfer, per_transfer_first: first })
-}
-
-async fn remembered(state: &AppState, tag: &str, name: &str) -> Option<Cached> {
-    let text = state.cache.get(&format!("{tag}:{name}")).await.ok().flatten()?;
-    serde_json::from_str(&text).ok()
-}
-
-/// The generation to be asked for before a document is read; `None` where the cache cannot be used.
-async fn generation(state: &AppState, tag: &str) -> Option<u64> {
-    state.cache.generation(tag).await.ok()
-}
-
-async fn remember(
-    state: &AppState,
-    tag: &str,
-    name: &str,
-    generation: Option<u64>,
-    document: Option<ConfigDocument>,
-) -> Cached {
-    let cached = Cached::from(document);
-    let ttl =
-        if tag == PRICE_TAG { state.settings.cache.price_ttl } else { state.settings.cache.resource_ttl };
-    let key = format!("{tag}:{name}");
-    if let Ok(text) = serde_json::to_string(&cached)
-        && let Some(generation) = generation
-        && let Err(error) = state.cache.put_as_of(&key, text, ttl.span(), tag, generation).await
-    {
-        tracing::debug!(%error, "going on without the cache");
-    }
-    cached
 }
 
 #[cfg(test)]

@@ -2,14 +2,31 @@
 
 use super::{code::Code, error::ApiError, state::AppState};
 use leyden_domain::{Address, Energy, Span, order::EnergyPrices};
+use leyden_ports::{CacheKey, ChainError};
+use leyden_store::Fresh;
+use serde::{Deserialize, Serialize};
 
-/// Cache tag of what is known of addresses.
-const TAG: &str = "address";
+/// Cache tag of what kind of account an address is.
+const ADDRESS_TAG: &str = "address";
+/// Cache tag of whether an address holds USDT.
+const HOLDS_USDT_TAG: &str = "holds_usdt";
 /// How long it is believed that an address holds USDT: it may give the last of it away.
 const HOLDS_USDT_TTL: Span = Span::from_secs(600);
 
-/// Checks that energy can be delegated to the address. Only a good answer is remembered: who activates an address
-/// shall not wait for it.
+/// What kind of account an address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    /// Energy can be given to it.
+    Usable,
+    /// A contract: energy cannot.
+    Contract,
+    /// Nobody has sent it anything yet: energy cannot.
+    NotActivated,
+}
+
+/// Checks that energy can be delegated to the address. That it is not activated is never remembered: who activates an
+/// address shall not wait for it. The other answers do not change.
 pub(crate) async fn check(state: &AppState, recipient: Address, member: &str) -> Result<(), ApiError> {
     let refuse = |code: Code| Err(ApiError::plain(code).at(member));
     let pool = state.handles.boards().pool.read();
@@ -19,40 +36,42 @@ pub(crate) async fn check(state: &AppState, recipient: Address, member: &str) ->
     if ours {
         return refuse(Code::RecipientIsOurs);
     }
-    let key = format!("usable:{recipient}");
-    if state.cache.get(&key).await.ok().flatten().is_some() {
-        return Ok(());
-    }
-    match state.chain.account(recipient).await? {
-        None => refuse(Code::RecipientNotActivated),
-        Some(account) if account.is_contract => refuse(Code::RecipientIsContract),
-        Some(_) => {
-            remember(state, key, state.settings.cache.address_ttl.span()).await;
-            Ok(())
-        }
+    let kind = state
+        .loader
+        .read(&CacheKey::fact(ADDRESS_TAG, recipient.to_string()), async || {
+            let value = match state.chain.account(recipient).await? {
+                None => Kind::NotActivated,
+                Some(account) if account.is_contract => Kind::Contract,
+                Some(_) => Kind::Usable,
+            };
+            let keep = if value == Kind::NotActivated {
+                Span::ZERO
+            } else {
+                state.settings.cache.address_ttl.span()
+            };
+            Ok::<_, ChainError>(Fresh { value, keep })
+        })
+        .await?;
+    match kind {
+        Kind::Usable => Ok(()),
+        Kind::Contract => refuse(Code::RecipientIsContract),
+        Kind::NotActivated => refuse(Code::RecipientNotActivated),
     }
 }
 
-/// The energy of one transfer to this recipient: more where it holds no token yet.
+/// The energy of one transfer to this recipient: more where it holds no token yet. Only that it holds some is
+/// remembered.
 pub(crate) async fn energy_per_transfer(
     state: &AppState,
     recipient: Address,
     prices: EnergyPrices,
 ) -> Result<Energy, ApiError> {
-    let key = format!("holds_usdt:{recipient}");
-    if state.cache.get(&key).await.ok().flatten().is_some() {
-        return Ok(prices.per_transfer);
-    }
-    if state.chain.holds_usdt(recipient).await? {
-        remember(state, key, HOLDS_USDT_TTL).await;
-        Ok(prices.per_transfer)
-    } else {
-        Ok(prices.per_transfer_first)
-    }
-}
-
-async fn remember(state: &AppState, key: String, ttl: Span) {
-    if let Err(error) = state.cache.put(&key, String::new(), ttl, TAG).await {
-        tracing::debug!(%error, "going on without the cache");
-    }
+    let holds = state
+        .loader
+        .read(&CacheKey::fact(HOLDS_USDT_TAG, recipient.to_string()), async || {
+            let value = state.chain.holds_usdt(recipient).await?;
+            Ok::<_, ChainError>(Fresh { value, keep: if value { HOLDS_USDT_TTL } else { Span::ZERO } })
+        })
+        .await?;
+    Ok(if holds { prices.per_transfer } else { prices.per_transfer_first })
 }

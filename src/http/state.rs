@@ -4,6 +4,7 @@ use super::{auth::KeyCache, health::Pulse, rate_limit::RateLimits};
 use crate::settings::Settings;
 use leyden_actors::Handles;
 use leyden_ports::{Cache, ChainReader, Clock, Entropy, Store};
+use leyden_store::Loader;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{fmt, sync::Arc};
 use tokio::sync::Mutex;
@@ -39,6 +40,8 @@ impl fmt::Debug for Parts {
 pub struct AppState {
     parts: Parts,
     pub(crate) keys: KeyCache,
+    /// Reads through the cache.
+    pub(crate) loader: Loader,
     pub(crate) limits: RateLimits,
     /// Changes of configurations go one by one, so that what is told of them last is what is in the books.
     pub(crate) configs: Mutex<()>,
@@ -51,7 +54,8 @@ impl AppState {
         let http = &parts.settings.http;
         let limits = RateLimits::new(http.key_rate_per_minute, http.ip_rate_per_minute);
         let keys = KeyCache::new(parts.settings.cache.api_key_ttl.duration());
-        Self { parts, keys, limits, configs: Mutex::new(()), pulse: Pulse::default() }
+        let loader = Loader::new(Arc::clone(&parts.cache), Arc::clone(&parts.entropy));
+        Self { parts, keys, loader, limits, configs: Mutex::new(()), pulse: Pulse::default() }
     }
 }
 

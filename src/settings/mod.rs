@@ -134,6 +134,8 @@ impl Settings {
         }
         for (key, length) in [
             ("http.request_timeout", self.http.request_timeout),
+            ("cache.local_ttl", self.cache.local_ttl),
+            ("cache.redis_timeout", self.cache.redis_timeout),
             ("chain.request_timeout", self.chain.request_timeout),
             ("chain.poll_interval", self.chain.poll_interval),
             ("actors.sweep_interval", self.actors.sweep_interval),
@@ -169,6 +171,9 @@ impl Settings {
                 problems.add(&format!("pool.accounts[{index}].address"), "stands here twice");
             }
         }
+        if let Err(error) = self.cache.redis() {
+            problems.add("cache.redis_url", &error.to_string());
+        }
         if let Err(error) = crate::telemetry::filter(&self.log) {
             problems.add("log.level", &error);
         }
@@ -189,12 +194,6 @@ impl Settings {
     /// What works but may not be what was meant.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if self.cache.redis_url.is_some() {
-            warnings.push(
-                "cache.redis_url (REDIS_URL) is set; the cache is in the process, Redis is not used yet"
-                    .to_owned(),
-            );
-        }
         if self.pool.accounts.iter().any(|account| account.permission_id.is_none()) {
             warnings
                 .push("a pool account signs with its owner permission; `leyden doctor` explains".to_owned());

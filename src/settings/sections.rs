@@ -5,6 +5,7 @@ use super::{
     units::{Length, optional, trx},
 };
 use leyden_domain::{Address, Sun, UsdtMicro};
+use leyden_store::{RedisOptions, RedisUrlError};
 use serde::{Deserialize, Deserializer, de};
 use std::{collections::BTreeSet, fmt, net::SocketAddr};
 
@@ -51,7 +52,7 @@ impl fmt::Debug for Database {
         f.debug_struct("Database")
             .field("url", &without_credentials(&self.url))
             .field("migrate", &self.migrate)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -88,7 +89,13 @@ pub struct CacheSettings {
     pub address_ttl: Length,
     /// API keys.
     pub api_key_ttl: Length,
-    /// Noted with a warning; the cache is in the process.
+    /// How long a copy of what another instance may change lives in this process.
+    pub local_ttl: Length,
+    /// The pool's state, where no allocator runs in this process.
+    pub pool_ttl: Length,
+    /// What is being watched for.
+    pub monitoring_ttl: Length,
+    /// The Redis that instances share; without one the cache is in the process alone.
     #[serde(deserialize_with = "optional")]
     pub redis_url: Option<String>,
     /// A file that holds it.
@@ -96,6 +103,17 @@ pub struct CacheSettings {
     pub redis_url_file: Option<String>,
     /// Prefix of keys there.
     pub redis_key_prefix: String,
+    /// Longest wait of a request for it.
+    pub redis_timeout: Length,
+}
+
+impl CacheSettings {
+    /// Where Redis is and how it is used, if it is.
+    pub fn redis(&self) -> Result<Option<RedisOptions>, RedisUrlError> {
+        let url = self.redis_url.as_deref();
+        url.map(|url| RedisOptions::new(url, &self.redis_key_prefix, self.redis_timeout.duration()))
+            .transpose()
+    }
 }
 
 impl fmt::Debug for CacheSettings {

@@ -29,7 +29,7 @@ mod pool;
 mod row;
 mod service;
 
-pub use cache::MemoryCache;
+pub use cache::{Fresh, Loader, MemoryCache, RedisCache, RedisOptions, RedisUrlError, TieredCache};
 pub use migrate::{MigrationMode, OpenError};
 
 use async_trait::async_trait;

@@ -12,7 +12,7 @@ use leyden_domain::{
     operation::ChainView,
     payment::Payment,
 };
-use leyden_ports::store::{BlockCommit, BlockStore, ChainPosition, RewindReport, StoreError};
+use leyden_ports::store::{BlockCommit, BlockStore, ChainPosition, Durability, RewindReport, StoreError};
 use std::collections::BTreeSet;
 
 row!(
@@ -305,11 +305,14 @@ impl BlockStore for SqlStore {
         solid: Head,
         now: Timestamp,
     ) -> Result<ChainPosition, StoreError> {
-        self.write(move |conn| Box::pin(async move { record_all(conn, &blocks, solid, now).await })).await
+        self.write_as(Durability::Relaxed, move |conn| {
+            Box::pin(async move { record_all(conn, &blocks, solid, now).await })
+        })
+        .await
     }
 
     async fn rewind(&self, to: BlockRef, now: Timestamp) -> Result<RewindReport, StoreError> {
-        self.write(move |conn| Box::pin(undo(conn, to, now))).await
+        self.write_as(Durability::Relaxed, move |conn| Box::pin(undo(conn, to, now))).await
     }
 
     async fn is_canonical(&self, block: BlockRef) -> Result<bool, StoreError> {

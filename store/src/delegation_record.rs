@@ -19,7 +19,8 @@ pub(crate) async fn begin(conn: &mut Conn, operation: &Operation, now: Timestamp
         conn,
         "INSERT INTO energy_delegations (order_id, pool_account_id, recipient_address, energy_amount, \
          duration_hours, status, created_at, updated_at, operation_id) \
-         SELECT o.id, p.id, $3, $4, (o.duration_ms + 3599999) / 3600000, 'pending', $5, $5, $6 \
+         SELECT o.id, p.id, CAST($3 AS TEXT), CAST($4 AS BIGINT), (o.duration_ms + 3599999) / 3600000, 'pending', \
+         CAST($5 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS TEXT) \
          FROM orders o, energy_pools p WHERE o.id = $1 AND p.account_id = $2",
         operation.order.to_string(),
         operation.account.to_string(),

@@ -3,15 +3,14 @@
 //!
 //! The writer is a thread of its own with a small runtime in it, and that is on purpose: a caller that is dropped
 //! half-way can then neither hold the transaction open nor take other callers' jobs down with it, and no runtime
-//! that the actors share has to be alive for a commit to end. It is the one place of the store that starts
-//! anything; it ends when the store is closed or dropped.
+//! that the actors share has to be alive for a commit to end. It ends when the store is closed or dropped.
 
 use crate::{
-    db::{Conn, Db, exec},
+    db::{Conn, Db, Epochs, exec},
     migrate::OpenError,
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
-use leyden_ports::store::StoreError;
+use leyden_ports::store::{Durability, StoreError};
 use std::{
     fmt,
     panic::AssertUnwindSafe,
@@ -28,8 +27,30 @@ const BATCH: usize = 256;
 /// What a job does in its transaction.
 type Work<T, E> = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send>;
 
+/// The lease that a job is done under, and the epoch in which it was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Term {
+    pub(crate) lease: String,
+    pub(crate) epoch: i64,
+}
+
+/// On what terms a job is done.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Terms {
+    /// What must hold when it is answered. A commit is only as relaxed as all its jobs.
+    pub(crate) durability: Durability,
+    /// The lease that must still be held in this epoch when it is committed.
+    pub(crate) term: Option<Term>,
+}
+
 /// A job, whatever it answers.
 trait Job: Send {
+    /// On what terms.
+    fn terms(&self) -> &Terms;
+
+    /// Answers without having run.
+    fn refuse(&mut self, refusal: StoreError);
+
     /// Runs it; whether what it wrote is to be kept.
     fn run<'j>(&'j mut self, conn: &'j mut Conn) -> BoxFuture<'j, bool>;
 
@@ -39,12 +60,22 @@ trait Job: Send {
 
 /// A job with its caller.
 struct Waiting<T, E> {
+    terms: Terms,
     work: Option<Work<T, E>>,
     result: Option<Result<T, E>>,
     caller: oneshot::Sender<Result<T, E>>,
 }
 
 impl<T: Send, E: From<StoreError> + Send> Job for Waiting<T, E> {
+    fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    fn refuse(&mut self, refusal: StoreError) {
+        self.work = None;
+        self.result = Some(Err(refusal.into()));
+    }
+
     fn run<'j>(&'j mut self, conn: &'j mut Conn) -> BoxFuture<'j, bool> {
         Box::pin(async move {
             let Some(work) = self.work.take() else { return false };
@@ -98,7 +129,7 @@ impl Writer {
     }
 
     /// Runs a job and answers once its commit is durable. The job runs to its end even if the caller does not wait.
-    pub(crate) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    pub(crate) async fn run<T, E, F>(&self, terms: Terms, work: F) -> Result<T, E>
     where
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
         T: Send + 'static,
@@ -107,7 +138,7 @@ impl Writer {
         let closed = || E::from(StoreError::Unavailable("the store is closed".to_owned()));
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)?;
         let (caller, answer) = oneshot::channel();
-        let job = Waiting { work: Some(Box::new(work)), result: None, caller };
+        let job = Waiting { terms, work: Some(Box::new(work)), result: None, caller };
         jobs.send(Box::new(job)).await.or(Err(closed()))?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
@@ -137,7 +168,16 @@ async fn write_all(db: Db, mut inbox: mpsc::Receiver<Box<dyn Job>>) {
 
 /// Runs jobs in one transaction, each so that its failure leaves the others.
 async fn commit(db: &Db, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-    let mut conn = db.begin_write().await?;
+    let is_strict = batch.iter().any(|job| job.terms().durability == Durability::Strict);
+    let durability = if is_strict { Durability::Strict } else { Durability::Relaxed };
+    let is_fenced = batch.iter().any(|job| job.terms().term.is_some());
+    let (mut conn, epochs) = db.begin_write(durability, is_fenced).await?;
+    // Leases change hands under the same lock that this transaction has: what holds now holds until it ends.
+    for job in &mut *batch {
+        if !holds(job.terms(), &epochs) {
+            job.refuse(StoreError::Fenced);
+        }
+    }
     if let [only] = batch {
         return if only.run(&mut conn).await { conn.commit().await } else { conn.rollback().await };
     }
@@ -147,6 +187,14 @@ async fn commit(db: &Db, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         release(&mut conn, keep).await?;
     }
     conn.commit().await
+}
+
+/// Whether the lease that a job needs is still held in its epoch. One that is over and that nobody took still is.
+fn holds(terms: &Terms, epochs: &Epochs) -> bool {
+    terms
+        .term
+        .as_ref()
+        .is_none_or(|term| epochs.iter().any(|(name, epoch)| *name == term.lease && *epoch == term.epoch))
 }
 
 /// Begins a part of a transaction that can be taken back alone. Parts nest.
@@ -172,7 +220,7 @@ mod tests {
 
     async fn writer() -> (Db, Writer) {
         let db = Db::connect("sqlite::memory:", 1).await.unwrap();
-        let mut conn = db.begin_write().await.unwrap();
+        let (mut conn, _) = db.begin_write(Durability::Strict, false).await.unwrap();
         exec!(conn, "CREATE TABLE notes (text TEXT NOT NULL UNIQUE) STRICT").unwrap();
         conn.commit().await.unwrap();
         let writer = Writer::start(db.clone()).unwrap();
@@ -181,7 +229,7 @@ mod tests {
 
     async fn note(writer: &Writer, text: &'static str, fails: bool) -> Result<(), StoreError> {
         writer
-            .run(move |conn| {
+            .run(Terms::default(), move |conn| {
                 Box::pin(async move {
                     exec!(conn, "INSERT INTO notes (text) VALUES ($1)", text)?;
                     assert_ne!(text, "panic", "asked for");
@@ -227,7 +275,7 @@ mod tests {
     #[tokio::test]
     async fn a_transaction_that_is_left_is_taken_back() {
         let (db, writer) = writer().await;
-        let mut left = db.begin_write().await.unwrap();
+        let (mut left, _) = db.begin_write(Durability::Strict, false).await.unwrap();
         exec!(left, "INSERT INTO notes (text) VALUES ('left')").unwrap();
         drop(left);
         assert!(notes(&db).await.is_empty());

@@ -3,7 +3,8 @@
 //!
 //! One SQL text serves every database: `$1` placeholders, money and times as 64-bit integers, ids and hashes as
 //! text, sums cast. `db` holds the enum of drivers and the macros that expand one body for each. Writes go
-//! through `group_commit`: what waits at the same time shares one commit.
+//! through `group_commit`: what waits at the same time shares one commit. On PostgreSQL the writers of all instances
+//! take turns by a lock, so that what holds with the single writer of SQLite holds there by construction.
 
 mod blocks;
 mod book;
@@ -13,6 +14,8 @@ mod db;
 mod delegation_record;
 mod group_commit;
 mod keys;
+mod leases;
+mod lend;
 mod lite;
 mod migrate;
 mod monitoring;
@@ -22,7 +25,9 @@ mod order_change;
 mod order_list;
 mod order_payment;
 mod orders;
+mod partitions;
 mod payments;
+mod pg;
 #[cfg(test)]
 mod plans;
 mod pool;
@@ -35,9 +40,12 @@ pub use migrate::{MigrationMode, OpenError};
 use async_trait::async_trait;
 use db::{Conn, Db};
 use futures_util::future::BoxFuture;
-use group_commit::Writer;
+use group_commit::{Term, Terms, Writer};
 use leyden_domain::{Timestamp, book::Book};
-use leyden_ports::{Clock, Store, store::StoreError};
+use leyden_ports::{
+    Clock, Store,
+    store::{Durability, Fence, StoreError},
+};
 use std::{fmt, sync::Arc};
 
 /// How a database is opened.
@@ -55,22 +63,25 @@ impl Default for OpenOptions {
     }
 }
 
-/// The books on a SQL database.
+/// The books on a SQL database. Views of one database share its connections and its writer.
 pub struct SqlStore {
     db: Db,
-    writer: Writer,
+    writer: Arc<Writer>,
     clock: Arc<dyn Clock>,
+    /// Set where every write needs a lease.
+    fence: Option<Arc<Fence>>,
 }
 
 impl fmt::Debug for SqlStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqlStore").field("db", &self.db).finish_non_exhaustive()
+        f.debug_struct("SqlStore").field("db", &self.db).field("fence", &self.fence).finish_non_exhaustive()
     }
 }
 
 impl SqlStore {
-    /// Opens the database at `url` (`sqlite:<path>`, made where it is not there, or `sqlite::memory:`), brings its
-    /// schema up to date or refuses, and starts the writer. `clock` stamps what is recorded; no decision rests on it.
+    /// Opens the database at `url` (`sqlite:<path>`, made where it is not there, `sqlite::memory:`, or `postgres://…`),
+    /// brings its schema up to date or refuses, and starts the writer. `clock` stamps what is recorded; no decision
+    /// rests on it.
     ///
     /// # Errors
     ///
@@ -78,26 +89,74 @@ impl SqlStore {
     /// may not be applied.
     pub async fn open(url: &str, clock: Arc<dyn Clock>, options: OpenOptions) -> Result<Self, OpenError> {
         let db = Db::connect(url, options.readers).await?;
-        migrate::prepare(&db, options.migrations, clock.now()).await?;
-        let writer = Writer::start(db.clone())?;
-        Ok(Self { db, writer, clock })
+        migrate::prepare(&db, options.migrations).await?;
+        let writer = Arc::new(Writer::start(db.clone())?);
+        let store = Self { db, writer, clock, fence: None };
+        let now = store.now();
+        store.write(move |conn| Box::pin(migrate::stamp(conn, now))).await?;
+        store.make_partitions(now).await;
+        Ok(store)
     }
 
-    /// Ends the writer after what it has been given, and closes all connections. Calls after this are answered
-    /// `Unavailable`. A store that is dropped without it loses nothing that was answered.
+    /// The same books, written only while `fence` has an epoch that still is its lease's: what was decided in an
+    /// earlier one is answered [`StoreError::Fenced`] and leaves no trace.
+    #[must_use]
+    pub fn fenced(&self, fence: Arc<Fence>) -> Self {
+        Self {
+            db: self.db.clone(),
+            writer: Arc::clone(&self.writer),
+            clock: Arc::clone(&self.clock),
+            fence: Some(fence),
+        }
+    }
+
+    /// Ends the writer after what it has been given, and closes all connections, of all views. Calls after this are
+    /// answered `Unavailable`. A store that is dropped without it loses nothing that was answered.
     pub async fn close(&self) {
         self.writer.stop().await;
         self.db.close().await;
     }
 
-    /// Runs one write job: a transaction of its own as far as it can tell.
+    /// Runs one write job: a transaction of its own as far as it can tell. When it is answered it survives a power cut.
     async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.writer.run(work).await
+        self.write_as(Durability::Strict, work).await
+    }
+
+    /// The same, as durable as is asked.
+    async fn write_as<T, E, F>(&self, durability: Durability, work: F) -> Result<T, E>
+    where
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let term = match &self.fence {
+            None => None,
+            Some(fence) => {
+                let epoch = fence.epoch().ok_or_else(|| E::from(StoreError::Fenced))?;
+                Some(Term { lease: fence.name().to_owned(), epoch })
+            }
+        };
+        self.writer.run(Terms { durability, term }, work).await
+    }
+
+    /// One that no lease is needed for, whatever view this is: what is written are the leases.
+    async fn write_unfenced<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.writer.run(Terms::default(), work).await
+    }
+
+    /// The clock itself.
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// The wall clock, for stamps.
@@ -123,7 +182,7 @@ impl Store for SqlStore {
     }
 
     async fn book(&self) -> Result<Book, StoreError> {
-        let mut conn = self.db.snapshot().await?;
+        let mut conn = self.db.long_snapshot().await?;
         let book = book::read(&mut conn).await?;
         conn.rollback().await?;
         Ok(book)

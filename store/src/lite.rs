@@ -1,21 +1,18 @@
-//! SQLite connections, lent out one by one. Not sqlx's pool: that gives a connection back through a task on the
-//! caller's runtime and pings it on the way. Here giving back is a push onto a list, so a caller's runtime may end
-//! without a connection being lost. The one writer waits for its connection as long as it takes; readers, of whom there
-//! may be any number, are told after a while that the database is busy.
+//! SQLite: how a file is opened, and transactions on it. A connection is never thrown away: one to a database in memory
+//! is that database.
 
-use crate::{db::failed, migrate::OpenError};
-use leyden_ports::store::StoreError;
+use crate::{
+    db::failed,
+    lend::{Driver, Guard, Lenders, closed},
+    migrate::OpenError,
+};
+use futures_util::future::BoxFuture;
+use leyden_ports::store::{Durability, StoreError};
 use sqlx::{
     ConnectOptions as _, Connection as _, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
-use std::{
-    fmt,
-    str::FromStr as _,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use std::{str::FromStr as _, sync::Arc, time::Duration};
 
 /// Distinct statements that a connection keeps prepared; there are fewer.
 const STATEMENTS: usize = 512;
@@ -38,112 +35,53 @@ pub(crate) fn options(url: &str) -> Result<(SqliteConnectOptions, bool), OpenErr
     Ok((options, in_memory))
 }
 
-/// Connections to one database.
-pub(crate) struct Lenders {
-    idle: Mutex<Vec<Lent>>,
-    permits: Arc<Semaphore>,
-}
+/// SQLite.
+#[derive(Debug)]
+pub(crate) struct Lite;
 
-/// A connection, and whether it may still be inside a transaction that somebody left.
-struct Lent {
-    connection: SqliteConnection,
-    in_transaction: bool,
-}
+impl Driver for Lite {
+    type Connection = SqliteConnection;
+    const KEEPS_LEFT: bool = true;
 
-impl fmt::Debug for Lenders {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lenders").field("free", &self.permits.available_permits()).finish_non_exhaustive()
+    /// All connections were made at the start.
+    fn open(&self) -> BoxFuture<'_, Result<SqliteConnection, StoreError>> {
+        Box::pin(async { Err(closed()) })
     }
 }
 
-impl Lenders {
-    /// Makes this many connections.
-    pub(crate) async fn connect(options: &SqliteConnectOptions, count: u32) -> Result<Arc<Self>, OpenError> {
-        let mut idle = Vec::new();
-        for _ in 0..count {
-            let connection = options.connect().await.map_err(OpenError::Connect)?;
-            idle.push(Lent { connection, in_transaction: false });
-        }
-        let permits = Arc::new(Semaphore::new(idle.len()));
-        Ok(Arc::new(Self { idle: Mutex::new(idle), permits }))
+/// Makes this many connections.
+pub(crate) async fn connect(
+    options: &SqliteConnectOptions,
+    count: u32,
+) -> Result<Arc<Lenders<Lite>>, OpenError> {
+    let mut connections = Vec::new();
+    for _ in 0..count {
+        connections.push(options.connect().await.map_err(OpenError::Connect)?);
     }
+    Ok(Lenders::of(Lite, connections))
+}
 
-    /// Lends a connection out; waits until one is free.
-    pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Guard, StoreError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.or(Err(closed()))?;
-        self.lend(permit).await
-    }
-
-    /// Lends a connection out; waits for one no longer than this. Nothing is gained by a longer queue: whoever stands
-    /// in it is not answered either.
-    pub(crate) async fn acquire_within(self: &Arc<Self>, patience: Duration) -> Result<Guard, StoreError> {
-        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(TryAcquireError::Closed) => return Err(closed()),
-            Err(TryAcquireError::NoPermits) => {
-                match tokio::time::timeout(patience, Arc::clone(&self.permits).acquire_owned()).await {
-                    Ok(permit) => permit.or(Err(closed()))?,
-                    Err(_) => return Err(StoreError::Unavailable("the database is busy".to_owned())),
-                }
-            }
-        };
-        self.lend(permit).await
-    }
-
-    async fn lend(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Guard, StoreError> {
-        let lent = self.take().ok_or_else(closed)?;
-        let left_open = lent.in_transaction;
-        let mut guard = Guard { lent: Some(lent), lender: Arc::clone(self), _permit: permit };
-        if left_open {
-            guard.rollback().await?;
-        }
-        Ok(guard)
-    }
-
-    /// The next connection: first those that somebody left inside a transaction, for an open one keeps the log from
-    /// being moved into the database.
-    fn take(&self) -> Option<Lent> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        match idle.iter().position(|lent| lent.in_transaction) {
-            Some(index) => Some(idle.swap_remove(index)),
-            None => idle.pop(),
-        }
-    }
-
-    /// Lends no more, and closes what is not lent out.
-    pub(crate) async fn close(&self) {
-        self.permits.close();
-        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
-        for lent in idle {
-            if let Err(error) = lent.connection.close().await {
-                tracing::warn!(%error, "a connection was not closed in order");
-            }
+/// Lends no more, and closes what is not lent out.
+pub(crate) async fn close(lenders: &Lenders<Lite>) {
+    for lent in lenders.close() {
+        if let Err(error) = lent.connection.close().await {
+            tracing::warn!(%error, "a connection was not closed in order");
         }
     }
 }
 
-fn closed() -> StoreError {
-    StoreError::Unavailable("the store is closed".to_owned())
-}
-
-/// A connection that goes back when it is dropped, in whatever state it is; whoever gets it next cleans up.
-pub(crate) struct Guard {
-    lent: Option<Lent>,
-    lender: Arc<Lenders>,
-    /// Given back after the connection: fields are dropped after `drop` has run.
-    _permit: OwnedSemaphorePermit,
-}
-
-impl fmt::Debug for Guard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Guard")
-    }
-}
-
-impl Guard {
+impl Guard<Lite> {
     /// What statements run on.
     pub(crate) fn get(&mut self) -> &mut SqliteConnection {
-        &mut self.lent.as_mut().expect("it is taken by the drop alone").connection
+        &mut self.lent().expect("a connection of SQLite is not thrown away").connection
+    }
+
+    /// Ends a transaction that somebody left.
+    pub(crate) async fn tidied(mut self) -> Result<Self, StoreError> {
+        if self.lent().is_some_and(|lent| lent.in_transaction) {
+            self.rollback().await?;
+        }
+        Ok(self)
     }
 
     /// Begins a transaction.
@@ -151,6 +89,23 @@ impl Guard {
         // Said first: should this be dropped half-way, nobody knows whether it began.
         self.mark(true);
         self.run(statement).await
+    }
+
+    /// Says how durable the commits that follow are. A commit that waits for the disk takes all earlier ones with it:
+    /// they are one log.
+    pub(crate) async fn make(&mut self, durability: Durability) -> Result<(), StoreError> {
+        if self.lent().is_some_and(|lent| lent.durability == durability) {
+            return Ok(());
+        }
+        self.run(match durability {
+            Durability::Strict => "PRAGMA synchronous = FULL",
+            Durability::Relaxed => "PRAGMA synchronous = NORMAL",
+        })
+        .await?;
+        if let Some(lent) = self.lent() {
+            lent.durability = durability;
+        }
+        Ok(())
     }
 
     /// Makes a transaction durable. Where that fails, it is taken back by whoever gets the connection next.
@@ -176,17 +131,8 @@ impl Guard {
     }
 
     fn mark(&mut self, in_transaction: bool) {
-        if let Some(lent) = &mut self.lent {
+        if let Some(lent) = self.lent() {
             lent.in_transaction = in_transaction;
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let Some(lent) = self.lent.take() else { return };
-        if !self.lender.permits.is_closed() {
-            self.lender.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lent);
         }
     }
 }
@@ -194,14 +140,14 @@ impl Drop for Guard {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
-    use super::{Lenders, options};
+    use super::{connect, options};
     use leyden_ports::store::StoreError;
     use std::time::Duration;
 
     #[tokio::test]
     async fn a_reader_does_not_wait_for_ever() {
         let (options, _) = options("sqlite::memory:").unwrap();
-        let lenders = Lenders::connect(&options, 1).await.unwrap();
+        let lenders = connect(&options, 1).await.unwrap();
         let patience = Duration::from_millis(20);
         let held = lenders.acquire_within(patience).await.unwrap();
         let refused = lenders.acquire_within(patience).await.unwrap_err();

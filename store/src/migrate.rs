@@ -1,12 +1,15 @@
 //! Embedded migrations. They are part of the binary, run once, in order, and are checked by checksum against what
-//! the database says has run.
+//! the database says has run. Both databases have the same ones, by name.
 
-use crate::db::{Conn, Db, exec};
+use crate::{
+    db::{Conn, Db, exec},
+    pg,
+};
 use leyden_domain::Timestamp;
 use leyden_ports::store::StoreError;
 use sqlx::{
-    SqlSafeStr as _, SqliteConnection,
-    migrate::{Migrate as _, MigrateError, Migration, MigrationType, Migrator},
+    Connection as _, PgConnection, SqlSafeStr as _,
+    migrate::{AppliedMigration, Migrate, MigrateError, Migration, MigrationType, Migrator},
 };
 
 /// What to do about migrations that have not run yet.
@@ -41,55 +44,115 @@ pub enum OpenError {
     Writer(#[source] std::io::Error),
 }
 
-/// The migrations of SQLite, in order.
-const LITE: [(i64, &str, &str); 5] = [
-    (1, "orders", include_str!("../../migrations/sqlite/0001_orders.sql")),
-    (2, "chain", include_str!("../../migrations/sqlite/0002_chain.sql")),
-    (3, "pool", include_str!("../../migrations/sqlite/0003_pool.sql")),
-    (4, "service", include_str!("../../migrations/sqlite/0004_service.sql")),
-    (5, "views", include_str!("../../migrations/sqlite/0005_views.sql")),
-];
+/// The migrations of one database, in order.
+macro_rules! migrations {
+    ($folder:literal: $($number:literal $name:literal),* $(,)?) => {
+        [$((
+            $number,
+            $name,
+            include_str!(concat!("../../migrations/", $folder, "/000", $number, "_", $name, ".sql")),
+        )),*]
+    };
+}
+
+type Migrations = [(i64, &'static str, &'static str); 8];
+
+const LITE: Migrations = migrations!(
+    "sqlite": 1 "orders", 2 "chain", 3 "pool", 4 "service", 5 "views", 6 "tails", 7 "leases", 8 "roles"
+);
+
+const PG: Migrations = migrations!(
+    "postgres": 1 "orders", 2 "chain", 3 "pool", 4 "service", 5 "views", 6 "tails", 7 "leases", 8 "roles"
+);
 
 /// The table in which sqlx keeps what has run.
 const TABLE: &str = "_sqlx_migrations";
 
-fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {
-    Migrator::with_migrations(
+/// Names the lock that migrators take: "leymig" in ASCII. A second one waits for the first; the statements of a
+/// migration wait for other locks no longer than their session's `lock_timeout` says.
+const LOCK: &str = "SET lock_timeout = '120s'; SELECT pg_advisory_lock(119183083825511); RESET lock_timeout";
+
+fn migrator(migrations: &Migrations) -> Migrator {
+    let mut migrator = Migrator::with_migrations(
         migrations
             .iter()
             .map(|(version, name, sql)| {
                 Migration::new(*version, (*name).into(), MigrationType::Simple, (*sql).into_sql_str(), false)
             })
             .collect(),
-    )
+    );
+    migrator.set_locking(false);
+    migrator
 }
 
-/// Brings the schema up to date, or refuses; then stamps rows that a migration seeded.
-pub(crate) async fn prepare(db: &Db, mode: MigrationMode, now: Timestamp) -> Result<(), OpenError> {
+/// Brings the schema up to date, or refuses.
+pub(crate) async fn prepare(db: &Db, mode: MigrationMode) -> Result<(), OpenError> {
     match db {
         Db::Lite { wr, .. } => {
-            let migrator = migrator(&LITE);
             let mut guard = wr.acquire().await?;
-            if mode == MigrationMode::Refuse {
-                let pending = pending(guard.get(), &migrator).await?;
-                if !pending.is_empty() {
-                    return Err(OpenError::Pending(pending));
-                }
+            // Begun once, the table is there: it is made where the file is.
+            guard.get().ensure_migrations_table(TABLE).await?;
+            bring(guard.get(), &migrator(&LITE), mode, true).await
+        }
+        Db::Pg { url, .. } => {
+            let mut session = pg::migrating(url).await?;
+            let migrator = migrator(&PG);
+            let begun = has_begun(&mut session).await?;
+            if mode == MigrationMode::Refuse
+                || (begun && pending(&mut session, &migrator, begun).await?.is_empty())
+            {
+                // Without a lock and without changing anything: the role may not be allowed to.
+                bring(&mut session, &migrator, mode, begun).await?;
+            } else {
+                sqlx::raw_sql(LOCK).execute(&mut session).await.map_err(MigrateError::Execute)?;
+                migrator.run(&mut session).await?;
             }
-            // With nothing pending this only compares checksums.
-            migrator.run(guard.get()).await?;
+            // The lock goes with the session.
+            session.close().await.map_err(OpenError::Connect)
         }
     }
-    let mut conn = db.begin_write().await?;
-    stamp(&mut conn, now).await?;
-    conn.commit().await?;
-    Ok(())
+}
+
+/// Whether any migration ever ran.
+async fn has_begun(session: &mut PgConnection) -> Result<bool, OpenError> {
+    let found: Result<(bool,), _> =
+        sqlx::query_as("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(session).await;
+    found.map(|(found,)| found).map_err(OpenError::Connect)
+}
+
+/// Runs what has not run, or refuses; what has run must be what we know.
+async fn bring<C: Migrate>(
+    connection: &mut C,
+    migrator: &Migrator,
+    mode: MigrationMode,
+    begun: bool,
+) -> Result<(), OpenError> {
+    let pending = pending(connection, migrator, begun).await?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    match mode {
+        MigrationMode::Refuse => Err(OpenError::Pending(pending)),
+        // Not `run`: that wants more of the connection's type than it needs.
+        MigrationMode::Apply => Ok(migrator.run_direct(None, connection, false).await?),
+    }
 }
 
 /// The names of the migrations that have not run.
-async fn pending(connection: &mut SqliteConnection, migrator: &Migrator) -> Result<Vec<String>, OpenError> {
-    connection.ensure_migrations_table(TABLE).await?;
-    let applied = connection.list_applied_migrations(TABLE).await?;
+async fn pending<C: Migrate>(
+    connection: &mut C,
+    migrator: &Migrator,
+    begun: bool,
+) -> Result<Vec<String>, OpenError> {
+    let applied = if begun {
+        if let Some(version) = connection.dirty_version(TABLE).await? {
+            return Err(MigrateError::Dirty(version).into());
+        }
+        connection.list_applied_migrations(TABLE).await?
+    } else {
+        Vec::new()
+    };
+    compare(&applied, migrator)?;
     Ok(migrator
         .iter()
         .filter(|migration| applied.iter().all(|done| done.version != migration.version))
@@ -97,8 +160,22 @@ async fn pending(connection: &mut SqliteConnection, migrator: &Migrator) -> Resu
         .collect())
 }
 
+/// What has run must be known, and the same.
+fn compare(applied: &[AppliedMigration], migrator: &Migrator) -> Result<(), MigrateError> {
+    for done in applied {
+        match migrator.iter().find(|migration| migration.version == done.version) {
+            None => return Err(MigrateError::VersionMissing(done.version)),
+            Some(known) if known.checksum != done.checksum => {
+                return Err(MigrateError::VersionMismatch(done.version));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
 /// A migration has no clock: rows that it seeded carry 0.
-async fn stamp(conn: &mut Conn, now: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn stamp(conn: &mut Conn, now: Timestamp) -> Result<(), StoreError> {
     let now = now.ms();
     exec!(conn, "UPDATE price_configs SET created_at = $1, updated_at = $1 WHERE created_at = 0", now)?;
     exec!(

@@ -21,7 +21,7 @@ pub(crate) async fn begin(conn: &mut Conn, order: &str, now: Timestamp) -> Resul
         conn,
         "INSERT INTO payment_monitoring_logs (order_id, payment_address, monitoring_started_at, status, \
          created_at, updated_at) \
-         SELECT o.id, o.payment_address, $2, 'monitoring', $2, $2 FROM orders o WHERE o.id = $1 \
+         SELECT o.id, o.payment_address, CAST($2 AS BIGINT), 'monitoring', CAST($2 AS BIGINT), CAST($2 AS BIGINT) FROM orders o WHERE o.id = $1 \
          AND NOT EXISTS (SELECT 1 FROM payment_monitoring_logs l WHERE l.order_id = $1 AND l.status = 'monitoring')",
         order.to_owned(),
         now.ms(),
@@ -91,7 +91,7 @@ pub(crate) async fn complete(conn: &mut Conn, order: &Order, now: Timestamp) -> 
 }
 
 row!(
-    /// A row of the view.
+    /// What the view `payment_monitoring_status` has. The view itself is for people: its units are theirs.
     StatusRow {
         order_id: String,
         payment_address: String,
@@ -135,14 +135,17 @@ impl StatusRow {
 /// The query for the view's rows.
 pub(crate) fn status_query(order: Option<OrderId>, limit: u32) -> Built {
     let mut query = Built::new(
-        "SELECT order_id, payment_address, monitoring_status, monitoring_started_at, monitoring_stopped_at, \
-         detected_amount, detected_from_address, order_status, paid_amount, transaction_count, expires_at \
-         FROM payment_monitoring_status WHERE 1 = 1",
+        "SELECT l.order_id, l.payment_address, l.status AS monitoring_status, l.monitoring_started_at, \
+         l.monitoring_stopped_at, l.detected_amount, l.detected_from_address, o.status AS order_status, \
+         o.paid_amount, o.transaction_count, o.expires_at \
+         FROM payment_monitoring_logs l JOIN orders o ON o.id = l.order_id \
+         WHERE NOT EXISTS (SELECT 1 FROM payment_monitoring_logs newer \
+         WHERE newer.order_id = l.order_id AND newer.id > l.id)",
     );
     if let Some(order) = order {
-        query.push(" AND order_id = ").bind(Arg::Text(order.to_string()));
+        query.push(" AND l.order_id = ").bind(Arg::Text(order.to_string()));
     }
-    query.push(" ORDER BY monitoring_started_at DESC LIMIT ").bind(Arg::Int(i64::from(limit)));
+    query.push(" ORDER BY l.monitoring_started_at DESC LIMIT ").bind(Arg::Int(i64::from(limit)));
     query
 }
 
@@ -152,8 +155,12 @@ impl SqlStore {
             Box::pin(async move {
                 let order = order.to_string();
                 // A record that says how watching ended is not to be covered by one that watches for nothing.
-                let waits: Option<(i64,)> =
-                    opt!(conn, "SELECT 1 FROM orders WHERE id = $1 AND state = $2", order.clone(), AWAITING)?;
+                let waits: Option<(i64,)> = opt!(
+                    conn,
+                    "SELECT version FROM orders WHERE id = $1 AND state = $2",
+                    order.clone(),
+                    AWAITING
+                )?;
                 if waits.is_none() {
                     return Ok(false);
                 }

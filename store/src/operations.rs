@@ -2,7 +2,7 @@
 
 use crate::{
     SqlStore,
-    db::{Conn, all, exec, on, opt},
+    db::{Conn, all, exec, opt},
     delegation_record,
     group_commit::{release, savepoint},
     operation_change,
@@ -13,8 +13,8 @@ use leyden_domain::{
     AccountId, OperationId, Timestamp, TxId,
     operation::{Attempt, Operation, OperationState, OperationWork, Refusal, TrackedAttempt},
 };
-use leyden_ports::store::{AttemptCommit, OperationCommit, OperationStore, StoreError};
-use sqlx::FromRow as _;
+use leyden_ports::store::{AttemptCommit, Durability, OperationCommit, OperationStore, StoreError};
+use sqlx::FromRow;
 
 row!(
     /// What an operation's agent must know beside the operation.
@@ -38,13 +38,15 @@ pub(crate) const WORK: &str = concat!(
     "SELECT ",
     operation_columns!(),
     ", o.payment_block, o.payment_height, o.payment_time, \
-     EXISTS (SELECT 1 FROM operations s WHERE s.account_id = op.account_id AND s.receiver = op.receiver \
-         AND s.kind = 'undelegate' AND s.state = 'signed' AND s.id <> op.id) AS sibling_live, \
+     CAST(CASE WHEN EXISTS (SELECT 1 FROM operations s WHERE s.account_id = op.account_id \
+         AND s.receiver = op.receiver AND s.kind = 'undelegate' AND s.state = 'signed' AND s.id <> op.id) \
+         THEN 1 ELSE 0 END AS BIGINT) AS sibling_live, \
      a.tx_id, a.operation_id, a.number, a.bytes, a.reference_block, a.reference_height, a.expiration, \
      a.signed_at, a.refusal_code, a.refusal_message, a.dead, \
-     (EXISTS (SELECT 1 FROM blocks b WHERE b.height = a.reference_height AND b.block_id = a.reference_block) \
-         OR EXISTS (SELECT 1 FROM chain_cursor c WHERE c.first_height > a.reference_height)) \
-         AS reference_canonical, \
+     CAST(CASE WHEN EXISTS (SELECT 1 FROM blocks b WHERE b.height = a.reference_height \
+         AND b.block_id = a.reference_block) \
+         OR EXISTS (SELECT 1 FROM chain_cursor c WHERE c.first_height > a.reference_height) \
+         THEN 1 ELSE 0 END AS BIGINT) AS reference_canonical, \
      e.block_id AS included_block, e.height AS included_height, e.block_time AS included_time \
      FROM operations op JOIN orders o ON o.id = op.order_id \
      LEFT JOIN attempts a ON a.operation_id = op.id AND a.number = op.attempts \
@@ -53,6 +55,22 @@ pub(crate) const WORK: &str = concat!(
      WHERE op.account_id = $1 AND op.state IN ('intended', 'signed', 'included') \
      ORDER BY op.created_at, op.id LIMIT $2"
 );
+
+/// A row of [`WORK`].
+struct Parts(OperationRow, Option<AttemptRow>, WorkRow);
+
+impl<'r, R: sqlx::Row> FromRow<'r, R> for Parts
+where
+    OperationRow: FromRow<'r, R>,
+    AttemptRow: FromRow<'r, R>,
+    WorkRow: FromRow<'r, R>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let rest = WorkRow::from_row(row)?;
+        let attempt = rest.tx_id.is_some().then(|| AttemptRow::from_row(row)).transpose()?;
+        Ok(Self(OperationRow::from_row(row)?, attempt, rest))
+    }
+}
 
 impl WorkRow {
     fn work(self, operation: OperationRow, attempt: Option<AttemptRow>) -> Result<OperationWork, StoreError> {
@@ -142,23 +160,9 @@ async fn record(conn: &mut Conn, commit: &AttemptCommit, now: Timestamp) -> Resu
 impl OperationStore for SqlStore {
     async fn account_work(&self, account: AccountId, limit: u32) -> Result<Vec<OperationWork>, StoreError> {
         let mut conn = self.db.read().await?;
-        let account = account.to_string();
         // One statement is one moment. Its rows are read in three parts.
-        let rows = on!(&mut conn, c => {
-            let rows = sqlx::query(WORK).bind(account).bind(i64::from(limit)).fetch_all(c).await;
-            rows.and_then(|rows| {
-                rows.iter()
-                    .map(|row| {
-                        let rest = WorkRow::from_row(row)?;
-                        let attempt =
-                            rest.tx_id.is_some().then(|| AttemptRow::from_row(row)).transpose()?;
-                        Ok((OperationRow::from_row(row)?, attempt, rest))
-                    })
-                    .collect::<Result<Vec<_>, sqlx::Error>>()
-            })
-        })
-        .map_err(crate::db::failed)?;
-        rows.into_iter().map(|(operation, attempt, rest)| rest.work(operation, attempt)).collect()
+        let rows: Vec<Parts> = all!(conn, WORK, account.to_string(), i64::from(limit))?;
+        rows.into_iter().map(|Parts(operation, attempt, rest)| rest.work(operation, attempt)).collect()
     }
 
     async fn record_attempts(
@@ -206,7 +210,7 @@ impl OperationStore for SqlStore {
         now: Timestamp,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let wall = self.now();
-        self.write(move |conn| {
+        self.write_as(Durability::Relaxed, move |conn| {
             Box::pin(async move {
                 let mut answers = Vec::with_capacity(commits.len());
                 for commit in &commits {

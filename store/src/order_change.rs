@@ -138,10 +138,10 @@ pub(crate) async fn insert(
         conn,
         "INSERT INTO orders (id, user_id, order_type, recipient_address, payment_address, paid_amount, \
          transaction_count, from_address, price_config, status, created_at, updated_at, expires_at, chat_id, \
-         state, state_json, version, unit_price, tail, tail_taken, count_rule, count_limit, \
+         state, state_json, version, unit_price, tail, count_rule, count_limit, \
          energy_per_transfer, duration_ms, bound_sender, owner, closes_at, ends_at, funding_block) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-         $21, $22, $23, $24, $25, $26, $27, $28, $29)",
+         $21, $22, $23, $24, $25, $26, $27, $28)",
         order.id.to_string(),
         order.user_id.clone(),
         order.channel.name(),
@@ -161,7 +161,6 @@ pub(crate) async fn insert(
         order.version,
         order.unit_price.get(),
         order.tail.get(),
-        i64::from(tail_taken),
         rule,
         i64::from(limit),
         order.energy_per_transfer.get(),
@@ -173,6 +172,16 @@ pub(crate) async fn insert(
         columns.funding_block,
     )?;
     if tail_taken {
+        exec!(
+            conn,
+            "INSERT INTO taken_tails (payment_address, tail, order_id, unit_price, closes_at) \
+             VALUES ($1, $2, $3, $4, $5)",
+            order.payment_address.to_string(),
+            order.tail.get(),
+            order.id.to_string(),
+            order.unit_price.get(),
+            order.closes_at.ms(),
+        )?;
         exec!(
             conn,
             "INSERT INTO offered_prices (payment_address, unit_price, last_closes_at) VALUES ($1, $2, $3) \

@@ -87,14 +87,13 @@ async fn create(conn: &mut Conn, new: NewOrder, now: Timestamp) -> Result<Create
 }
 
 /// The tail behind the first one whose successor is free.
-pub(crate) const FREE_TAIL: &str = "SELECT o.tail + 1 FROM orders o WHERE o.payment_address = $1 \
-                                    AND o.tail_taken = 1 AND o.tail < $2 AND NOT EXISTS \
-                                    (SELECT 1 FROM orders n WHERE n.payment_address = o.payment_address \
-                                    AND n.tail_taken = 1 AND n.tail = o.tail + 1) ORDER BY o.tail LIMIT 1";
+pub(crate) const FREE_TAIL: &str = "SELECT t.tail + 1 FROM taken_tails t WHERE t.payment_address = $1 \
+                                    AND t.tail < $2 AND NOT EXISTS \
+                                    (SELECT 1 FROM taken_tails n WHERE n.payment_address = t.payment_address \
+                                    AND n.tail = t.tail + 1) ORDER BY t.tail LIMIT 1";
 
 /// Whether a tail is taken.
-pub(crate) const TAKEN: &str =
-    "SELECT tail FROM orders WHERE payment_address = $1 AND tail = $2 AND tail_taken = 1";
+pub(crate) const TAKEN: &str = "SELECT tail FROM taken_tails WHERE payment_address = $1 AND tail = $2";
 
 /// The first of the wished tails that is free, else the smallest free one.
 async fn choose_tail(
@@ -199,19 +198,19 @@ impl LineRow {
 /// Gives tails back. An order that waits for its payment, or may have to wait again because its payment is undone,
 /// keeps its tail whatever the clock says; so does one that a payment names which nobody has looked at yet. Other
 /// payments keep nothing: one that can never be routed must not use up all tails.
-pub(crate) const RELEASE_TAILS: &str = "UPDATE orders SET tail_taken = 0 WHERE id IN (SELECT o.id FROM orders o \
-     WHERE o.tail_taken = 1 AND o.closes_at < $1 \
+pub(crate) const RELEASE_TAILS: &str = "DELETE FROM taken_tails WHERE order_id IN (SELECT t.order_id \
+     FROM taken_tails t JOIN orders o ON o.id = t.order_id WHERE t.closes_at < $1 \
      AND o.state NOT IN ('awaiting_payment', 'paid', 'funded', 'reserved', 'delegating', 'held') \
      AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.state = 'unrouted' AND p.block_id IS NOT NULL \
      AND p.block_time <= $1 AND p.block_time >= o.created_at - 60000 AND p.asset = 'TRX' \
-     AND p.to_address = o.payment_address AND p.amount % o.unit_price = o.tail) \
-     ORDER BY o.closes_at LIMIT $2)";
+     AND p.to_address = t.payment_address AND p.amount % t.unit_price = t.tail) \
+     ORDER BY t.closes_at LIMIT $2)";
 
 /// Forgets prices at which no tail is taken any more.
-const DROP_PRICES: &str = "DELETE FROM offered_prices WHERE last_closes_at < $1 AND NOT EXISTS \
-                           (SELECT 1 FROM orders o WHERE o.tail_taken = 1 AND o.closes_at < $1 \
-                           AND o.payment_address = offered_prices.payment_address \
-                           AND o.unit_price = offered_prices.unit_price)";
+pub(crate) const DROP_PRICES: &str = "DELETE FROM offered_prices WHERE last_closes_at < $1 AND NOT EXISTS \
+                                      (SELECT 1 FROM taken_tails t WHERE t.closes_at < $1 \
+                                      AND t.payment_address = offered_prices.payment_address \
+                                      AND t.unit_price = offered_prices.unit_price)";
 
 #[async_trait]
 impl OrderStore for SqlStore {
@@ -239,7 +238,10 @@ impl OrderStore for SqlStore {
 
     async fn commit_order(&self, commit: OrderCommit) -> Result<(), StoreError> {
         let now = self.now();
-        self.write(move |conn| Box::pin(async move { order_change::apply(conn, &commit, now).await })).await
+        self.write_as(commit.durability, move |conn| {
+            Box::pin(async move { order_change::apply(conn, &commit, now).await })
+        })
+        .await
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: &Page) -> Result<Vec<Order>, StoreError> {

@@ -13,7 +13,9 @@ use leyden_domain::{
     order::Order,
     payment::{Expectation, Payment, PaymentState},
 };
-use leyden_ports::store::{Page, PaymentFilter, PaymentStore, Routing, StoreError, UnroutedPayment};
+use leyden_ports::store::{
+    Durability, Page, PaymentFilter, PaymentStore, Routing, StoreError, UnroutedPayment,
+};
 use std::collections::BTreeMap;
 
 /// Orders whose tail is the rest of the amount under their own price. At most one for each price that the address
@@ -21,8 +23,8 @@ use std::collections::BTreeMap;
 pub(crate) const BY_TAIL: &str = concat!(
     "SELECT ",
     order_columns!(),
-    " FROM offered_prices p JOIN orders o ON o.payment_address = p.payment_address \
-     AND o.tail = $2 % p.unit_price AND o.tail_taken = 1 AND o.unit_price = p.unit_price \
+    " FROM offered_prices p JOIN taken_tails t ON t.payment_address = p.payment_address \
+     AND t.tail = $2 % p.unit_price AND t.unit_price = p.unit_price JOIN orders o ON o.id = t.order_id \
      WHERE p.payment_address = $1 AND $2 % p.unit_price > 0"
 );
 
@@ -209,7 +211,7 @@ impl PaymentStore for SqlStore {
         now: Timestamp,
     ) -> Result<Vec<PaymentId>, StoreError> {
         let wall = self.now();
-        self.write(move |conn| {
+        self.write_as(Durability::Relaxed, move |conn| {
             Box::pin(async move {
                 let mut routed = Vec::with_capacity(routings.len());
                 for routing in &routings {

@@ -110,7 +110,8 @@ async fn a_payment_finds_its_order_by_its_tail() {
     let mut conn = store.db.read().await.unwrap();
     let plan = plan(&mut conn, payments::BY_TAIL).await;
     assert!(plan[0].contains("(payment_address=?)") && plan[0].starts_with("SEARCH p"), "{plan:?}");
-    assert!(plan[1].contains("idx_orders_payment_address (payment_address=? AND tail=?)"), "{plan:?}");
+    assert!(plan[1].contains("SEARCH t USING PRIMARY KEY (payment_address=? AND tail=?)"), "{plan:?}");
+    assert!(plan[2].contains("SEARCH o USING INDEX sqlite_autoindex_orders_1 (id=?)"), "{plan:?}");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use leyden_domain::{
     operation::OperationKind,
     pool::{AccountState, Observed, PoolAccount, Reservation, ReservationState},
 };
-use leyden_ports::store::{NewPoolAccount, PoolStore, ReserveCommit, StoreError};
+use leyden_ports::store::{Durability, NewPoolAccount, PoolStore, ReserveCommit, StoreError};
 
 /// Stake held by reservations of the account `p` whose effect its observation does not contain: all that are
 /// pending, and those whose delegation is in a block above the observed one.
@@ -173,7 +173,7 @@ impl PoolStore for SqlStore {
     }
 
     async fn observe_account(&self, id: AccountId, observed: Observed) -> Result<(), StoreError> {
-        self.write(move |conn| Box::pin(observe(conn, id, observed))).await
+        self.write_as(Durability::Relaxed, move |conn| Box::pin(observe(conn, id, observed))).await
     }
 
     async fn set_account_state(
@@ -210,7 +210,7 @@ impl PoolStore for SqlStore {
 
     async fn reserve(&self, commits: Vec<ReserveCommit>) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let now = self.now();
-        self.write(move |conn| {
+        self.write_as(Durability::Relaxed, move |conn| {
             Box::pin(async move {
                 let mut answers = Vec::with_capacity(commits.len());
                 for commit in &commits {

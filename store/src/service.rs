@@ -154,6 +154,7 @@ impl ServiceStore for SqlStore {
     /// Unlike other methods this one makes several commits: what is removed is needed by nobody, and one large
     /// commit would keep all writers waiting.
     async fn sweep(&self, keys_before: Timestamp, logs_before: Timestamp) -> Result<u64, StoreError> {
+        self.make_partitions(self.now()).await;
         let mut removed = 0_u64;
         for (statement, limit) in SWEEPS {
             let before = match limit {

@@ -4,6 +4,8 @@
 #[path = "conformance/kit.rs"]
 #[expect(dead_code, reason = "shared with the conformance suite, which uses all of it")]
 mod kit;
+#[path = "conformance/pg.rs"]
+mod pg;
 
 use kit::{
     ENERGY, Kit, address, attempt, commit, delegated, delivery, next, open, operation_id, slot, url_in,

@@ -24,8 +24,12 @@ macro_rules! row {
         #[derive(Debug)]
         pub(crate) struct $name { $(pub(crate) $field: $type),* }
 
-        impl<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> for $name {
-            fn from_row(row: &'r sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
+        $crate::row::row!(@ $name sqlx::sqlite::SqliteRow { $($field),* });
+        $crate::row::row!(@ $name sqlx::postgres::PgRow { $($field),* });
+    };
+    (@ $name:ident $row:ty { $($field:ident),* }) => {
+        impl<'r> sqlx::FromRow<'r, $row> for $name {
+            fn from_row(row: &'r $row) -> Result<Self, sqlx::Error> {
                 use sqlx::Row as _;
                 Ok(Self { $($field: row.try_get(stringify!($field))?),* })
             }

@@ -70,6 +70,11 @@ impl Kit {
         Self { store: Arc::new(open("sqlite::memory:").await), _dir: None }
     }
 
+    /// On PostgreSQL, in a database of its own.
+    pub(crate) async fn postgres() -> Self {
+        Self { store: Arc::new(open(&crate::pg::fresh().await).await), _dir: None }
+    }
+
     /// Around a store that is already open.
     pub(crate) fn on(store: Arc<dyn Store>) -> Self {
         Self { store, _dir: None }

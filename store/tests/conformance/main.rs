@@ -8,6 +8,7 @@ mod kit;
 mod operations;
 mod orders;
 mod payments;
+mod pg;
 mod pool;
 mod races;
 mod service;
@@ -22,6 +23,17 @@ macro_rules! conformance {
                 #[tokio::test]
                 async fn $name() {
                     let kit = crate::kit::Kit::file().await;
+                    crate::$module::$name(&kit).await;
+                    kit.check().await;
+                }
+            )*)*
+        }
+
+        mod postgres {
+            $($(
+                #[tokio::test]
+                async fn $name() {
+                    let kit = crate::kit::Kit::postgres().await;
                     crate::$module::$name(&kit).await;
                     kit.check().await;
                 }

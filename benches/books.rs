@@ -53,6 +53,7 @@ pub(crate) fn settings(max_watchers: usize) -> ActorSettings {
         max_watchers,
         keep_logs: Span::from_hours(720),
         keep_keys: Span::from_hours(24),
+        serve_at_once: true,
         step_hook: None,
     }
 }

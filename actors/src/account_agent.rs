@@ -10,8 +10,8 @@ use crate::{
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use leyden_domain::{
-    AccountId, BlockRef, Height, OrderId, Span, Timestamp, TxId,
-    chain::{BroadcastAnswer, ChainAction, Resource, SignedTransaction, TransactionIntent},
+    AccountId, BlockRef, Height, OrderId, Timestamp, TxId,
+    chain::{BroadcastAnswer, SignedTransaction},
     operation::{
         Attempt, ChainView, NextAct, Operation, OperationKind, OperationWork, Refusal, RefusalMeaning,
         meaning_of, next_act,
@@ -20,7 +20,7 @@ use leyden_domain::{
 };
 use leyden_ports::{
     SignError, StoreError,
-    store::{AttemptCommit, OperationChange, OperationCommit, StepError},
+    store::{OperationChange, OperationCommit, StepError},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -47,8 +47,6 @@ pub(crate) struct AccountAgent {
 struct Memory {
     /// At which height each live transaction was last sent.
     sent: BTreeMap<TxId, Height>,
-    /// Timestamp of the newest transaction: each gets its own millisecond, so that equal intents differ.
-    newest: Timestamp,
     /// The chain must be asked what the account can do now.
     stale: bool,
     /// When it was last asked.
@@ -147,6 +145,10 @@ impl AccountAgent {
                     if let Some(tracked) = &item.newest
                         && self.is_due(tracked.attempt.tx_id, view.head.height())
                     {
+                        // Signed in the commit of its payment's block, or before a restart: its order may not know yet.
+                        if !self.memory().sent.contains_key(&tracked.attempt.tx_id) {
+                            decisions.touched.insert(operation.order);
+                        }
                         decisions.send.push(signed(&tracked.attempt));
                     }
                     continue;
@@ -238,13 +240,7 @@ impl AccountAgent {
                 decisions.fail(&operation, RefusalMeaning::KeyUnfit);
                 continue;
             }
-            let intent = TransactionIntent {
-                action: action_of(&operation),
-                permission_id: me.permission_id,
-                reference,
-                timestamp: self.own_millisecond(expiration),
-                expiration,
-            };
+            let intent = self.shared.intent_of(&operation, me.permission_id, reference, expiration);
             let transaction = match ports.signer.sign(&intent).await {
                 Ok(transaction) => transaction,
                 Err(SignError::Unavailable(why)) => {
@@ -263,20 +259,7 @@ impl AccountAgent {
                     continue;
                 }
             };
-            commits.push(AttemptCommit {
-                operation_version: operation.version,
-                attempt: Attempt {
-                    tx_id: transaction.tx_id,
-                    operation: operation.id,
-                    number: operation.attempts.saturating_add(1),
-                    bytes: transaction.bytes.clone(),
-                    reference: transaction.reference,
-                    expiration: transaction.expiration,
-                    signed_at: ports.clock.now(),
-                    refusal: None,
-                    dead: false,
-                },
-            });
+            commits.push(self.shared.attempt_of(&operation, &transaction));
             transactions.push((operation.order, transaction));
         }
         if commits.is_empty() {
@@ -347,16 +330,6 @@ impl AccountAgent {
         })
     }
 
-    /// The wall clock's millisecond, but never the same twice and, wherever the wall clock stands, well before the
-    /// expiration: the chain only asks that it differ.
-    fn own_millisecond(&self, expiration: Timestamp) -> Timestamp {
-        let half_a_life = Span::from_ms(self.shared.settings.operations.lifetime.ms().max(2) / 2);
-        let now = self.shared.ports.clock.now().min(expiration.minus(half_a_life));
-        let mut memory = self.memory();
-        memory.newest = now.max(memory.newest.plus(Span::from_ms(1)));
-        memory.newest
-    }
-
     /// Asks the chain what the account can do, when something changed or long enough has passed.
     async fn observe(&self, me: &PoolAccount) -> Result<(), Trouble> {
         let Shared { ports, settings, .. } = self.shared.as_ref();
@@ -421,19 +394,6 @@ impl AccountAgent {
         }
         self.shared.hint_allocator();
         Ok(())
-    }
-}
-
-/// What an operation asks of the chain.
-fn action_of(operation: &Operation) -> ChainAction {
-    let Operation { owner, receiver, balance, .. } = *operation;
-    match operation.kind {
-        OperationKind::Delegate { lock, .. } => {
-            ChainAction::Delegate { owner, receiver, resource: Resource::Energy, balance, lock }
-        }
-        OperationKind::Undelegate { .. } => {
-            ChainAction::Undelegate { owner, receiver, resource: Resource::Energy, balance }
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::{
     boards::ChainStatus,
     kernel::Progress,
+    settlement::Rules,
     shared::Shared,
     worker::{After, Cause, Worker},
 };
@@ -135,11 +136,16 @@ impl BlockListener {
         }
         let Some(first_read) = commits.first().map(|commit| commit.head) else { return Ok(Round::Idle) };
         let solid = self.solid_head(&trial, first_read).await?;
-        let position = ports.store.record_blocks(commits, solid, ports.clock.now()).await?;
+        let rules = Arc::new(Rules(Arc::clone(&self.shared)));
+        let settled = ports.store.settle_blocks(commits, solid, ports.clock.now(), rules).await?;
         settings.did("listener.recorded");
+        let position = settled.position;
         trial.solidified(position.view.solid.height());
         *follower = trial;
         self.post_position(&position);
+        // First those who have something to send.
+        self.shared.hint_agents(settled.accounts);
+        self.shared.hint_watchers(&settled.orders);
         self.tell();
         Ok(Round::Moved)
     }

@@ -17,6 +17,7 @@
 //! | `standby` | instance | knows what the above would know, while another instance does the work |
 
 mod account_agent;
+mod allocation;
 mod block_listener;
 pub mod boards;
 mod claims;
@@ -30,7 +31,9 @@ mod payment_router;
 mod payment_watcher;
 mod pool_allocator;
 pub mod settings;
+mod settlement;
 mod shared;
+mod signing;
 mod standby;
 mod system;
 mod worker;

@@ -16,7 +16,7 @@ use leyden_domain::{
     chain::Delivery,
     operation::ChainView,
     order::{Channel, CountRule, Funding, HoldReason, Order, OrderEvent, OrderState},
-    payment::{Match, MatchPolicy, Payment, PaymentState, SuspenseReason, match_payment},
+    payment::{Expectation, Match, MatchPolicy, Payment, PaymentState, SuspenseReason, match_payment},
 };
 use leyden_ports::{
     ChainError, StoreError,
@@ -105,15 +105,11 @@ impl PaymentRouter {
         let (mut decided, mut to_ask) = (Vec::new(), Vec::new());
         for UnroutedPayment { payment, candidates } in unrouted {
             let Some(block) = payment.block else { continue };
-            match match_payment(&payment, block.timestamp, &candidates, &policy) {
-                Match::Orderless { unit_price, count, excess } => {
+            match decide(&payment, &candidates, &policy) {
+                Ok(routing) => decided.extend(routing),
+                Err(Orderless { unit_price, count, excess }) => {
                     to_ask.push((payment, block, Sale { unit_price, count, excess, terms: sale.terms }));
                 }
-                other => decided.extend(bucket_of(other).map(|state| Routing {
-                    payment: payment.id,
-                    state,
-                    new_order: None,
-                })),
             }
         }
         let mut routed = self.commit(decided, view).await?;
@@ -299,6 +295,27 @@ struct Sale {
     count: u32,
     excess: Sun,
     terms: OrderlessTerms,
+}
+
+/// A match that makes its own order, if its sender can receive energy: that is not in the books.
+pub(crate) struct Orderless {
+    unit_price: Sun,
+    count: u32,
+    excess: Sun,
+}
+
+/// Whose a payment is, as far as the books alone decide; `None` while its block is undone.
+pub(crate) fn decide(
+    payment: &Payment,
+    candidates: &[Expectation],
+    policy: &MatchPolicy,
+) -> Result<Option<Routing>, Orderless> {
+    let Some(block) = payment.block else { return Ok(None) };
+    let matched = match_payment(payment, block.timestamp, candidates, policy);
+    if let Match::Orderless { unit_price, count, excess } = matched {
+        return Err(Orderless { unit_price, count, excess });
+    }
+    Ok(bucket_of(matched).map(|state| Routing { payment: payment.id, state, new_order: None }))
 }
 
 /// The bucket that a match puts a payment into; `None` for a sale that makes its own order.

@@ -4,6 +4,7 @@
 //! orders' steps, all orders of a look in one transaction.
 
 use crate::{
+    allocation::{occupy, plan_for},
     boards::PoolStatus,
     kernel::Progress,
     shared::Shared,
@@ -11,16 +12,14 @@ use crate::{
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    Energy, OrderId, ReservationId, Sun, Timestamp,
-    operation::{ChainView, Operation, OperationKind, OperationState},
-    order::{OrderEvent, OrderState, RefundReason, step, undelivered},
-    pool::{
-        AccountState, Allocation, PlanPolicy, PoolAccount, Reservation, ReservationState, Shortfall, plan,
-    },
+    Energy, OrderId, Timestamp,
+    operation::{ChainView, OperationState},
+    order::{OrderEvent, OrderState, RefundReason, undelivered},
+    pool::{AccountState, Shortfall},
 };
 use leyden_ports::{
     StoreError,
-    store::{Durability, OrderCommit, OrderDetail, OrderWait, ReserveCommit, StepError},
+    store::{OrderDetail, OrderWait, StepError},
 };
 use std::{
     sync::{
@@ -33,8 +32,6 @@ use std::{
 /// Most orders served by one look.
 const ORDERS_AT_ONCE: u32 = 500;
 
-/// An order whose delegations failed so often is not planned again.
-const MOST_FAILED_LEGS: usize = 8;
 /// Most plans tried at once while the books refuse them.
 const PLANS_AT_ONCE: u32 = 3;
 
@@ -91,10 +88,10 @@ impl PoolAllocator {
                 let demand = undelivered(&detail.order, &detail.delegations);
                 let since = funding.block.timestamp.max(current_since.unwrap_or(view.head.timestamp));
                 let waited = view.head.timestamp.since(since) > settings.capacity_patience;
-                match self.plan(&detail, &accounts, demand, view.head.timestamp) {
+                match plan_for(&detail, &accounts, demand, view.head.timestamp, &settings.planning) {
                     Ok(allocation) => {
                         occupy(&mut accounts, &allocation, &settings.planning);
-                        match self.commit_of(&detail, &allocation, view) {
+                        match self.shared.reserve_commit(&detail, &allocation, &accounts, view) {
                             Ok(commit) => commits.push(commit),
                             Err(error) => {
                                 tracing::error!(order = %id, %error, "an order cannot be planned; the others go on");
@@ -164,78 +161,6 @@ impl PoolAllocator {
         *since
     }
 
-    fn plan(
-        &self,
-        detail: &OrderDetail,
-        accounts: &[PoolAccount],
-        demand: Energy,
-        now: Timestamp,
-    ) -> Result<Allocation, Shortfall> {
-        if demand == Energy::ZERO {
-            // Everything that was bought is already under way.
-            return Ok(Allocation { legs: Vec::new() });
-        }
-        let failed = detail.delegations.iter().filter(|o| o.state == OperationState::Failed).count();
-        if failed >= MOST_FAILED_LEGS {
-            return Err(Shortfall { missing: demand, expected_at: None });
-        }
-        plan(accounts, demand, now, &self.shared.settings.planning)
-    }
-
-    /// The order's step, one reservation and one intended delegation for each leg.
-    fn commit_of(
-        &self,
-        detail: &OrderDetail,
-        allocation: &Allocation,
-        view: ChainView,
-    ) -> Result<ReserveCommit, StepError> {
-        let Shared { ports, .. } = self.shared.as_ref();
-        let transition = step(&detail.order, &OrderEvent::CapacityHeld, view.head.timestamp)?;
-        let now = ports.clock.now();
-        let owner_of =
-            |id| self.shared.boards.pool.read().accounts.iter().find(|a| a.id == id).map(|a| a.address);
-        let mut reservations = Vec::new();
-        let mut operations = Vec::new();
-        for leg in &allocation.legs {
-            let Some(owner) = owner_of(leg.account) else {
-                return Err(StoreError::Conflict("pool account").into());
-            };
-            let reservation = ReservationId::new(now, ports.entropy.for_id());
-            reservations.push(Reservation {
-                id: reservation,
-                order: detail.order.id,
-                account: leg.account,
-                balance: leg.balance,
-                energy: leg.energy,
-                state: ReservationState::Pending,
-                created_at: now,
-            });
-            operations.push(Operation {
-                id: self.shared.operation_id(),
-                order: detail.order.id,
-                account: leg.account,
-                owner,
-                receiver: detail.order.recipient,
-                balance: leg.balance,
-                energy: leg.energy,
-                kind: OperationKind::Delegate { reservation, lock: None },
-                state: OperationState::Intended,
-                attempts: 0,
-                delivery: None,
-                failure: None,
-                version: 0,
-                created_at: now,
-            });
-        }
-        let order = OrderCommit {
-            transitions: vec![transition],
-            reclaims: Vec::new(),
-            note: None,
-            durability: Durability::Relaxed,
-        };
-        Ok(ReserveCommit { order, reservations, operations })
-    }
-
     /// Patience is over: the money must go back, after whatever was delivered of it has been taken back. Waits while
     /// something may still land.
     async fn give_up(&self, detail: &OrderDetail, shortfall: &Shortfall) -> Result<(), StepError> {
@@ -295,24 +220,6 @@ impl PoolAllocator {
         let accounts = ports.store.pool_accounts().await?;
         boards.pool.post(PoolStatus { accounts, queued, read_at: ports.clock.now() });
         Ok(())
-    }
-}
-
-/// Takes an allocation off the working copy, so that the next order of the same look is planned on what is left.
-fn occupy(accounts: &mut [PoolAccount], allocation: &Allocation, policy: &PlanPolicy) {
-    for leg in &allocation.legs {
-        if let Some(account) = accounts.iter_mut().find(|account| account.id == leg.account) {
-            let more = |sun: Sun| sun.plus(leg.balance).unwrap_or(sun);
-            account.held = more(account.held);
-            account.unseen = more(account.unseen);
-            if let Some(observed) = &mut account.observed {
-                if observed.bandwidth >= policy.bandwidth_per_rental {
-                    observed.bandwidth = observed.bandwidth.saturating_sub(policy.bandwidth_per_rental);
-                } else {
-                    observed.balance = observed.balance.minus(policy.trx_per_rental).unwrap_or(Sun::ZERO);
-                }
-            }
-        }
     }
 }
 

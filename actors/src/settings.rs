@@ -35,6 +35,9 @@ pub struct ActorSettings {
     pub start_behind: i64,
     /// A live transaction is sent again after this many new blocks.
     pub resend_after_blocks: i64,
+    /// Whether payments are served in the commit that records their block. Switched off, the actors serve them one step
+    /// at a time, as they serve whatever was not served there.
+    pub serve_at_once: bool,
     /// Most orders that may be watched at once.
     pub max_watchers: usize,
     /// How long monitoring rows are kept.

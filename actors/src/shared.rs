@@ -9,6 +9,7 @@ use crate::{
     messages::Look,
     payment_watcher::PaymentWatcher,
     settings::ActorSettings,
+    signing::Milliseconds,
     worker::Looper,
 };
 use leyden_domain::{
@@ -76,6 +77,8 @@ pub(crate) struct Shared {
     pub(crate) to_watch: Arc<Mutex<BTreeSet<OrderId>>>,
     /// Orders whose watcher failed again and again.
     pub(crate) poisoned: Arc<Mutex<BTreeSet<OrderId>>>,
+    /// The newest timestamps that were signed with.
+    pub(crate) milliseconds: Arc<Milliseconds>,
     /// Accounts whose agent failed again and again: the allocator takes them out of service.
     pub(crate) unfit_accounts: Arc<Mutex<BTreeSet<AccountId>>>,
 }
@@ -119,6 +122,16 @@ impl Shared {
         for account in accounts {
             if let Some(agent) = agents.get(&account) {
                 agent.cast(Look);
+            }
+        }
+    }
+
+    /// Tells the watchers of these orders to look, where there are any.
+    pub(crate) fn hint_watchers(&self, orders: &[OrderId]) {
+        let Some(watchers) = self.wires.watchers.get() else { return };
+        for order in orders {
+            if let Some(watcher) = watchers.get(order) {
+                watcher.cast(Look);
             }
         }
     }
@@ -184,7 +197,11 @@ impl Shared {
     }
 
     /// All steps that are due on the same facts, as one commit. A step with effects ends the run: it changes facts.
-    fn due(&self, detail: &OrderDetail, view: ChainView) -> Result<Option<OrderCommit>, StepError> {
+    pub(crate) fn due(
+        &self,
+        detail: &OrderDetail,
+        view: ChainView,
+    ) -> Result<Option<OrderCommit>, StepError> {
         let mut order = detail.order.clone();
         let mut commit = OrderCommit {
             transitions: Vec::new(),

@@ -94,6 +94,7 @@ pub async fn start(
         lead: Arc::new(Lead::new(&leadership)),
         to_watch: Arc::default(),
         poisoned: Arc::default(),
+        milliseconds: Arc::default(),
         unfit_accounts: Arc::default(),
     };
     let mut for_actors = for_requests.clone();

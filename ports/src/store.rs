@@ -11,6 +11,7 @@ mod orders;
 mod payments;
 mod pool;
 mod service;
+mod settle;
 
 pub use blocks::{BlockCommit, BlockStore, ChainPosition, DustCount, RewindReport};
 pub use leases::{Fence, Lease, LeaseRow, LeaseStore};
@@ -24,6 +25,7 @@ pub use pool::{NewPoolAccount, PoolStore, ReserveCommit};
 pub use service::{
     ApiKeyRecord, ConfigDocument, EncryptedKey, MonitoringRow, NewApiKey, ServiceStore, StoredQuote, Totals,
 };
+pub use settle::{Settled, Settlement};
 
 use async_trait::async_trait;
 use leyden_domain::order::InvalidTransition;

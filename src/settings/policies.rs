@@ -89,6 +89,7 @@ impl Settings {
             max_watchers: usize::try_from(self.payments.max_open_orders).unwrap_or(usize::MAX),
             keep_logs: self.actors.keep_logs.span(),
             keep_keys: self.actors.keep_idempotency_keys.span(),
+            serve_at_once: true,
             step_hook: None,
         }
     }

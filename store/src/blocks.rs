@@ -4,6 +4,7 @@ use crate::{
     SqlStore,
     db::{Conn, all, exec, opt},
     row::{BlockRow, Place, row},
+    settle::Settling,
 };
 use async_trait::async_trait;
 use leyden_domain::{
@@ -12,8 +13,10 @@ use leyden_domain::{
     operation::ChainView,
     payment::Payment,
 };
-use leyden_ports::store::{BlockCommit, BlockStore, ChainPosition, Durability, RewindReport, StoreError};
-use std::collections::BTreeSet;
+use leyden_ports::store::{
+    BlockCommit, BlockStore, ChainPosition, Durability, RewindReport, Settled, Settlement, StoreError,
+};
+use std::{collections::BTreeSet, sync::Arc};
 
 row!(
     /// Where reading began and what is solid.
@@ -223,7 +226,7 @@ async fn begin(conn: &mut Conn, first: Head, solid: Head, now: Timestamp) -> Res
     .map(drop)
 }
 
-async fn record_all(
+pub(crate) async fn record_all(
     conn: &mut Conn,
     blocks: &[BlockCommit],
     solid: Head,
@@ -307,6 +310,26 @@ impl BlockStore for SqlStore {
     ) -> Result<ChainPosition, StoreError> {
         self.write_as(Durability::Relaxed, move |conn| {
             Box::pin(async move { record_all(conn, &blocks, solid, now).await })
+        })
+        .await
+    }
+
+    async fn settle_blocks(
+        &self,
+        blocks: Vec<BlockCommit>,
+        solid: Head,
+        now: Timestamp,
+        rules: Arc<dyn Settlement>,
+    ) -> Result<Settled, StoreError> {
+        let wall = self.now();
+        // What is signed on the way must outlast whatever happens, before anybody sees it.
+        let pays = blocks.iter().any(|block| !block.payments.is_empty());
+        let durability = if pays { Durability::Strict } else { Durability::Relaxed };
+        self.write_as(durability, move |conn| {
+            Box::pin(async move {
+                let settling = Settling { conn, rules: rules.as_ref(), now, wall };
+                settling.run(&blocks, solid).await
+            })
         })
         .await
     }

@@ -33,6 +33,7 @@ mod plans;
 mod pool;
 mod row;
 mod service;
+mod settle;
 
 pub use cache::{Fresh, Loader, MemoryCache, RedisCache, RedisOptions, RedisUrlError, TieredCache};
 pub use migrate::{MigrationMode, OpenError};

@@ -111,7 +111,11 @@ pub(crate) async fn find(conn: &mut Conn, id: OperationId) -> Result<Option<Oper
 }
 
 /// Stores one signed transaction.
-async fn record(conn: &mut Conn, commit: &AttemptCommit, now: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn record(
+    conn: &mut Conn,
+    commit: &AttemptCommit,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let attempt = &commit.attempt;
     let conflict = || StoreError::Conflict("operation");
     let operation = find(conn, attempt.operation).await?.ok_or_else(conflict)?;

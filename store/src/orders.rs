@@ -125,7 +125,7 @@ async fn is_free(conn: &mut Conn, address: &str, tail: Sun) -> Result<bool, Stor
 }
 
 /// Reads an order with all that bears on it; the connection must be in a transaction.
-async fn detail(conn: &mut Conn, id: OrderId) -> Result<Option<OrderDetail>, StoreError> {
+pub(crate) async fn detail(conn: &mut Conn, id: OrderId) -> Result<Option<OrderDetail>, StoreError> {
     let Some(order) = find(conn, id).await? else { return Ok(None) };
     let payment: Option<PaymentRow> = opt!(
         conn,

@@ -102,7 +102,7 @@ impl Bucket {
 }
 
 /// Puts a payment into its bucket; `false` where the decision does not hold any more.
-async fn route(
+pub(crate) async fn route(
     conn: &mut Conn,
     routing: &Routing,
     now: Timestamp,
@@ -162,6 +162,26 @@ async fn route(
     Ok(routed == 1)
 }
 
+/// Payments that nobody has looked at, with their candidates; the connection must be in a transaction.
+pub(crate) async fn unrouted(conn: &mut Conn, limit: u32) -> Result<Vec<UnroutedPayment>, StoreError> {
+    let mut unrouted = Vec::new();
+    let mut read = 0_i64;
+    // Those that cannot be read take nobody's place in the page.
+    loop {
+        let wanted = i64::from(limit).saturating_sub(count(&unrouted));
+        let rows: Vec<PaymentRow> = all!(conn, UNROUTED, wanted, read)?;
+        let found = count(&rows);
+        read = read.saturating_add(found);
+        for row in rows {
+            unrouted.extend(with_candidates(conn, row).await?);
+        }
+        if found < wanted || count(&unrouted) >= i64::from(limit) {
+            break;
+        }
+    }
+    Ok(unrouted)
+}
+
 /// The query for a page of payments, newest block first; those without a block come last.
 pub(crate) fn list_query(filter: &PaymentFilter, page: &Page) -> Built {
     let mut query = Built::new("SELECT * FROM payments WHERE 1 = 1");
@@ -186,21 +206,7 @@ pub(crate) fn list_query(filter: &PaymentFilter, page: &Page) -> Built {
 impl PaymentStore for SqlStore {
     async fn unrouted_payments(&self, limit: u32) -> Result<Vec<UnroutedPayment>, StoreError> {
         let mut conn = self.db.snapshot().await?;
-        let mut unrouted = Vec::new();
-        let mut read = 0_i64;
-        // Those that cannot be read take nobody's place in the page.
-        loop {
-            let wanted = i64::from(limit).saturating_sub(count(&unrouted));
-            let rows: Vec<PaymentRow> = all!(conn, UNROUTED, wanted, read)?;
-            let found = count(&rows);
-            read = read.saturating_add(found);
-            for row in rows {
-                unrouted.extend(with_candidates(&mut conn, row).await?);
-            }
-            if found < wanted || count(&unrouted) >= i64::from(limit) {
-                break;
-            }
-        }
+        let unrouted = unrouted(&mut conn, limit).await?;
         conn.rollback().await?;
         Ok(unrouted)
     }

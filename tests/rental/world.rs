@@ -408,6 +408,7 @@ fn settings() -> ActorSettings {
         max_watchers: 1_000,
         keep_logs: Span::from_hours(24 * 30),
         keep_keys: Span::from_hours(24),
+        serve_at_once: true,
         step_hook: None,
     }
 }

@@ -1,7 +1,7 @@
 //! The chain as it was read: gapless, each block behind its parent, with everything derived from a block written
 //! in the same commit as the block.
 
-use super::StoreError;
+use super::{Settled, Settlement, StoreError};
 use async_trait::async_trait;
 use leyden_domain::{
     Asset, BlockId, BlockRef, Height, OrderId, Timestamp,
@@ -9,6 +9,7 @@ use leyden_domain::{
     operation::ChainView,
     payment::Payment,
 };
+use std::sync::Arc;
 
 /// How far the chain was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +74,16 @@ pub trait BlockStore: Send + Sync + 'static {
         solid: Head,
         now: Timestamp,
     ) -> Result<ChainPosition, StoreError>;
+
+    /// The same, and serves the payments that are not routed yet by these rules, all in one transaction. A payment
+    /// that cannot be served whole is left where it can be gone on with; the blocks are recorded in any case.
+    async fn settle_blocks(
+        &self,
+        blocks: Vec<BlockCommit>,
+        solid: Head,
+        now: Timestamp,
+        rules: Arc<dyn Settlement>,
+    ) -> Result<Settled, StoreError>;
 
     /// Undoes the blocks above `to`: their payments lose their block, their resource events go, and what accounts
     /// showed there counts as unseen.

@@ -1,0 +1,129 @@
+//! Recording blocks and serving their payments in one transaction. Each payment is a part of its own that can be taken
+//! back alone: then its block is recorded all the same, and the actors serve it step by step.
+
+use crate::{
+    blocks,
+    db::Conn,
+    group_commit::{release, savepoint},
+    operations, order_change, orders, payments, pool,
+};
+use leyden_domain::{
+    OrderId, Timestamp,
+    chain::Head,
+    operation::{ChainView, OperationKind, OperationWork},
+    order::OrderStateKind,
+    pool::PoolAccount,
+};
+use leyden_ports::store::{BlockCommit, OrderDetail, Routing, Settled, Settlement, StoreError};
+use std::collections::BTreeSet;
+
+/// Most payments served in one transaction; others wait for the actors.
+const PAYMENTS_AT_ONCE: u32 = 500;
+
+/// One settling.
+pub(crate) struct Settling<'a> {
+    pub(crate) conn: &'a mut Conn,
+    pub(crate) rules: &'a dyn Settlement,
+    /// By the caller's clock and by the store's.
+    pub(crate) now: Timestamp,
+    pub(crate) wall: Timestamp,
+}
+
+/// How far a payment was served.
+enum Served {
+    /// Not at all.
+    Not,
+    /// This order went on, and these of its operations are signed.
+    Order(OrderId, Vec<OperationWork>),
+}
+
+impl Settling<'_> {
+    /// Records the blocks, then serves what they pay for.
+    pub(crate) async fn run(mut self, blocks: &[BlockCommit], solid: Head) -> Result<Settled, StoreError> {
+        let position = blocks::record_all(self.conn, blocks, solid, self.now).await?;
+        let mut settled = Settled { position, orders: Vec::new(), accounts: BTreeSet::new() };
+        if blocks.iter().all(|block| block.payments.is_empty()) {
+            return Ok(settled);
+        }
+        let view = settled.position.view;
+        let unrouted = payments::unrouted(self.conn, PAYMENTS_AT_ONCE).await?;
+        let routings = self.rules.route(&unrouted, view);
+        if routings.is_empty() {
+            return Ok(settled);
+        }
+        let mut accounts = pool::accounts(self.conn).await?;
+        for routing in &routings {
+            let before = accounts.clone();
+            savepoint(self.conn).await?;
+            let served = self.serve(routing, &mut accounts, view).await;
+            release(self.conn, matches!(served, Ok(Served::Order(..)))).await?;
+            match served {
+                Ok(Served::Order(order, signed)) => {
+                    settled.orders.push(order);
+                    settled.accounts.extend(signed.iter().map(|work| work.operation.account));
+                }
+                Ok(Served::Not) => accounts = before,
+                Err(error) if error.concerns_all() => return Err(error),
+                Err(error) => {
+                    tracing::debug!(payment = %routing.payment, %error, "not served at once");
+                    accounts = before;
+                }
+            }
+        }
+        Ok(settled)
+    }
+
+    /// Takes one payment as far as the rules allow.
+    async fn serve(
+        &mut self,
+        routing: &Routing,
+        accounts: &mut [PoolAccount],
+        view: ChainView,
+    ) -> Result<Served, StoreError> {
+        let Some(order) = routing.state.order() else { return Ok(Served::Not) };
+        if !payments::route(self.conn, routing, self.now, self.wall).await? {
+            return Ok(Served::Not);
+        }
+        let Some(mut detail) = orders::detail(self.conn, order).await? else { return Ok(Served::Not) };
+        if let Some(commit) = self.rules.advance(&detail, view) {
+            order_change::apply(self.conn, &commit, self.wall).await?;
+            let Some(last) = commit.transitions.last() else { return Ok(Served::Not) };
+            // A step with effects changes more than the order.
+            if commit.transitions.iter().any(|transition| !transition.effects.is_empty()) {
+                return Ok(Served::Order(order, Vec::new()));
+            }
+            detail.order = last.order.clone();
+        }
+        let signed = self.hold_and_sign(&detail, accounts, view).await?;
+        Ok(Served::Order(order, signed))
+    }
+
+    /// Holds capacity for a funded order and stores the transactions that use it.
+    async fn hold_and_sign(
+        &mut self,
+        detail: &OrderDetail,
+        accounts: &mut [PoolAccount],
+        view: ChainView,
+    ) -> Result<Vec<OperationWork>, StoreError> {
+        if detail.order.state.kind() != OrderStateKind::Funded {
+            return Ok(Vec::new());
+        }
+        let Some(commit) = self.rules.allocate(detail, accounts, view) else { return Ok(Vec::new()) };
+        pool::reserve_one(self.conn, &commit, self.wall).await?;
+        let payment_block = detail.payment.as_ref().and_then(|payment| payment.block);
+        let work: Vec<OperationWork> = commit
+            .operations
+            .into_iter()
+            .filter(|operation| matches!(operation.kind, OperationKind::Delegate { .. }))
+            .map(|operation| OperationWork { operation, newest: None, payment_block, sibling_live: false })
+            .collect();
+        let attempts = self.rules.sign(work.clone(), accounts, view).await;
+        for attempt in &attempts {
+            operations::record(self.conn, attempt, self.wall).await?;
+        }
+        let is_signed = |work: &OperationWork| {
+            attempts.iter().any(|commit| commit.attempt.operation == work.operation.id)
+        };
+        Ok(work.into_iter().filter(is_signed).collect())
+    }
+}

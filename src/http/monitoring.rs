@@ -14,9 +14,13 @@ use super::{
     view::{Answer, MonitoringView},
 };
 use actix_web::{HttpResponse, get, post, web};
+use leyden_ports::{CacheKey, StoreError};
+use leyden_store::Fresh;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+/// Cache tag of the rows of all orders.
+const MONITORING_TAG: &str = "monitoring";
 /// Most rows shown at once.
 const MOST_ROWS: u32 = 100;
 
@@ -75,6 +79,13 @@ pub(crate) struct MonitoringStopped {
     stopped: bool,
 }
 
+/// Forgets the rows that are remembered.
+async fn changed(state: &AppState) {
+    if let Err(error) = state.cache.forget(MONITORING_TAG).await {
+        tracing::debug!(%error, "other instances may show the old rows for a moment");
+    }
+}
+
 /// Begins to watch for an order's payment
 #[utoipa::path(operation_id = "startMonitoring", tag = "payment-monitoring", request_body = StartMonitoring, security(("key" = ["monitor:internal"]), ("bearer" = ["monitor:internal"])),
     responses((status = 200, description = "whether it is being watched for", body = Answer<MonitoringStarted>), Refusals))]
@@ -96,6 +107,7 @@ pub(super) async fn start(
         tracing::debug!(order = %id, "watched for already, or no payment is waited for");
     }
     state.handles.watch_order(id);
+    changed(&state).await;
     let rows = state.store.monitoring_status(Some(id), chain_time(&state, now), 1).await?;
     let monitoring = rows.first().is_some_and(|row| row.monitoring_status == "monitoring");
     let view = MonitoringStarted {
@@ -125,6 +137,7 @@ pub(super) async fn stop(
         return Err(ApiError::plain(Code::OrderNotFound));
     }
     let stopped = state.store.stop_monitoring(id, state.clock.now()).await?;
+    changed(&state).await;
     Ok(HttpResponse::Ok().json(Answer::new(MonitoringStopped { order_id: id.to_string(), stopped })))
 }
 
@@ -147,8 +160,16 @@ pub(super) async fn status(
     Params(query): Params<MonitoringQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let order = query.order_id.as_deref().map(|text| extract::query_id(text, "orderId")).transpose()?;
-    let chain_now = chain_time(&state, state.clock.now());
-    let rows = state.store.monitoring_status(order, chain_now, MOST_ROWS).await?;
-    let views: Vec<MonitoringView> = rows.into_iter().map(MonitoringView::from).collect();
+    let load = async || {
+        let chain_now = chain_time(&state, state.clock.now());
+        let rows = state.store.monitoring_status(order, chain_now, MOST_ROWS).await?;
+        let value: Vec<MonitoringView> = rows.into_iter().map(MonitoringView::from).collect();
+        Ok::<_, StoreError>(Fresh { value, keep: state.settings.cache.monitoring_ttl.span() })
+    };
+    let views = match order {
+        Some(_) => load().await?.value,
+        // A panel that many look at.
+        None => state.loader.read(&CacheKey::document(MONITORING_TAG, "status"), load).await?,
+    };
     Ok(HttpResponse::Ok().json(Answer::new(views)))
 }

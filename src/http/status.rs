@@ -7,6 +7,7 @@ use super::{
 use actix_web::{HttpResponse, get, web};
 use leyden_actors::{boards::ChainStatus, kernel::TreeStatus};
 use leyden_domain::{Timestamp, chain::Head};
+use leyden_ports::TierStatus;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -85,6 +86,33 @@ impl ChainView {
     }
 }
 
+/// A tier of the cache.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CacheTierView {
+    /// `memory` or `redis`.
+    name: &'static str,
+    /// Whether it is asked.
+    available: bool,
+    /// How often it had what was looked for.
+    hits: u64,
+    /// How often it had not.
+    misses: u64,
+    /// How often it was asked and did not answer.
+    failures: u64,
+    /// How often it was left out because it had failed.
+    skipped: u64,
+    /// Why it is not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+impl From<TierStatus> for CacheTierView {
+    fn from(tier: TierStatus) -> Self {
+        let TierStatus { name, available, hits, misses, failures, skipped, problem } = tier;
+        Self { name, available, hits, misses, failures, skipped, problem }
+    }
+}
+
 /// How the service is, in full.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -115,6 +143,8 @@ pub(crate) struct FullStatus {
     operations: BTreeMap<String, u64>,
     /// Orders being watched, and how many may be.
     watchers: WatchersView,
+    /// The tiers of the cache, the nearest first.
+    cache: Vec<CacheTierView>,
     /// Every actor: its state, generation, restarts, mailbox and last error.
     #[schema(value_type = Object)]
     actors: TreeStatus,
@@ -172,6 +202,9 @@ fn problems(state: &AppState, chain: &ChainStatus, tree: &TreeStatus, now: Times
     problems.extend(tree.groups.iter().filter(|group| group.quarantined > 0 || group.stalled > 0).map(
         |group| format!("{}: {} children are not running", group.path, group.quarantined + group.stalled),
     ));
+    // Slower, and nothing else: it makes nobody unready.
+    let left_out = state.cache.tiers().into_iter().filter(|tier| !tier.available);
+    problems.extend(left_out.map(|tier| format!("the cache goes on without {}", tier.name)));
     if !state.settings.sales.enabled {
         problems.push("sales are switched off".to_owned());
     }
@@ -228,6 +261,7 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
             .map(|(kind, state, count)| (format!("{kind}.{state}"), count))
             .collect(),
         watchers: WatchersView { watched, limit },
+        cache: state.cache.tiers().into_iter().map(CacheTierView::from).collect(),
         actors: tree,
         books_error,
     })))

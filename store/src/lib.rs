@@ -35,7 +35,9 @@ mod row;
 mod service;
 mod settle;
 
-pub use cache::{Fresh, Loader, MemoryCache, RedisCache, RedisOptions, RedisUrlError, TieredCache};
+pub use cache::{
+    Fresh, Loader, MemoryCache, RedisCache, RedisFacts, RedisOptions, RedisUrlError, TieredCache,
+};
 pub use migrate::{MigrationMode, OpenError};
 
 use async_trait::async_trait;

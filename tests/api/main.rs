@@ -9,4 +9,5 @@ mod first_routes;
 mod operating;
 mod protocol;
 mod refusals;
+mod shared_cache;
 mod v1_orders;

@@ -3,13 +3,14 @@
 
 use leyden::{
     Application, Settings, World, http::scope::Scope, settings::Environment, system_clock::SystemClock,
-    system_entropy::SystemEntropy,
+    system_entropy::SystemEntropy, wiring::open_cache,
 };
 use leyden_actors::Handles;
 use leyden_domain::{Address, Sun};
 use leyden_ports::Clock;
 use leyden_sim::{ChainConfig, SimNode, keys};
-use leyden_store::{MemoryCache, OpenOptions, SqlStore};
+use leyden_store::{OpenOptions, SqlStore};
+use leyden_test_servers::RedisServer;
 use leyden_tron::{
     keys::{KeyId, KeyPolicy, KeyRing},
     node::http_client,
@@ -88,11 +89,20 @@ pub(crate) fn settings() -> Settings {
 }
 
 /// Runs a test against a running service with these settings, and ends the service.
-pub(crate) fn with<F, Fut>(settings: Settings, test: F)
+///
+/// With the variable `LEYDEN_TEST_REDIS` set, every service that names no Redis of its own gets a private one.
+pub(crate) fn with<F, Fut>(mut settings: Settings, test: F)
 where
     F: FnOnce(Arc<TestApp>) -> Fut,
     Fut: Future<Output = ()>,
 {
+    let mut redis = None;
+    #[expect(clippy::disallowed_methods, reason = "a test's own setting")]
+    if std::env::var_os("LEYDEN_TEST_REDIS").is_some() && settings.cache.redis_url.is_none() {
+        let server = RedisServer::start().unwrap();
+        settings.cache.redis_url = Some(server.url());
+        redis = Some(server);
+    }
     actix_rt::System::new().block_on(async {
         let now = SystemClock.now().ms();
         let node = SimNode::new(ChainConfig::starting_at(now, 3_000));
@@ -102,7 +112,7 @@ where
         ring.insert(id, keys::pool_key(0), KeyPolicy::Delegation);
         let world = World {
             store: Arc::new(store.await.unwrap()),
-            cache: Arc::new(MemoryCache::new(1_000)),
+            cache: open_cache(&settings).unwrap(),
             chain: Arc::new(node.clone()),
             writer: Arc::new(node.clone()),
             signer: Arc::new(ring),
@@ -134,6 +144,7 @@ where
         let (ending, ()) = futures_util::future::join(application.run(), body).await;
         assert_eq!(ending.code, 0, "{}", ending.why);
     });
+    drop(redis);
 }
 
 impl TestApp {
@@ -166,6 +177,11 @@ impl TestApp {
         let (row, text) = leyden::http::api_key::make("other", &scopes, None, clock.now(), &entropy);
         self.application.store.add_api_key(row).await.unwrap();
         text.expose_secret().to_owned()
+    }
+
+    /// What handlers work with: the books and the cache among it.
+    pub(crate) fn state(&self) -> &leyden::http::AppState {
+        &self.application
     }
 
     /// Where customers pay to.

@@ -7,7 +7,7 @@ use leyden_domain::{
     pool::PoolAccount,
 };
 use leyden_ports::store::MonitoringRow;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A payment.
@@ -81,7 +81,7 @@ impl From<&Payment> for PaymentView {
 }
 
 /// A pool account.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PoolAccountView {
     /// Its id.
@@ -89,7 +89,7 @@ pub(crate) struct PoolAccountView {
     /// Its address.
     address: String,
     /// `ready`, `disabled`, `broke`, `key_unfit` or `agent_quarantined`.
-    state: &'static str,
+    state: String,
     /// Energy that could be promised now.
     available_energy: i64,
     /// Stake held by reservations, in sun.
@@ -117,7 +117,7 @@ impl PoolAccountView {
         Self {
             account_id: account.id.to_string(),
             address: account.address.to_string(),
-            state: account.state.name(),
+            state: account.state.name().to_owned(),
             available_energy: available.get(),
             held_sun: account.held.get(),
             staked_sun: observed.map(|o| o.staked.get()),
@@ -130,7 +130,7 @@ impl PoolAccountView {
 }
 
 /// A row of the view `payment_monitoring_status`, with requirement 001's names.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct MonitoringView {
     order_id: String,
     payment_address: String,

@@ -97,6 +97,16 @@ impl RedisOptions {
         self.patience
     }
 
+    /// Where it is, with the password.
+    pub(super) const fn place(&self) -> &ConnectionInfo {
+        &self.place
+    }
+
+    /// A name with the prefix.
+    pub(super) fn named(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
     pub(super) fn key(&self, key: &CacheKey) -> String {
         format!("{}{key}", self.prefix)
     }
@@ -338,7 +348,7 @@ impl Shared {
 }
 
 /// An error of the library, short: what a stranger's server says may be long.
-fn said(error: &RedisError) -> String {
+pub(super) fn said(error: &RedisError) -> String {
     error.to_string().chars().take(200).collect()
 }
 

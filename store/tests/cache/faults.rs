@@ -255,3 +255,15 @@ async fn a_password_is_said_nowhere() {
     let cache = TieredCache::start(MemoryCache::new(100), options, crate::common::Numbers::new()).unwrap();
     until_redis(&cache, true).await;
 }
+
+#[tokio::test]
+async fn a_look_from_outside() {
+    let mut server = RedisServer::start().unwrap();
+    let facts = options(server.address()).inspect().await.unwrap();
+    assert!(!facts.version.is_empty());
+    assert_eq!((facts.max_memory, facts.policy.as_str()), (Some(0), "noeviction"));
+    server.pause().unwrap();
+    assert!(options(server.address()).inspect().await.unwrap_err().0.contains("answer"));
+    server.stop();
+    options(server.address()).inspect().await.unwrap_err();
+}

@@ -34,6 +34,8 @@ use tokio::{
 const CONNECT: Duration = Duration::from_secs(1);
 /// How often a connection that nobody uses is asked for a sign of life.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How soon again where there was none.
+const AGAIN: Duration = Duration::from_millis(20);
 /// How long an epoch or a generation stays, in seconds: longer than what was put in it. Losing one early loses time.
 pub(super) const MARKS_S: u64 = 2 * 24 * 3_600;
 /// Most tags whose forgetting may be owed one by one. Beyond that everything is to be forgotten.
@@ -464,6 +466,8 @@ async fn watch(shared: &Shared, live: &Live) {
                 () = shared.lost.notified() => {}
                 () = sleep(HEARTBEAT) => {}
             }
+        } else {
+            sleep(AGAIN).await;
         }
     }
 }

@@ -26,9 +26,7 @@ impl RedisOptions {
     /// Connects, writes a key that ends at once, reads it, and asks what is there.
     pub async fn inspect(&self) -> Result<RedisFacts, CacheError> {
         let client = Client::open(self.place().clone()).map_err(|error| CacheError(said(&error)))?;
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
+        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let mut connection = bounded(client.get_multiplexed_async_connection_with_config(&config)).await?;
         let key = self.named("@probe");
         let mut pipe = redis::pipe();

@@ -4,7 +4,7 @@
 use crate::{
     http::{self, AppState, Parts, api_key, scope::Scope},
     lifecycle::{self, Signals},
-    settings::{Settings, without_credentials},
+    settings::{AgreementSetting, Node, NodeFlavour, Settings, without_credentials},
     system_clock::SystemClock,
     system_entropy::SystemEntropy,
     telemetry,
@@ -22,13 +22,17 @@ use leyden_ports::{
 use leyden_store::{MemoryCache, MigrationMode, OpenError, OpenOptions, SqlStore, TieredCache};
 use leyden_tron::{
     keys::{KeyFile, KeyFileError, KeyRing},
-    node::{HttpError, NodeClient, NodeSettings},
+    node::{
+        NodePool, NodeSettings, PoolSettings,
+        pool::{Agreement, NodeKind, PoolError, PooledNode},
+    },
 };
 use secrecy::SecretString;
 use std::{
     collections::BTreeSet,
     fmt,
     net::{SocketAddr, TcpListener},
+    num::NonZeroU32,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -62,9 +66,9 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
-    /// The client of the node could not be made.
-    #[error("the node's client cannot be made: {0}")]
-    Node(#[from] HttpError),
+    /// The clients of the nodes could not be made.
+    #[error("chain.nodes: {0}")]
+    Node(#[from] PoolError),
     /// A private key could not be opened.
     #[error("the key of {account}: {error}")]
     Key {
@@ -157,19 +161,60 @@ fn make_folder(url: &str) -> Result<(), StartError> {
     }
 }
 
-/// The client of the node that the configuration names.
-pub fn open_node(settings: &Settings) -> Result<NodeClient, StartError> {
-    let Some(node) = settings.chain.nodes.first() else {
+/// The pool of the nodes that the configuration names.
+pub fn open_nodes(settings: &Settings) -> Result<NodePool, StartError> {
+    if settings.chain.nodes.is_empty() {
         return Err(crate::settings::Problems::one("chain.nodes", "name at least one node").into());
-    };
-    let timeout_ms = u64::try_from(settings.chain.request_timeout.span().ms()).unwrap_or(10_000);
-    let client = NodeClient::new(NodeSettings {
-        api_key: node.api_key.expose().map(|key| SecretString::from(key.to_owned())),
-        timeout_ms,
-        usdt_contract: settings.chain.usdt_contract,
-        ..NodeSettings::new(node.url.trim_end_matches('/'))
+    }
+    let chain = &settings.chain;
+    let nodes = chain.nodes.iter().map(|node| pooled(settings, node)).collect();
+    let pool = NodePool::new(PoolSettings {
+        agreement_above: chain.agreement_above_trx,
+        agreement: match chain.agreement {
+            AgreementSetting::Required => Agreement::Required,
+            AgreementSetting::WhenPossible => Agreement::WhenPossible,
+        },
+        cross_check_receipts: chain.cross_check_receipts,
+        broadcast_to: usize::try_from(chain.broadcast_to).unwrap_or(usize::MAX),
+        ..PoolSettings::new(nodes, settings.payments.addresses.clone())
     })?;
-    Ok(client)
+    Ok(pool)
+}
+
+/// One node of the pool.
+fn pooled(settings: &Settings, node: &Node) -> PooledNode {
+    let secret = |text: &str| SecretString::from(text.to_owned());
+    let mut keys: Vec<SecretString> = [&node.api_key]
+        .into_iter()
+        .chain(&node.api_keys)
+        .filter_map(|key| key.expose().map(secret))
+        .collect();
+    let kind = match node.flavour() {
+        NodeFlavour::TronGrid => NodeKind::TronGrid,
+        NodeFlavour::JavaTron => NodeKind::JavaTron,
+    };
+    let usual_priority = match kind {
+        NodeKind::JavaTron => 10,
+        NodeKind::TronGrid => 20,
+    };
+    let requests_per_second = match node.requests_per_second {
+        None => kind.requests_per_second(!keys.is_empty()),
+        Some(number) => NonZeroU32::new(number),
+    };
+    let more_api_keys = if keys.is_empty() { Vec::new() } else { keys.split_off(1) };
+    PooledNode {
+        priority: node.priority.unwrap_or(usual_priority),
+        broadcast: node.broadcast,
+        node: NodeSettings {
+            name: node.shown_name(),
+            api_key: keys.pop(),
+            more_api_keys,
+            requests_per_second,
+            timeout_ms: u64::try_from(settings.chain.request_timeout.span().ms()).unwrap_or(10_000),
+            usdt_contract: settings.chain.usdt_contract,
+            ..NodeSettings::new(node.url.trim_end_matches('/'))
+        },
+    }
 }
 
 /// Opens the private keys in the books.
@@ -214,13 +259,13 @@ impl World {
     /// What the configuration names.
     pub async fn connect(settings: &Settings) -> Result<Self, StartError> {
         settings.check_for_serving()?;
-        let node = Arc::new(open_node(settings)?);
+        let nodes = Arc::new(open_nodes(settings)?);
         let migrations = if settings.database.migrate { MigrationMode::Apply } else { MigrationMode::Refuse };
         let store = open_store(settings, migrations).await?;
         let keys = leyden_ports::store::ServiceStore::keys(store.as_ref()).await?;
         Ok(Self {
-            chain: Arc::clone(&node) as Arc<dyn ChainReader>,
-            writer: node,
+            chain: Arc::clone(&nodes) as Arc<dyn ChainReader>,
+            writer: nodes,
             signer: Arc::new(open_keys(&keys, settings)?),
             store,
             cache: open_cache(settings)?,

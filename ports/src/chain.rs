@@ -75,6 +75,33 @@ pub struct Sighting {
     pub solid: bool,
 }
 
+/// How one of the nodes behind a reader does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// A name that may be shown; never its URL or key.
+    pub name: String,
+    /// `good`, `behind`, `other_fork` or `quarantined`.
+    pub standing: &'static str,
+    /// `closed`, `open` or `half_open`.
+    pub breaker: &'static str,
+    /// The newest block that it told of.
+    pub head: Option<Height>,
+    /// How many blocks that is behind the best node's.
+    pub lag_blocks: Option<i64>,
+    /// How long an answer takes, smoothed, in milliseconds.
+    pub latency_ms: u64,
+    /// Requests since the start.
+    pub calls: u64,
+    /// How many of them went wrong.
+    pub errors: u64,
+    /// How many of a thousand answers go wrong, smoothed.
+    pub errors_per_mille: u32,
+    /// How often it was caught saying what cannot be true.
+    pub lies: u32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
 /// Reads the chain. Every method may be repeated freely.
 #[async_trait]
 pub trait ChainReader: Send + Sync + 'static {
@@ -105,6 +132,11 @@ pub trait ChainReader: Send + Sync + 'static {
 
     /// Which block holds a transaction; `None` where no block does.
     async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError>;
+
+    /// How the nodes behind it do; empty where it does not know.
+    fn nodes(&self) -> Vec<NodeStatus> {
+        Vec::new()
+    }
 }
 
 /// Writes to the chain.

@@ -15,8 +15,8 @@ pub use layers::{Problem, Problems};
 pub use secret::Secret;
 pub(crate) use sections::without_credentials;
 pub use sections::{
-    Actors, CacheSettings, Chain, Database, Http, Instances, Keys, Log, LogFormat, Node, Payments, Pool,
-    PoolAccountSettings, Sales,
+    Actors, AgreementSetting, CacheSettings, Chain, Database, Http, Instances, Keys, Log, LogFormat, Node,
+    NodeFlavour, Payments, Pool, PoolAccountSettings, Sales,
 };
 pub use units::Length;
 
@@ -129,6 +129,12 @@ impl Settings {
         if payments.max_open_orders == 0 {
             problems.add("payments.max_open_orders", "must be above 0");
         }
+        if self.chain.broadcast_to == 0 {
+            problems.add("chain.broadcast_to", "must be above 0");
+        }
+        if self.chain.agreement == AgreementSetting::Required && self.chain.nodes.len() == 1 {
+            problems.add("chain.agreement", "cannot be required of one node; name a second");
+        }
         if self.chain.catch_up_batch == 0 {
             problems.add("chain.catch_up_batch", "must be above 0");
         }
@@ -158,6 +164,10 @@ impl Settings {
         for (index, node) in self.chain.nodes.iter().enumerate() {
             if !node.url.starts_with("http://") && !node.url.starts_with("https://") {
                 problems.add(&format!("chain.nodes[{index}].url"), "must begin with http:// or https://");
+            }
+            if self.chain.nodes.iter().take(index).any(|other| other.shown_name() == node.shown_name()) {
+                problems
+                    .add(&format!("chain.nodes[{index}].name"), "stands here twice; give each node a name");
             }
         }
         for (index, account) in self.pool.accounts.iter().enumerate() {
@@ -198,8 +208,11 @@ impl Settings {
             warnings
                 .push("a pool account signs with its owner permission; `leyden doctor` explains".to_owned());
         }
-        if self.chain.nodes.len() > 1 {
-            warnings.push("chain.nodes names several nodes; only the first is asked".to_owned());
+        if self.chain.nodes.len() == 1 {
+            warnings.push(
+                "chain.nodes names one node: what it says cannot be compared, and nobody replaces it"
+                    .to_owned(),
+            );
         }
         if self.sales.energy_per_transfer < 64_000 {
             warnings.push(format!(

@@ -125,18 +125,68 @@ impl fmt::Debug for CacheSettings {
     }
 }
 
+/// What kind of node answers at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum NodeFlavour {
+    /// TronGrid, or a gateway that limits like it.
+    #[serde(rename = "trongrid")]
+    TronGrid,
+    /// A java-tron node of one's own.
+    #[serde(rename = "java-tron")]
+    JavaTron,
+}
+
 /// One node.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
     /// Its base URL.
     pub url: String,
+    /// What it is called in logs, metrics and status; its host where this is not given.
+    #[serde(default)]
+    pub name: String,
+    /// What kind it is; where this is not given, told by its host.
+    #[serde(default)]
+    pub kind: Option<NodeFlavour>,
     /// Its key, if it wants one.
     #[serde(default)]
     pub api_key: Secret,
     /// A file that holds the key.
     #[serde(default, deserialize_with = "optional")]
     pub api_key_file: Option<String>,
+    /// More keys, which take turns.
+    #[serde(default)]
+    pub api_keys: Vec<Secret>,
+    /// Lower numbers are asked first; where this is not given, one's own nodes come before gateways.
+    #[serde(default)]
+    pub priority: Option<u32>,
+    /// Most requests a second of one method with one key; 0 is no limit.
+    #[serde(default)]
+    pub requests_per_second: Option<u32>,
+    /// Whether transactions are sent to it.
+    #[serde(default = "yes")]
+    pub broadcast: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Node {
+    /// What it is called: its name, or its host. Never the path, in which some providers carry a key.
+    pub fn shown_name(&self) -> String {
+        if !self.name.is_empty() {
+            return self.name.clone();
+        }
+        let host = self.url.split('/').nth(2).unwrap_or("node");
+        host.rsplit('@').next().unwrap_or(host).to_owned()
+    }
+
+    /// What kind it is.
+    pub fn flavour(&self) -> NodeFlavour {
+        let is_trongrid = self.url.split('/').nth(2).is_some_and(|host| host.contains("trongrid"));
+        self.kind.unwrap_or(if is_trongrid { NodeFlavour::TronGrid } else { NodeFlavour::JavaTron })
+    }
 }
 
 impl fmt::Debug for Node {
@@ -150,12 +200,31 @@ impl fmt::Debug for Node {
     }
 }
 
+/// What to do with what two nodes should say where only one can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgreementSetting {
+    /// Wait.
+    Required,
+    /// Believe the one, after some patience.
+    WhenPossible,
+}
+
 /// `[chain]`: the nodes and how the chain is read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chain {
-    /// The node to ask; only the first is.
+    /// The nodes.
     pub nodes: Vec<Node>,
+    /// How many of them a transaction is sent to.
+    pub broadcast_to: u32,
+    /// A block with a larger payment is believed once two nodes show it.
+    #[serde(deserialize_with = "trx")]
+    pub agreement_above_trx: Sun,
+    /// What to do where only one can be asked.
+    pub agreement: AgreementSetting,
+    /// Whether the receipts of every block are compared between two nodes.
+    pub cross_check_receipts: bool,
     /// The USDT contract.
     pub usdt_contract: Address,
     /// Longest wait for one answer.

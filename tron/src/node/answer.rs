@@ -68,7 +68,7 @@ fn is_limit(text: &str) -> bool {
 }
 
 /// Whether a text says that the API key is wrong, which no waiting mends.
-fn is_key_error(text: &str) -> bool {
+pub(super) fn is_key_error(text: &str) -> bool {
     text.contains("ApiKey not exists") || text.contains("API key") || text.contains("Unauthorized")
 }
 

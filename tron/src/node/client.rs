@@ -42,6 +42,15 @@ impl NodeClient {
         })
     }
 
+    /// A name that may be shown.
+    pub fn name(&self) -> &str {
+        self.transport.traffic.name()
+    }
+
+    pub(super) const fn traffic(&self) -> &super::traffic::Traffic {
+        &self.transport.traffic
+    }
+
     /// Where the node is.
     pub fn base_url(&self) -> &str {
         &self.settings.base_url
@@ -56,7 +65,11 @@ impl NodeClient {
         let parse = &parse;
         retry::repeat(&self.settings, path, || async move {
             let body = self.transport.post(path, request).await?;
-            parse(&body).map_err(|error| in_path(path, error))
+            parse(&body).map_err(|error| {
+                let error = in_path(path, error);
+                self.transport.traffic.failed(path, &error);
+                error
+            })
         })
         .await
     }
@@ -70,8 +83,9 @@ impl NodeClient {
         self.read(path, request, from_json).await
     }
 
-    /// Checks a whole block; what is wrong is an error, what cannot be told is not.
-    pub(super) async fn check(&self, block: &RawBlock) -> Result<(), ChainError> {
+    /// Checks a whole block; what is wrong is an error, what cannot be told is not. Whether the header proves that
+    /// these are its transactions.
+    pub(super) async fn check(&self, block: &RawBlock) -> Result<bool, ChainError> {
         let unverified =
             |what: &str| Err(ChainError::Unverified(format!("block {}: {what}", block.header.height())));
         // A whole block was asked for, so no transactions under a root are transactions left out.
@@ -79,7 +93,7 @@ impl NodeClient {
             return unverified("transactions are missing");
         }
         if !self.settings.verify {
-            return Ok(());
+            return Ok(true);
         }
         let verified = verify::verify(block, None, &self.known_keys());
         if verified.tx_ids == Some(false) {
@@ -95,7 +109,8 @@ impl NodeClient {
                 tracing::warn!(height = %block.header.height(), "Merkle root cannot be reproduced from JSON");
             }
         }
-        self.check_header(&block.header).await
+        self.check_header(&block.header).await?;
+        Ok(verified.merkle_root == Some(true))
     }
 
     /// Checks a header's id and signature.

@@ -1,15 +1,20 @@
 //! The HTTP client: bundled roots, one TLS provider, bounded answers, no redirects.
 
-use super::{NodeSettings, answer};
+use super::{NodeSettings, answer, limiter::Limiter, traffic::Traffic};
+use leyden_domain::Span;
 use leyden_ports::ChainError;
 use reqwest::{
     Client, Response, StatusCode,
-    header::{HeaderMap, HeaderValue, RETRY_AFTER},
+    header::{HeaderValue, RETRY_AFTER},
     redirect,
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// The header that carries an API key.
+const KEY_HEADER: &str = "TRON-PRO-API-KEY";
 
 /// Why no client can be made.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +56,11 @@ pub fn http_client(connect_timeout: Duration, timeout: Duration) -> Result<Clien
 pub(super) struct Transport {
     client: Client,
     base_url: String,
-    headers: HeaderMap,
+    keys: Vec<HeaderValue>,
+    /// Whether what the node says about waiting holds for the next request too. Where it does not, whoever asked waits.
+    remembers_limits: bool,
+    limiter: Limiter,
+    pub(super) traffic: Traffic,
     max_body: usize,
 }
 
@@ -62,36 +71,100 @@ impl Transport {
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(HttpError::Address(base_url));
         }
-        let mut headers = HeaderMap::new();
-        if let Some(key) = &settings.api_key {
+        let header = |key: &SecretString| {
             let mut value = HeaderValue::from_str(key.expose_secret()).or(Err(HttpError::ApiKey))?;
             value.set_sensitive(true);
-            headers.insert("TRON-PRO-API-KEY", value);
-        }
+            Ok::<_, HttpError>(value)
+        };
+        let keys = settings
+            .api_key
+            .iter()
+            .chain(&settings.more_api_keys)
+            .map(header)
+            .collect::<Result<Vec<_>, _>>()?;
         let client = http_client(
             Duration::from_millis(settings.connect_timeout_ms),
             Duration::from_millis(settings.timeout_ms),
         )?;
-        Ok(Self { client, base_url, headers, max_body: settings.max_body_bytes })
+        Ok(Self {
+            client,
+            base_url,
+            remembers_limits: settings.remembers_limits,
+            limiter: Limiter::new(keys.len(), settings.requests_per_second),
+            keys,
+            traffic: Traffic::new(settings.shown_name()),
+            max_body: settings.max_body_bytes,
+        })
     }
 
-    /// Posts a request once and returns the body of an answer that is one.
+    /// Posts a request and returns the body of an answer that is one. Sent once, and once more with each other key
+    /// where the first has used up what it may ask.
     pub(super) async fn post<B: Serialize + Sync>(
         &self,
         path: &str,
         request: &B,
     ) -> Result<Vec<u8>, ChainError> {
-        let response = self
-            .client
-            .post(format!("{}{path}", self.base_url))
-            .headers(self.headers.clone())
-            .json(request)
-            .send()
-            .await
-            .map_err(|error| unavailable(path, &error.without_url()))?;
+        let mut last = None;
+        for _ in 0..self.keys.len().max(1) {
+            let key = match self.limiter.admit(path) {
+                Ok(key) => key,
+                Err(wait) => {
+                    let asked = Span::from_ms(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).max(1));
+                    return Err(last.unwrap_or(ChainError::RateLimited { retry_after: Some(asked) }));
+                }
+            };
+            match self.post_with(key, path, request).await {
+                Ok(body) => {
+                    self.limiter.answered(key, path);
+                    return Ok(body);
+                }
+                Err(error) => {
+                    self.traffic.failed(path, &error);
+                    if !self.remembers_limits || !self.heed(key, path, &error) {
+                        return Err(error);
+                    }
+                    last = Some(error);
+                }
+            }
+        }
+        Err(last.unwrap_or(ChainError::RateLimited { retry_after: None }))
+    }
+
+    /// Remembers what an error says about a key. Whether another key may do better.
+    fn heed(&self, key: usize, path: &str, error: &ChainError) -> bool {
+        match error {
+            ChainError::RateLimited { retry_after } => {
+                let asked =
+                    retry_after.map(|span| Duration::from_millis(u64::try_from(span.ms()).unwrap_or(0)));
+                self.limiter.refused(key, path, asked);
+                true
+            }
+            ChainError::Refused(why) if !self.keys.is_empty() && answer::is_key_error(why) => {
+                tracing::error!(node = self.traffic.name(), key, "the gateway does not take this API key");
+                self.limiter.unknown(key);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    async fn post_with<B: Serialize + Sync>(
+        &self,
+        key: usize,
+        path: &str,
+        request: &B,
+    ) -> Result<Vec<u8>, ChainError> {
+        self.traffic.asked(path);
+        let began = Instant::now();
+        let mut post = self.client.post(format!("{}{path}", self.base_url)).json(request);
+        if let Some(key) = self.keys.get(key) {
+            post = post.header(KEY_HEADER, key.clone());
+        }
+        let response = post.send().await.map_err(|error| unavailable(path, &error.without_url()))?;
         let status = response.status();
         let retry_after = retry_after(&response);
         let body = self.body(path, response).await?;
+        self.traffic.answered(began.elapsed());
         match answer::refusal(status.as_u16(), retry_after, &body) {
             None => Ok(body),
             Some(error) => Err(error),

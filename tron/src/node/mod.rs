@@ -5,12 +5,16 @@ mod answer;
 mod calls;
 mod client;
 mod http;
+mod limiter;
+pub mod pool;
 mod reader;
 mod retry;
 mod settings;
+mod traffic;
 mod writer;
 
 pub use calls::{CallOutcome, NodeState};
 pub use client::NodeClient;
 pub use http::{HttpError, http_client};
+pub use pool::{NodePool, PoolSettings};
 pub use settings::NodeSettings;

@@ -2,7 +2,7 @@
 
 use super::{NodeClient, client::malformed};
 use crate::{
-    decode::{self, Header, RawBlock, Receipt},
+    decode::{self, Header, RawBlock, Receipt, TxAction},
     wire::{answers, json},
 };
 use async_trait::async_trait;
@@ -54,9 +54,34 @@ fn parse_receipts(body: &[u8]) -> Result<Vec<Receipt>, ChainError> {
     decode::receipts_from_json(&infos).map_err(|error| malformed(&error))
 }
 
+/// A block as one node shows it, checked against itself.
+#[derive(Debug, Clone)]
+pub(super) struct Fetched {
+    /// The block.
+    pub(super) block: Block,
+    /// Whether the signed header proves that it holds exactly these transactions.
+    pub(super) proven: bool,
+    /// Token transfers that successful calls ask for: the transaction, to whom, how much. What was asked for is proven
+    /// with the block; that it happened, only by a receipt.
+    pub(super) asked: Vec<(TxId, Address, i64)>,
+    /// Whether receipts were read for it.
+    pub(super) with_receipts: bool,
+}
+
 impl NodeClient {
-    /// The newest block's header under `/wallet` or `/walletsolidity`.
-    async fn newest(&self, root: &str) -> Result<Head, ChainError> {
+    /// The newest block, whole and not yet checked but for its header.
+    pub(super) async fn newest_whole(&self) -> Result<RawBlock, ChainError> {
+        let raw = self
+            .read("/wallet/getnowblock", &json!({}), |body| {
+                parse_block(body)?.ok_or_else(|| ChainError::Malformed("no block header".to_owned()))
+            })
+            .await?;
+        self.check_header(&raw.header).await?;
+        Ok(raw)
+    }
+
+    /// The newest header under `/wallet` or `/walletsolidity`, checked.
+    pub(super) async fn newest_header(&self, root: &str) -> Result<Header, ChainError> {
         let mut header = None;
         if !self.lacks_getblock.load(Ordering::Relaxed) {
             let path = format!("{root}/getblock");
@@ -74,59 +99,11 @@ impl NodeClient {
             None => self.read(&format!("{root}/getnowblock"), &json!({}), parse_header).await?,
         };
         self.check_header(&header).await?;
-        Ok(Head { block: leyden_domain::BlockRef::new(header.id), timestamp: header.timestamp })
+        Ok(header)
     }
 
-    /// Checks a block and turns it into domain terms, with its receipts where it needs them.
-    async fn complete(&self, raw: RawBlock, height: Height) -> Result<Block, ChainError> {
-        if raw.header.height() != height {
-            return Err(ChainError::Malformed(format!(
-                "asked for block {height}, got {}",
-                raw.header.height()
-            )));
-        }
-        self.check(&raw).await?;
-        if !self.settings.receipts || !raw.needs_receipts() {
-            return self.to_domain(&raw, None);
-        }
-        self.read("/wallet/gettransactioninfobyblocknum", &json!({ "num": height.get() }), |body| {
-            let receipts = parse_receipts(body)?;
-            self.to_domain(&raw, Some(&receipts))
-        })
-        .await
-    }
-
-    fn to_domain(&self, raw: &RawBlock, receipts: Option<&[Receipt]>) -> Result<Block, ChainError> {
-        // A node answers with the receipts that it has; those of a fresh block may come a moment later.
-        decode::to_domain(raw, self.settings.usdt_contract, receipts)
-            .map_err(|missing| ChainError::Unavailable(format!("block {}: {missing}", raw.header.height())))
-    }
-
-    async fn sighting_under(&self, root: &str, tx_id: TxId) -> Result<Option<Height>, ChainError> {
-        let path = format!("{root}/gettransactioninfobyid");
-        self.read(&path, &json!({ "value": tx_id.to_string() }), |body| {
-            let info: json::TransactionInfo<'_> = parse(body)?;
-            match info.id.as_deref() {
-                None => Ok(None),
-                Some(id) if id.parse() == Ok(tx_id) => Ok(Some(Height::new(info.block_number))),
-                Some(_) => Err(ChainError::Malformed("receipt of another transaction".to_owned())),
-            }
-        })
-        .await
-    }
-}
-
-#[async_trait]
-impl ChainReader for NodeClient {
-    async fn head(&self) -> Result<Head, ChainError> {
-        self.newest("/wallet").await
-    }
-
-    async fn solid(&self) -> Result<Head, ChainError> {
-        self.newest("/walletsolidity").await
-    }
-
-    async fn block(&self, height: Height) -> Result<Option<Block>, ChainError> {
+    /// One block; `None` where the node has none at that height.
+    pub(super) async fn fetch(&self, height: Height) -> Result<Option<Fetched>, ChainError> {
         let raw = self.read("/wallet/getblockbynum", &json!({ "num": height.get() }), parse_block).await?;
         match raw {
             None => Ok(None),
@@ -134,12 +111,13 @@ impl ChainReader for NodeClient {
         }
     }
 
-    async fn blocks(&self, from: Height, count: u32) -> Result<Vec<Block>, ChainError> {
-        let mut blocks: Vec<Block> = Vec::new();
+    /// Up to `count` consecutive blocks from `from`, in one request for blocks after the other.
+    pub(super) async fn fetch_run(&self, from: Height, count: u32) -> Result<Vec<Fetched>, ChainError> {
+        let mut blocks: Vec<Fetched> = Vec::new();
         let mut left = count;
         while left > 0 {
             let batch = left.min(self.settings.batch.clamp(1, MOST_BLOCKS));
-            let start = blocks.last().map_or(from, |last| last.height().next());
+            let start = blocks.last().map_or(from, |last| last.block.height().next());
             let request = json!({ "startNum": start.get(), "endNum": start.offset(i64::from(batch)).get() });
             let raws = self.read("/wallet/getblockbylimitnext", &request, parse_blocks).await?;
             let received = u32::try_from(raws.len()).unwrap_or(u32::MAX);
@@ -147,8 +125,8 @@ impl ChainReader for NodeClient {
                 return Err(ChainError::Malformed(format!("asked for {batch} blocks, got {received}")));
             }
             for raw in raws {
-                let expected = blocks.last().map_or(from, |last| last.height().next());
-                if blocks.last().is_some_and(|last| last.id != raw.header.parent) {
+                let expected = blocks.last().map_or(from, |last| last.block.height().next());
+                if blocks.last().is_some_and(|last| last.block.id != raw.header.parent) {
                     // The chain changed between two answers; what chains is still good.
                     return Ok(blocks);
                 }
@@ -162,20 +140,62 @@ impl ChainReader for NodeClient {
         Ok(blocks)
     }
 
-    async fn account(&self, address: Address) -> Result<Option<AccountInfo>, ChainError> {
-        let account = self.account_answer(address).await?;
-        if account.address.is_none() {
-            return Ok(None);
-        }
-        Ok(Some(AccountInfo {
-            balance: Sun::new(account.balance),
-            is_contract: account.r#type.as_deref() == Some("Contract"),
-        }))
+    /// The newest block's place and time under `/wallet` or `/walletsolidity`.
+    async fn newest(&self, root: &str) -> Result<Head, ChainError> {
+        let header = self.newest_header(root).await?;
+        Ok(Head { block: leyden_domain::BlockRef::new(header.id), timestamp: header.timestamp })
     }
 
-    async fn pool_account(&self, address: Address) -> Result<PoolChainState, ChainError> {
-        // First, so that everything up to it is contained in what follows.
-        let observed_at = self.head().await?.height();
+    /// Checks a block and turns it into domain terms, with its receipts where it needs them.
+    pub(super) async fn complete(&self, raw: RawBlock, height: Height) -> Result<Fetched, ChainError> {
+        if raw.header.height() != height {
+            return Err(ChainError::Malformed(format!(
+                "asked for block {height}, got {}",
+                raw.header.height()
+            )));
+        }
+        let proven = self.check(&raw).await?;
+        let with_receipts = self.settings.receipts && raw.needs_receipts();
+        let block = if with_receipts {
+            self.read("/wallet/gettransactioninfobyblocknum", &json!({ "num": height.get() }), |body| {
+                let receipts = parse_receipts(body)?;
+                self.to_domain(&raw, Some(&receipts))
+            })
+            .await?
+        } else {
+            self.to_domain(&raw, None)?
+        };
+        Ok(Fetched { block, proven, asked: self.asked_for(&raw), with_receipts })
+    }
+
+    /// The token transfers that a block's successful calls ask for.
+    fn asked_for(&self, raw: &RawBlock) -> Vec<(TxId, Address, i64)> {
+        raw.transactions
+            .iter()
+            .filter(|tx| tx.success)
+            .filter_map(|tx| match &tx.action {
+                TxAction::Call { contract, token: Some(token), .. }
+                    if *contract == self.settings.usdt_contract =>
+                {
+                    Some((tx.id, token.to, token.amount?))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn to_domain(&self, raw: &RawBlock, receipts: Option<&[Receipt]>) -> Result<Block, ChainError> {
+        // A node answers with the receipts that it has; those of a fresh block may come a moment later.
+        decode::to_domain(raw, self.settings.usdt_contract, receipts)
+            .map_err(|missing| ChainError::Unavailable(format!("block {}: {missing}", raw.header.height())))
+    }
+
+    /// A pool account's state, where the node is known to have this block.
+    pub(super) async fn pool_account_at(
+        &self,
+        address: Address,
+        observed_at: Height,
+    ) -> Result<PoolChainState, ChainError> {
         let account = self.account_answer(address).await?;
         if account.address.is_none() {
             return Err(ChainError::Refused(format!("{address} was never activated")));
@@ -209,6 +229,56 @@ impl ChainReader for NodeClient {
                 total_weight_trx: resources.total_energy_weight,
             },
         })
+    }
+
+    async fn sighting_under(&self, root: &str, tx_id: TxId) -> Result<Option<Height>, ChainError> {
+        let path = format!("{root}/gettransactioninfobyid");
+        self.read(&path, &json!({ "value": tx_id.to_string() }), |body| {
+            let info: json::TransactionInfo<'_> = parse(body)?;
+            match info.id.as_deref() {
+                None => Ok(None),
+                Some(id) if id.parse() == Ok(tx_id) => Ok(Some(Height::new(info.block_number))),
+                Some(_) => Err(ChainError::Malformed("receipt of another transaction".to_owned())),
+            }
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl ChainReader for NodeClient {
+    async fn head(&self) -> Result<Head, ChainError> {
+        self.newest("/wallet").await
+    }
+
+    async fn solid(&self) -> Result<Head, ChainError> {
+        self.newest("/walletsolidity").await
+    }
+
+    async fn block(&self, height: Height) -> Result<Option<Block>, ChainError> {
+        Ok(self.fetch(height).await?.map(|fetched| fetched.block))
+    }
+
+    async fn blocks(&self, from: Height, count: u32) -> Result<Vec<Block>, ChainError> {
+        let run = self.fetch_run(from, count).await?;
+        Ok(run.into_iter().map(|fetched| fetched.block).collect())
+    }
+
+    async fn account(&self, address: Address) -> Result<Option<AccountInfo>, ChainError> {
+        let account = self.account_answer(address).await?;
+        if account.address.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(AccountInfo {
+            balance: Sun::new(account.balance),
+            is_contract: account.r#type.as_deref() == Some("Contract"),
+        }))
+    }
+
+    async fn pool_account(&self, address: Address) -> Result<PoolChainState, ChainError> {
+        // First, so that everything up to it is contained in what follows.
+        let observed_at = self.head().await?.height();
+        self.pool_account_at(address, observed_at).await
     }
 
     async fn holds_usdt(&self, address: Address) -> Result<bool, ChainError> {

@@ -3,14 +3,23 @@
 use crate::{inspect::MAINNET_USDT, verify::WitnessKeys};
 use leyden_domain::Address;
 use secrecy::SecretString;
+use std::num::NonZeroU32;
 
 /// Settings of one node. Start from [`NodeSettings::new`].
 #[derive(Debug, Clone)]
 pub struct NodeSettings {
     /// Where it is, without a path: `https://api.trongrid.io`.
     pub base_url: String,
+    /// What it is called in logs, metrics and status; where this is empty, its host.
+    pub name: String,
     /// Sent as `TRON-PRO-API-KEY`.
     pub api_key: Option<SecretString>,
+    /// More keys, which take turns with the first.
+    pub more_api_keys: Vec<SecretString>,
+    /// Most requests a second of one method with one key; `None` is as many as are wanted.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Whether a node that asked us to wait is not asked again before: right where another node can be asked meanwhile.
+    pub remembers_limits: bool,
     /// Most milliseconds for one request and its answer.
     pub timeout_ms: u64,
     /// Most milliseconds for connecting.
@@ -38,11 +47,29 @@ pub struct NodeSettings {
 }
 
 impl NodeSettings {
+    /// A name that may be shown: the one given, or the host. Never the path, in which some providers carry a key.
+    pub fn shown_name(&self) -> String {
+        if !self.name.is_empty() {
+            return self.name.clone();
+        }
+        let url = reqwest::Url::parse(&self.base_url).ok();
+        let host = url.as_ref().and_then(|url| url.host_str().map(|host| (host, url.port())));
+        match host {
+            Some((host, Some(port))) => format!("{host}:{port}"),
+            Some((host, None)) => host.to_owned(),
+            None => "node".to_owned(),
+        }
+    }
+
     /// Careful settings for mainnet.
     pub fn new(base_url: impl Into<String>) -> Self {
         Self {
             base_url: base_url.into(),
+            name: String::new(),
             api_key: None,
+            more_api_keys: Vec::new(),
+            requests_per_second: None,
+            remembers_limits: false,
             timeout_ms: 10_000,
             connect_timeout_ms: 3_000,
             attempts: 3,

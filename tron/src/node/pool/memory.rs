@@ -1,0 +1,214 @@
+//! What a pool remembers of the chain that it handed out: the newest blocks, who may produce blocks, how often blocks
+//! come, and what it may say again without asking.
+
+use crate::decode::RawBlock;
+use leyden_domain::{
+    Address, BlockId, Height,
+    chain::{Block, Head},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// How many blocks are remembered.
+const WINDOW: usize = 256;
+/// How many arrivals tell the rhythm.
+const ARRIVALS: usize = 32;
+/// Fewer gaps between blocks tell nothing.
+const FEWEST_GAPS: usize = 4;
+/// The network's slot: blocks never come faster there, and a slower chain is not waited for longer.
+const SLOT_MS: i64 = 3_000;
+/// A head is asked for so long before the block is expected.
+const EARLY_MS: i64 = 400;
+/// Node calls that a new block allows for.
+const CALLS_PER_BLOCK: i64 = 2;
+/// The solid block is asked for at least this often, in blocks, whatever else there was to ask.
+const SOLID_AT_LEAST_EVERY: u32 = 4;
+
+/// What a pool remembers.
+#[derive(Debug)]
+pub(super) struct Memory {
+    began: Instant,
+    window: BTreeMap<Height, BlockId>,
+    witnesses: BTreeSet<Address>,
+    /// The newest head that was believed, and since when.
+    head: Option<(Head, Instant)>,
+    /// How late blocks arrived against their own time, on a scale of no meaning.
+    lateness: VecDeque<i64>,
+    /// Times between consecutive blocks.
+    gaps: VecDeque<i64>,
+    last_time: Option<(Height, i64)>,
+    solid: Option<Head>,
+    blocks_since_solid: u32,
+    /// Calls that may still be made for the blocks so far.
+    allowance: i64,
+    /// The newest block, whole, from the node with this number.
+    ahead: Option<(usize, RawBlock)>,
+    pub(super) last_probe: Option<Instant>,
+    pub(super) nobody_since: Option<Instant>,
+    /// How often the block at a height was asked for in vain.
+    patience: Option<(Height, u32)>,
+    hinted: bool,
+}
+
+fn keep<T>(values: &mut VecDeque<T>, value: T) {
+    if values.len() >= ARRIVALS {
+        values.pop_front();
+    }
+    values.push_back(value);
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Memory {
+    pub(super) fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            window: BTreeMap::new(),
+            witnesses: BTreeSet::new(),
+            head: None,
+            lateness: VecDeque::new(),
+            gaps: VecDeque::new(),
+            last_time: None,
+            solid: None,
+            blocks_since_solid: 0,
+            allowance: 0,
+            ahead: None,
+            last_probe: None,
+            nobody_since: None,
+            patience: None,
+            hinted: false,
+        }
+    }
+
+    /// The id that was handed out at this height; `None` where none is remembered.
+    pub(super) fn at(&self, height: Height) -> Option<BlockId> {
+        self.window.get(&height).copied()
+    }
+
+    /// The newest block that was handed out.
+    pub(super) fn tip(&self) -> Option<Height> {
+        self.window.last_key_value().map(|(height, _)| *height)
+    }
+
+    /// Whether a block continues what was handed out.
+    pub(super) fn continues(&self, block: &Block) -> bool {
+        self.at(block.height().offset(-1)).is_none_or(|parent| parent == block.parent)
+    }
+
+    pub(super) fn knows_witness(&self, witness: Address) -> bool {
+        self.witnesses.contains(&witness)
+    }
+
+    pub(super) fn knows_witnesses(&self) -> bool {
+        !self.witnesses.is_empty()
+    }
+
+    /// A block is handed out.
+    pub(super) fn handed_out(&mut self, block: &Block) {
+        let (height, time) = (block.height(), block.timestamp.ms());
+        let is_new = self.tip().is_none_or(|tip| height > tip);
+        if self.window.len() >= WINDOW
+            && self.window.first_key_value().is_some_and(|(first, _)| height < *first)
+        {
+            return;
+        }
+        if self.at(height).is_some_and(|known| known != block.id) {
+            // The chain has turned: what stood above is of another branch.
+            self.window.retain(|known, _| *known < height);
+        }
+        self.window.insert(height, block.id);
+        while self.window.len() > WINDOW {
+            self.window.pop_first();
+        }
+        self.witnesses.insert(block.witness);
+        if let Some((last, last_time)) = self.last_time
+            && last.next() == height
+        {
+            keep(&mut self.gaps, time.saturating_sub(last_time));
+        }
+        self.last_time = Some((height, time));
+        if is_new {
+            self.blocks_since_solid = self.blocks_since_solid.saturating_add(1);
+            self.allowance = self.allowance.saturating_add(CALLS_PER_BLOCK).min(CALLS_PER_BLOCK);
+        }
+        self.patience = None;
+    }
+
+    /// A call was made that counts against what a block allows.
+    pub(super) const fn spent(&mut self, calls: i64) {
+        self.allowance = self.allowance.saturating_sub(calls);
+    }
+
+    /// A head was told of.
+    pub(super) fn saw_head(&mut self, head: Head, now: Instant) {
+        let is_new = self.head.is_none_or(|(known, _)| known.block != head.block);
+        if is_new {
+            let arrived = millis(now.duration_since(self.began));
+            keep(&mut self.lateness, arrived.saturating_sub(head.timestamp.ms()));
+            self.head = Some((head, now));
+        }
+        self.hinted = false;
+    }
+
+    /// The newest head, and for how long it has been that.
+    pub(super) fn head(&self, now: Instant) -> Option<(Head, Duration)> {
+        self.head.map(|(head, since)| (head, now.duration_since(since)))
+    }
+
+    /// The newest head, where the next block cannot be there yet.
+    pub(super) fn head_until_next(&self, now: Instant) -> Option<Head> {
+        if self.hinted || self.gaps.len() < FEWEST_GAPS {
+            return None;
+        }
+        let (head, _) = self.head?;
+        // Where the tip was not read yet there is work to do anyway.
+        if self.tip()? < head.height() {
+            return None;
+        }
+        let slot = self.gaps.iter().min()?.min(&SLOT_MS);
+        let expected = head.timestamp.ms().saturating_add(*slot).saturating_add(*self.lateness.iter().min()?);
+        (millis(now.duration_since(self.began)).saturating_add(EARLY_MS) < expected).then_some(head)
+    }
+
+    /// Somebody says that there is a new block.
+    pub(super) const fn hint(&mut self) {
+        self.hinted = true;
+    }
+
+    /// The solid block that was last told of, where it need not be asked for.
+    pub(super) fn solid_until_next(&self) -> Option<Head> {
+        let due = self.blocks_since_solid >= SOLID_AT_LEAST_EVERY
+            || (self.blocks_since_solid > 0 && self.allowance > 0);
+        self.solid.filter(|_| !due)
+    }
+
+    pub(super) const fn saw_solid(&mut self, solid: Head) {
+        self.solid = Some(solid);
+        self.blocks_since_solid = 0;
+    }
+
+    /// Keeps the newest block, whole.
+    pub(super) fn keep_ahead(&mut self, endpoint: usize, raw: RawBlock) {
+        self.ahead = Some((endpoint, raw));
+    }
+
+    /// The block that was kept, if it is at this height.
+    pub(super) fn take_ahead(&mut self, height: Height) -> Option<(usize, RawBlock)> {
+        self.ahead.take_if(|(_, raw)| raw.header.height() == height)
+    }
+
+    /// A block could not be handed out; whether it has been waited for long enough.
+    pub(super) fn waited(&mut self, height: Height, patience: u32) -> bool {
+        let times = match self.patience {
+            Some((at, times)) if at == height => times.saturating_add(1),
+            _ => 1,
+        };
+        self.patience = Some((height, times));
+        times > patience
+    }
+}

@@ -1,0 +1,330 @@
+//! Several nodes as one: asked in the order of how well they do, the next one at once where one fails, watched for
+//! lateness, other forks and lies. With one honest node among them no payment is missed and none is invented, because
+//! whatever a block cannot prove by itself is believed only when a second node shows the same (`agreement`).
+
+mod agreement;
+mod breaker;
+mod endpoint;
+mod memory;
+mod reader;
+mod settings;
+mod writer;
+
+pub use breaker::BreakerState;
+pub use endpoint::Standing;
+pub use settings::{Agreement, NodeKind, PoolError, PoolSettings, PooledNode};
+
+use super::NodeClient;
+use endpoint::Endpoint;
+use futures_util::future::{BoxFuture, join_all};
+use leyden_domain::{Address, BlockRef, Height, chain::Head};
+use leyden_ports::{AccountInfo, ChainError, NodeStatus};
+use memory::Memory;
+use moka::future::Cache;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::{Instant, timeout};
+
+/// How long an answer about an address is given again: less than a block, so that many readers are one question.
+const ADDRESS_TTL: Duration = Duration::from_secs(2);
+/// How many such answers are kept.
+const ADDRESSES: u64 = 10_000;
+/// A node is given at least this long where another could be asked instead.
+const LEAST_PATIENCE: Duration = Duration::from_secs(3);
+/// And this many times what it usually takes.
+const USUAL_TIMES: u32 = 20;
+/// How long a head may take that is only asked for to compare.
+const PROBE_PATIENCE: Duration = Duration::from_millis(1_500);
+/// How often all nodes are asked at most, where the head does not move.
+const PROBE_AT_MOST_EVERY: Duration = Duration::from_secs(5);
+/// A head that is that old is looked for elsewhere.
+const OLD_HEAD: Duration = Duration::from_secs(10);
+/// A head this far above the newest known must be signed by a witness that is known.
+const PLAUSIBLE_JUMP: i64 = 100;
+/// Where nobody could be asked for so long, those on another fork are asked again: it may be ours that died.
+const FORGIVE_FORKS_AFTER: Duration = Duration::from_mins(1);
+/// How often all nodes are asked in turn where they only want us to wait a moment.
+const ROUNDS: u32 = 3;
+/// The longest such wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+/// Several nodes; implements the chain's reader and writer ports.
+#[derive(Debug)]
+pub struct NodePool {
+    settings: PoolSettings,
+    endpoints: Vec<Endpoint>,
+    memory: Mutex<Memory>,
+    accounts: Cache<Address, Option<AccountInfo>>,
+    holders: Cache<Address, bool>,
+}
+
+impl NodePool {
+    /// A pool over these nodes. Connects to none yet.
+    pub fn new(settings: PoolSettings) -> Result<Self, PoolError> {
+        let alone = settings.nodes.len() == 1;
+        let endpoints = settings
+            .nodes
+            .iter()
+            .map(|node| Endpoint::new(node, alone, settings.quarantine))
+            .collect::<Result<Vec<_>, _>>()?;
+        if endpoints.is_empty() {
+            return Err(PoolError::Empty);
+        }
+        let brief = |capacity| Cache::builder().max_capacity(capacity).time_to_live(ADDRESS_TTL);
+        Ok(Self {
+            settings,
+            endpoints,
+            memory: Mutex::new(Memory::new()),
+            accounts: brief(ADDRESSES).build(),
+            holders: Cache::builder().max_capacity(ADDRESSES).time_to_live(ADDRESS_TTL).build(),
+        })
+    }
+
+    /// The clients of its nodes, for questions to each of them.
+    pub fn clients(&self) -> impl Iterator<Item = &NodeClient> {
+        self.endpoints.iter().map(|endpoint| &endpoint.client)
+    }
+
+    /// How every node does.
+    pub fn status(&self) -> Vec<NodeStatus> {
+        let best = self.best_height();
+        self.endpoints
+            .iter()
+            .map(|endpoint| {
+                let traffic = endpoint.client.traffic();
+                let head = endpoint.head().map(|head| head.height());
+                NodeStatus {
+                    name: endpoint.name().to_owned(),
+                    standing: endpoint.standing().name(),
+                    breaker: endpoint.breaker_state().name(),
+                    head,
+                    lag_blocks: best
+                        .zip(head)
+                        .map(|(best, head)| best.get().saturating_sub(head.get()).max(0)),
+                    latency_ms: u64::try_from(traffic.latency().as_millis()).unwrap_or(u64::MAX),
+                    calls: traffic.calls(),
+                    errors: traffic.errors(),
+                    errors_per_mille: endpoint.errors_per_mille(),
+                    lies: endpoint.lies(),
+                    last_error: traffic.last_error(),
+                }
+            })
+            .collect()
+    }
+
+    /// Somebody says that there is a new block: the next question for the head is asked.
+    pub fn hint(&self) {
+        self.memory().hint();
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_alone(&self) -> bool {
+        self.endpoints.len() == 1
+    }
+
+    /// The newest height that a node in good standing told of.
+    fn best_height(&self) -> Option<Height> {
+        self.endpoints
+            .iter()
+            .filter(|endpoint| matches!(endpoint.standing(), Standing::Good | Standing::Behind))
+            .filter_map(|endpoint| endpoint.head().map(|head| head.height()))
+            .max()
+    }
+
+    /// Whom to ask, first to last, with their numbers.
+    fn order(&self) -> Vec<(usize, &Endpoint)> {
+        let all = || self.endpoints.iter().enumerate();
+        if self.is_alone() {
+            return all().collect();
+        }
+        let usable = |standing| matches!(standing, Standing::Good | Standing::Behind);
+        let mut order: Vec<_> = all().filter(|(_, endpoint)| usable(endpoint.standing())).collect();
+        let now = Instant::now();
+        if order.is_empty() {
+            let since = *self.memory().nobody_since.get_or_insert(now);
+            if now >= since + FORGIVE_FORKS_AFTER {
+                order = all().filter(|(_, endpoint)| endpoint.standing() == Standing::OtherFork).collect();
+            }
+        } else {
+            self.memory().nobody_since = None;
+        }
+        order.sort_by_key(|(index, endpoint)| (endpoint.rank(), *index));
+        order
+    }
+
+    /// Asks one node after the other until one answers. Which one did.
+    async fn ask<T, F>(&self, question: F) -> Result<(usize, T), ChainError>
+    where
+        T: Send,
+        F: for<'a> Fn(&'a Endpoint) -> BoxFuture<'a, Result<T, ChainError>> + Send + Sync,
+    {
+        let mut round = 1;
+        loop {
+            let error = match self.ask_each(&question).await {
+                Ok(found) => return Ok(found),
+                Err(error) => error,
+            };
+            let wait = match &error {
+                ChainError::RateLimited { retry_after: Some(span) } => {
+                    Duration::from_millis(u64::try_from(span.ms()).unwrap_or(0))
+                }
+                _ => return Err(error),
+            };
+            if round >= ROUNDS || wait > LONGEST_WAIT {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
+            round = round.saturating_add(1);
+        }
+    }
+
+    async fn ask_each<T, F>(&self, question: &F) -> Result<(usize, T), ChainError>
+    where
+        T: Send,
+        F: for<'a> Fn(&'a Endpoint) -> BoxFuture<'a, Result<T, ChainError>> + Send + Sync,
+    {
+        let mut worst: Option<ChainError> = None;
+        let order = self.order();
+        for (index, endpoint) in order.iter().copied() {
+            // Asked for one at a time: a trial of a resting node that is not needed must not be used up.
+            if !self.is_alone() && !endpoint.admits() {
+                continue;
+            }
+            match self.ask_one(endpoint, question(endpoint)).await {
+                Ok(answer) => return Ok((index, answer)),
+                Err(error) => worst = Some(less_final(worst, error)),
+            }
+        }
+        if let Some(error) = worst {
+            return Err(error);
+        }
+        for (index, endpoint) in order {
+            if endpoint.admits_by_force() {
+                return self.ask_one(endpoint, question(endpoint)).await.map(|answer| (index, answer));
+            }
+        }
+        Err(nobody())
+    }
+
+    /// Asks one node, for as long as is reasonable where there are others.
+    async fn ask_one<'a, T>(
+        &self,
+        endpoint: &'a Endpoint,
+        question: BoxFuture<'a, Result<T, ChainError>>,
+    ) -> Result<T, ChainError> {
+        if self.is_alone() {
+            return endpoint.ask(question).await;
+        }
+        let usual = endpoint.client.traffic().latency().saturating_mul(USUAL_TIMES);
+        match timeout(usual.max(LEAST_PATIENCE), endpoint.ask(question)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                endpoint.was_silent();
+                Err(ChainError::Unavailable(format!("{}: no answer in time", endpoint.name())))
+            }
+        }
+    }
+
+    /// Believes a head, or does not: a node can name any number, but only a witness can sign it.
+    fn believe_head(&self, endpoint: &Endpoint, head: Head, witness: Address) -> Result<(), ChainError> {
+        let now = Instant::now();
+        let mut memory = self.memory();
+        let known = memory.head(now).map(|(known, _)| known.height());
+        let jumps = known.is_some_and(|known| head.height() > known.offset(PLAUSIBLE_JUMP));
+        if !self.is_alone() && jumps && memory.knows_witnesses() && !memory.knows_witness(witness) {
+            return Err(ChainError::Malformed(format!("head {} by an unknown witness", head.height())));
+        }
+        endpoint.set_head(head);
+        memory.saw_head(head, now);
+        Ok(())
+    }
+
+    /// Asks the nodes that are not asked anyway for their head, when it is time, and judges all by what they say.
+    async fn probe(&self) {
+        if self.is_alone() {
+            return;
+        }
+        let now = Instant::now();
+        {
+            let mut memory = self.memory();
+            let since = memory.last_probe.map(|last| now.duration_since(last));
+            let head_is_old = memory.head(now).is_some_and(|(_, age)| age > OLD_HEAD);
+            let due = since.is_none_or(|since| {
+                since >= self.settings.probe_every || (head_is_old && since >= PROBE_AT_MOST_EVERY)
+            });
+            if !due {
+                return;
+            }
+            memory.last_probe = Some(now);
+        }
+        let first = self.order().first().map(|(index, _)| *index);
+        let others = self.endpoints.iter().enumerate().filter(|(index, endpoint)| {
+            Some(*index) != first && endpoint.standing() != Standing::Quarantined && endpoint.admits()
+        });
+        let asked = others.map(|(_, endpoint)| async move {
+            let header = Box::pin(endpoint.client.newest_header("/wallet"));
+            match timeout(PROBE_PATIENCE, endpoint.ask(header)).await {
+                Ok(Ok(header)) => {
+                    let head = Head { block: BlockRef::new(header.id), timestamp: header.timestamp };
+                    let memory = self.memory();
+                    let believed = !memory.knows_witnesses() || memory.knows_witness(header.witness);
+                    let ours = memory.at(head.height());
+                    drop(memory);
+                    if believed {
+                        endpoint.set_head(head);
+                        if let Some(ours) = ours {
+                            endpoint.judge_fork(ours == *head.block.id());
+                        }
+                    }
+                }
+                Ok(Err(error)) => tracing::debug!(node = endpoint.name(), %error, "no head to compare with"),
+                Err(_) => endpoint.was_silent(),
+            }
+            1_i64
+        });
+        let calls = join_all(asked).await.into_iter().fold(0_i64, i64::saturating_add);
+        self.memory().spent(calls);
+        self.judge_heights();
+    }
+
+    /// Sets aside who is behind, and takes back who is not any more.
+    fn judge_heights(&self) {
+        if let Some(best) = self.best_height() {
+            for endpoint in &self.endpoints {
+                endpoint.judge_height(best, self.settings.stale_after);
+            }
+        }
+    }
+}
+
+/// Which of two errors says more about whether to ask again: what is final is believed only where everybody says it.
+fn less_final(before: Option<ChainError>, now: ChainError) -> ChainError {
+    let wait = |error: &ChainError| match error {
+        ChainError::RateLimited { retry_after } => retry_after.map(|span| span.ms()),
+        _ => None,
+    };
+    match (before, now) {
+        (None, now) | (Some(ChainError::Refused(_)), now) => now,
+        (Some(before), ChainError::Refused(_)) => before,
+        // The shortest wait of several.
+        (Some(before @ ChainError::RateLimited { .. }), now @ ChainError::RateLimited { .. }) => {
+            match (wait(&before), wait(&now)) {
+                (Some(first), Some(second)) if first <= second => before,
+                (Some(_), None) => before,
+                _ => now,
+            }
+        }
+        (Some(ChainError::RateLimited { .. }), now) => now,
+        (Some(before), _) => before,
+    }
+}
+
+/// There is nobody to ask.
+fn nobody() -> ChainError {
+    ChainError::Unavailable("no node can be asked now".to_owned())
+}

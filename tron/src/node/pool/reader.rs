@@ -1,0 +1,227 @@
+//! The reader port over a pool. What a call costs is counted: a new block is one question (the newest block, whole)
+//! and one for its receipts where it has calls of contracts; the solid block is asked for with what is left.
+
+use super::{NodePool, nobody};
+use crate::node::reader::Fetched;
+use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use leyden_domain::{
+    Address, BlockRef, Height, Sun, TxId,
+    chain::{Block, Head},
+};
+use leyden_ports::{AccountInfo, ChainError, ChainReader, NodeStatus, PoolChainState, Sighting};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// What nodes have at a height.
+enum Found {
+    Block(usize, Box<Fetched>),
+    /// No node has a block there, nor says that there is one.
+    Nothing,
+}
+
+impl NodePool {
+    /// What a node has at a height, asking the next where one says that there is nothing although there must be.
+    async fn find(&self, height: Height) -> Result<Found, ChainError> {
+        let kept = self.memory().take_ahead(height);
+        if let Some((index, raw)) = kept
+            && let Some(endpoint) = self.endpoints.get(index)
+        {
+            match self.ask_one(endpoint, Box::pin(endpoint.client.complete(raw, height))).await {
+                Ok(shown) => {
+                    self.memory().spent(i64::from(shown.with_receipts));
+                    return Ok(Found::Block(index, Box::new(shown)));
+                }
+                Err(error) => {
+                    tracing::debug!(node = endpoint.name(), %error, %height, "the newest block is asked for anew")
+                }
+            }
+        }
+        let mut trouble: Option<ChainError> = None;
+        let mut is_absent = false;
+        for (index, endpoint) in self.order() {
+            if !self.is_alone() && !endpoint.admits() {
+                continue;
+            }
+            match self.ask_one(endpoint, Box::pin(endpoint.client.fetch(height))).await {
+                Ok(Some(shown)) => {
+                    self.memory().spent(1 + i64::from(shown.with_receipts));
+                    return Ok(Found::Block(index, Box::new(shown)));
+                }
+                Ok(None) => {
+                    is_absent = true;
+                    self.memory().spent(1);
+                    if endpoint.head().is_some_and(|head| head.height() >= height) {
+                        endpoint
+                            .note(Some(&ChainError::Malformed(format!("no block {height} below its head"))));
+                    }
+                    if self.best_height().is_none_or(|best| best < height) {
+                        return Ok(Found::Nothing);
+                    }
+                }
+                Err(error) => trouble = Some(super::less_final(trouble, error)),
+            }
+        }
+        Err(match trouble {
+            Some(error) => error,
+            None if is_absent => ChainError::Unavailable(format!("no node shows block {height}")),
+            None => {
+                return self.ask(|endpoint| endpoint.client.fetch(height).boxed()).await.and_then(
+                    |(index, shown)| {
+                        shown.map(|shown| Found::Block(index, Box::new(shown))).ok_or_else(nobody)
+                    },
+                );
+            }
+        })
+    }
+
+    /// A block is handed out: who else said something of its height is judged by it.
+    fn hand_out(&self, shown: Fetched) -> Block {
+        let block = shown.block;
+        self.memory().handed_out(&block);
+        for endpoint in &self.endpoints {
+            if let Some(head) = endpoint.head()
+                && head.height() == block.height()
+            {
+                endpoint.judge_fork(*head.block.id() == block.id);
+            }
+        }
+        block
+    }
+
+    /// The head of the node that is asked first, whole where the next block to be read is probably that one.
+    async fn newest(&self) -> Result<Head, ChainError> {
+        let at_the_tip = {
+            let memory = self.memory();
+            let head = memory.head(Instant::now()).map(|(head, _)| head.height());
+            memory.tip().zip(head).is_some_and(|(tip, head)| tip >= head)
+        };
+        let (index, header, whole) = if at_the_tip {
+            let (index, raw) = self.ask(|endpoint| endpoint.client.newest_whole().boxed()).await?;
+            (index, raw.header.clone(), Some(raw))
+        } else {
+            let (index, header) =
+                self.ask(|endpoint| endpoint.client.newest_header("/wallet").boxed()).await?;
+            (index, header, None)
+        };
+        let endpoint = self.endpoints.get(index).ok_or_else(nobody)?;
+        let head = Head { block: BlockRef::new(header.id), timestamp: header.timestamp };
+        if let Err(error) = self.believe_head(endpoint, head, header.witness) {
+            endpoint.note(Some(&error));
+            return Err(error);
+        }
+        let mut memory = self.memory();
+        memory.spent(1);
+        if let Some(raw) = whole {
+            memory.keep_ahead(index, raw);
+        }
+        drop(memory);
+        self.judge_heights();
+        Ok(head)
+    }
+}
+
+/// An error that several readers were waiting for.
+fn shared(error: Arc<ChainError>) -> ChainError {
+    Arc::try_unwrap(error).unwrap_or_else(|error| ChainError::clone(&error))
+}
+
+#[async_trait]
+impl ChainReader for NodePool {
+    async fn head(&self) -> Result<Head, ChainError> {
+        let still = self.settings.paced.then(|| self.memory().head_until_next(Instant::now())).flatten();
+        if let Some(head) = still {
+            return Ok(head);
+        }
+        self.probe().await;
+        self.newest().await
+    }
+
+    async fn solid(&self) -> Result<Head, ChainError> {
+        let still = self.settings.paced.then(|| self.memory().solid_until_next()).flatten();
+        if let Some(solid) = still {
+            return Ok(solid);
+        }
+        let (index, solid) = self.ask(|endpoint| endpoint.client.solid()).await?;
+        let mut memory = self.memory();
+        memory.spent(1);
+        if memory.head(Instant::now()).is_some_and(|(head, _)| solid.height() > head.height().offset(1)) {
+            drop(memory);
+            let error = ChainError::Malformed(format!("solid block {} above the head", solid.height()));
+            if let Some(endpoint) = self.endpoints.get(index) {
+                endpoint.note(Some(&error));
+            }
+            return Err(error);
+        }
+        memory.saw_solid(solid);
+        Ok(solid)
+    }
+
+    async fn block(&self, height: Height) -> Result<Option<Block>, ChainError> {
+        match self.find(height).await? {
+            Found::Nothing => Ok(None),
+            Found::Block(index, shown) => {
+                self.agreed((index, *shown)).await.map(|shown| Some(self.hand_out(shown)))
+            }
+        }
+    }
+
+    async fn blocks(&self, from: Height, count: u32) -> Result<Vec<Block>, ChainError> {
+        let best = self.best_height();
+        let (index, run) = self
+            .ask(|endpoint| {
+                async move {
+                    let run = endpoint.client.fetch_run(from, count).await?;
+                    if run.is_empty() && best.is_some_and(|best| best >= from) {
+                        return Err(ChainError::Malformed(format!("no block {from} below the head")));
+                    }
+                    Ok(run)
+                }
+                .boxed()
+            })
+            .await?;
+        let mut blocks: Vec<Block> = Vec::with_capacity(run.len());
+        for shown in run {
+            match self.agreed((index, shown)).await {
+                Ok(shown) => {
+                    if blocks.last().is_some_and(|last| last.id != shown.block.parent) {
+                        break;
+                    }
+                    blocks.push(self.hand_out(shown));
+                }
+                Err(error) if blocks.is_empty() => return Err(error),
+                Err(error) => {
+                    tracing::debug!(%error, "a run of blocks ends early");
+                    break;
+                }
+            }
+        }
+        Ok(blocks)
+    }
+
+    async fn account(&self, address: Address) -> Result<Option<AccountInfo>, ChainError> {
+        let asked = async { Ok(self.ask(|endpoint| endpoint.client.account(address)).await?.1) };
+        self.accounts.try_get_with(address, asked).await.map_err(shared)
+    }
+
+    async fn pool_account(&self, address: Address) -> Result<PoolChainState, ChainError> {
+        Ok(self.ask(|endpoint| endpoint.pool_account(address).boxed()).await?.1)
+    }
+
+    async fn holds_usdt(&self, address: Address) -> Result<bool, ChainError> {
+        let asked = async { Ok(self.ask(|endpoint| endpoint.client.holds_usdt(address)).await?.1) };
+        self.holders.try_get_with(address, asked).await.map_err(shared)
+    }
+
+    async fn delegated(&self, owner: Address, receiver: Address) -> Result<Sun, ChainError> {
+        Ok(self.ask(|endpoint| endpoint.client.delegated(owner, receiver)).await?.1)
+    }
+
+    async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError> {
+        Ok(self.ask(|endpoint| endpoint.client.sighting(tx_id)).await?.1)
+    }
+
+    fn nodes(&self) -> Vec<NodeStatus> {
+        self.status()
+    }
+}

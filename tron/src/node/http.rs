@@ -57,8 +57,8 @@ pub(super) struct Transport {
     client: Client,
     base_url: String,
     keys: Vec<HeaderValue>,
-    /// Whether what the node says about waiting holds for the next request too. Where it does not, whoever asked waits.
-    remembers_limits: bool,
+    /// For how long at most what the node says about waiting holds for the next request too.
+    longest_suspension: Duration,
     limiter: Limiter,
     pub(super) traffic: Traffic,
     max_body: usize,
@@ -89,7 +89,7 @@ impl Transport {
         Ok(Self {
             client,
             base_url,
-            remembers_limits: settings.remembers_limits,
+            longest_suspension: Duration::from_millis(settings.longest_suspension_ms),
             limiter: Limiter::new(keys.len(), settings.requests_per_second),
             keys,
             traffic: Traffic::new(settings.shown_name()),
@@ -120,7 +120,7 @@ impl Transport {
                 }
                 Err(error) => {
                     self.traffic.failed(path, &error);
-                    if !self.remembers_limits || !self.heed(key, path, &error) {
+                    if self.longest_suspension.is_zero() || !self.heed(key, path, &error) {
                         return Err(error);
                     }
                     last = Some(error);
@@ -136,6 +136,7 @@ impl Transport {
             ChainError::RateLimited { retry_after } => {
                 let asked =
                     retry_after.map(|span| Duration::from_millis(u64::try_from(span.ms()).unwrap_or(0)));
+                let asked = asked.map(|asked| asked.min(self.longest_suspension));
                 self.limiter.refused(key, path, asked);
                 true
             }

@@ -23,6 +23,11 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// How long a key that the gateway does not know is left alone.
 const UNKNOWN_KEY_PAUSE: Duration = Duration::from_mins(10);
 
+/// That much later; a time that no clock can show becomes an hour.
+pub(super) fn later(now: Instant, by: Duration) -> Instant {
+    now.checked_add(by).or_else(|| now.checked_add(Duration::from_hours(1))).unwrap_or(now)
+}
+
 /// Which key, for which method.
 type Slot = (usize, String);
 
@@ -102,12 +107,12 @@ impl Limiter {
         let grown = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(in_a_row.min(16))).min(LONGEST_PAUSE);
         let pause = asked.unwrap_or(grown);
         let in_a_row = if asked.is_some() { 0 } else { in_a_row.saturating_add(1) };
-        suspended.insert((key, method.to_owned()), Suspension { until: now + pause, in_a_row });
+        suspended.insert((key, method.to_owned()), Suspension { until: later(now, pause), in_a_row });
     }
 
     /// The node does not know this key.
     pub(super) fn unknown(&self, key: usize) {
-        self.unknown_keys().insert(key, Instant::now() + UNKNOWN_KEY_PAUSE);
+        self.unknown_keys().insert(key, later(Instant::now(), UNKNOWN_KEY_PAUSE));
     }
 
     /// The node answered: what came before no longer counts as in a row.

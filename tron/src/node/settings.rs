@@ -18,8 +18,9 @@ pub struct NodeSettings {
     pub more_api_keys: Vec<SecretString>,
     /// Most requests a second of one method with one key; `None` is as many as are wanted.
     pub requests_per_second: Option<NonZeroU32>,
-    /// Whether a node that asked us to wait is not asked again before: right where another node can be asked meanwhile.
-    pub remembers_limits: bool,
+    /// Most milliseconds for which a node that asked us to wait is not asked again: right where another node can be
+    /// asked meanwhile. 0 is not at all; then whoever asked waits.
+    pub longest_suspension_ms: u64,
     /// Most milliseconds for one request and its answer.
     pub timeout_ms: u64,
     /// Most milliseconds for connecting.
@@ -69,7 +70,7 @@ impl NodeSettings {
             api_key: None,
             more_api_keys: Vec::new(),
             requests_per_second: None,
-            remembers_limits: false,
+            longest_suspension_ms: 0,
             timeout_ms: 10_000,
             connect_timeout_ms: 3_000,
             attempts: 3,

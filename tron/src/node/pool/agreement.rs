@@ -8,7 +8,7 @@
 
 use super::{Agreement, Endpoint, NodePool};
 use crate::node::reader::Fetched;
-use leyden_domain::{Address, Asset, Height, chain::Evidence};
+use leyden_domain::{Address, Asset, BlockId, Height, chain::Evidence};
 use leyden_ports::ChainError;
 use metrics::counter;
 
@@ -155,7 +155,7 @@ impl NodePool {
             }
         }
         for (index, what) in &liars {
-            let height = ids.first().map_or(Height::new(0), |id| id.height());
+            let height = ids.first().map_or(Height::new(0), BlockId::height);
             self.endpoint(*index)?.accuse(&format!("block {height}: {what}"));
         }
         shown.retain(|(index, _)| !liars.iter().any(|(liar, _)| liar == index));

@@ -1,5 +1,6 @@
 //! A circuit breaker: a node that fails again and again rests, longer each time, and is then tried once.
 
+use crate::node::limiter::later;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -57,7 +58,7 @@ impl Breaker {
         match self.state {
             State::Closed => true,
             State::Open { until } | State::HalfOpen { since: until } if now < until => false,
-            State::HalfOpen { since } if now < since + TRIAL => false,
+            State::HalfOpen { since } if now.duration_since(since) < TRIAL => false,
             State::Open { .. } | State::HalfOpen { .. } => {
                 self.state = State::HalfOpen { since: now };
                 true
@@ -75,7 +76,7 @@ impl Breaker {
             State::Closed if self.failures < LIMIT => {}
             State::Open { .. } => {}
             State::Closed | State::HalfOpen { .. } => {
-                self.state = State::Open { until: now + self.rest };
+                self.state = State::Open { until: later(now, self.rest) };
                 self.rest = self.rest.saturating_mul(2).min(LONGEST_REST);
             }
         }

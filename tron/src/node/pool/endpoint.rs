@@ -4,7 +4,7 @@ use super::{
     breaker::{self, Breaker, BreakerState},
     settings::PooledNode,
 };
-use crate::node::{HttpError, NodeClient, NodeSettings};
+use crate::node::{HttpError, NodeClient, NodeSettings, limiter::later};
 use futures_util::future::BoxFuture;
 use leyden_domain::{Address, Height, chain::Head};
 use leyden_ports::{ChainError, ChainReader as _, PoolChainState};
@@ -18,6 +18,8 @@ use tokio::time::Instant;
 
 /// The states of more accounts than this are not kept: no pool is that large, and a reader may ask for any.
 const MOST_ACCOUNTS: usize = 1_000;
+/// A node that asks us to wait longer is asked again all the same: the other nodes may be gone by then.
+const LONGEST_SUSPENSION_MS: u64 = 300_000;
 /// The longest quarantine.
 const LONGEST_QUARANTINE: Duration = Duration::from_hours(1);
 /// Above this many errors in a thousand answers a node comes after all that are well.
@@ -83,7 +85,11 @@ impl Endpoint {
     pub(super) fn new(pooled: &PooledNode, alone: bool, quarantine: Duration) -> Result<Self, HttpError> {
         // Where there is another node, it is asked at once instead of this one again.
         let attempts = if alone { pooled.node.attempts } else { 1 };
-        let settings = NodeSettings { attempts, remembers_limits: !alone, ..pooled.node.clone() };
+        let settings = NodeSettings {
+            attempts,
+            longest_suspension_ms: if alone { 0 } else { LONGEST_SUSPENSION_MS },
+            ..pooled.node.clone()
+        };
         Ok(Self {
             client: NodeClient::new(settings)?,
             priority: pooled.priority,
@@ -150,7 +156,7 @@ impl Endpoint {
     pub(super) fn admits_by_force(&self) -> bool {
         let now = Instant::now();
         let mut state = self.state();
-        let due = state.last_forced.is_none_or(|last| now >= last + Duration::from_secs(1));
+        let due = state.last_forced.is_none_or(|last| now.duration_since(last) >= Duration::from_secs(1));
         if due {
             state.last_forced = Some(now);
         }
@@ -225,7 +231,7 @@ impl Endpoint {
             let grown = self.quarantine.saturating_mul(2_u32.saturating_pow(state.lies.min(16)));
             let pause = grown.min(LONGEST_QUARANTINE.max(self.quarantine));
             state.lies = state.lies.saturating_add(1);
-            state.lied_until = Some(Instant::now() + pause);
+            state.lied_until = Some(later(Instant::now(), pause));
             pause
         };
         let error = ChainError::Unverified(what.to_owned());

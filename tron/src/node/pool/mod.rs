@@ -17,7 +17,7 @@ pub use settings::{Agreement, NodeKind, PoolError, PoolSettings, PooledNode};
 use super::NodeClient;
 use endpoint::Endpoint;
 use futures_util::future::{BoxFuture, join_all};
-use leyden_domain::{Address, BlockRef, Height, chain::Head};
+use leyden_domain::{Address, BlockRef, Height, Span, chain::Head};
 use leyden_ports::{AccountInfo, ChainError, NodeStatus};
 use memory::Memory;
 use moka::future::Cache;
@@ -147,7 +147,7 @@ impl NodePool {
         let now = Instant::now();
         if order.is_empty() {
             let since = *self.memory().nobody_since.get_or_insert(now);
-            if now >= since + FORGIVE_FORKS_AFTER {
+            if now.duration_since(since) >= FORGIVE_FORKS_AFTER {
                 order = all().filter(|(_, endpoint)| endpoint.standing() == Standing::OtherFork).collect();
             }
         } else {
@@ -221,13 +221,11 @@ impl NodePool {
             return endpoint.ask(question).await;
         }
         let usual = endpoint.client.traffic().latency().saturating_mul(USUAL_TIMES);
-        match timeout(usual.max(LEAST_PATIENCE), endpoint.ask(question)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                endpoint.was_silent();
-                Err(ChainError::Unavailable(format!("{}: no answer in time", endpoint.name())))
-            }
+        if let Ok(answer) = timeout(usual.max(LEAST_PATIENCE), endpoint.ask(question)).await {
+            return answer;
         }
+        endpoint.was_silent();
+        Err(ChainError::Unavailable(format!("{}: no answer in time", endpoint.name())))
     }
 
     /// Believes a head, or does not: a node can name any number, but only a witness can sign it.
@@ -305,11 +303,11 @@ impl NodePool {
 /// Which of two errors says more about whether to ask again: what is final is believed only where everybody says it.
 fn less_final(before: Option<ChainError>, now: ChainError) -> ChainError {
     let wait = |error: &ChainError| match error {
-        ChainError::RateLimited { retry_after } => retry_after.map(|span| span.ms()),
+        ChainError::RateLimited { retry_after } => retry_after.map(Span::ms),
         _ => None,
     };
     match (before, now) {
-        (None, now) | (Some(ChainError::Refused(_)), now) => now,
+        (None | Some(ChainError::Refused(_)), now) => now,
         (Some(before), ChainError::Refused(_)) => before,
         // The shortest wait of several.
         (Some(before @ ChainError::RateLimited { .. }), now @ ChainError::RateLimited { .. }) => {

@@ -20,6 +20,11 @@ enum Found {
     Nothing,
 }
 
+/// How many calls a block took.
+fn calls_for(shown: &Fetched) -> i64 {
+    if shown.with_receipts { 2 } else { 1 }
+}
+
 impl NodePool {
     /// What a node has at a height, asking the next where one says that there is nothing although there must be.
     async fn find(&self, height: Height) -> Result<Found, ChainError> {
@@ -33,7 +38,7 @@ impl NodePool {
                     return Ok(Found::Block(index, Box::new(shown)));
                 }
                 Err(error) => {
-                    tracing::debug!(node = endpoint.name(), %error, %height, "the newest block is asked for anew")
+                    tracing::debug!(node = endpoint.name(), %error, %height, "the newest block is asked for anew");
                 }
             }
         }
@@ -45,7 +50,7 @@ impl NodePool {
             }
             match self.ask_one(endpoint, Box::pin(endpoint.client.fetch(height))).await {
                 Ok(Some(shown)) => {
-                    self.memory().spent(1 + i64::from(shown.with_receipts));
+                    self.memory().spent(calls_for(&shown));
                     return Ok(Found::Block(index, Box::new(shown)));
                 }
                 Ok(None) => {

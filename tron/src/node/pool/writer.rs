@@ -3,6 +3,7 @@
 //! said; that nobody wants them is believed only where nobody says anything else.
 
 use super::{Endpoint, NodePool, Standing, nobody};
+use crate::node::limiter::later;
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use leyden_domain::{
@@ -52,7 +53,7 @@ impl ChainWriter for NodePool {
             let Some(answer) = next else { break };
             match &answer {
                 // It is there. The others get a moment to take it too.
-                Ok(BroadcastAnswer::Accepted) => until = Some(Instant::now() + FURTHER_PATIENCE),
+                Ok(BroadcastAnswer::Accepted) => until = Some(later(Instant::now(), FURTHER_PATIENCE)),
                 // Whoever said nothing is replaced by the next.
                 Err(_) => under_way.extend(waiting.next().map(offer)),
                 Ok(_) => {}
@@ -104,8 +105,8 @@ mod tests {
     use super::*;
     use leyden_domain::chain::RefusalCode;
 
-    fn refused(code: RefusalCode) -> Answer {
-        Ok(BroadcastAnswer::Refused { code, message: "x".to_owned() })
+    fn refused(code: RefusalCode) -> BroadcastAnswer {
+        BroadcastAnswer::Refused { code, message: "x".to_owned() }
     }
 
     fn lost() -> Answer {
@@ -116,13 +117,13 @@ mod tests {
     fn the_most_favourable_true_answer_counts() {
         use BroadcastAnswer::{Accepted, Duplicate};
         use RefusalCode::{BandwithError, Busy, SigError};
-        assert_eq!(merge(vec![refused(SigError), Ok(Accepted)]), Ok(Accepted));
-        assert_eq!(merge(vec![refused(SigError), Ok(Duplicate), lost()]), Ok(Duplicate));
-        assert_eq!(merge(vec![refused(SigError), refused(SigError)]), refused(SigError));
-        assert_eq!(merge(vec![refused(BandwithError)]), refused(BandwithError));
-        assert!(merge(vec![refused(SigError), refused(Busy)]).is_err(), "one may yet take it");
-        assert!(merge(vec![refused(SigError), refused(BandwithError)]).is_err());
-        assert!(merge(vec![refused(SigError), lost()]).is_err(), "the lost one may have taken it");
+        assert_eq!(merge(vec![Ok(refused(SigError)), Ok(Accepted)]), Ok(Accepted));
+        assert_eq!(merge(vec![Ok(refused(SigError)), Ok(Duplicate), lost()]), Ok(Duplicate));
+        assert_eq!(merge(vec![Ok(refused(SigError)), Ok(refused(SigError))]), Ok(refused(SigError)));
+        assert_eq!(merge(vec![Ok(refused(BandwithError))]), Ok(refused(BandwithError)));
+        assert!(merge(vec![Ok(refused(SigError)), Ok(refused(Busy))]).is_err(), "one may yet take it");
+        assert!(merge(vec![Ok(refused(SigError)), Ok(refused(BandwithError))]).is_err());
+        assert!(merge(vec![Ok(refused(SigError)), lost()]).is_err(), "the lost one may have taken it");
         assert!(merge(vec![lost(), lost()]).is_err());
         assert!(merge(Vec::new()).is_err());
     }

@@ -1,6 +1,6 @@
 //! What can go wrong with a node, to be switched on by tests: lost answers, refusals, lateness, holes, lies.
 
-use leyden_domain::chain::RefusalCode;
+use leyden_domain::{Address, chain::RefusalCode};
 use leyden_tron::wire::proto::ResponseCode;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -80,4 +80,94 @@ pub(crate) fn refusal_code(code: ResponseCode) -> RefusalCode {
             RefusalCode::OtherError
         }
     }
+}
+
+/// What goes wrong with one face of a node: with what it puts on the wire, whatever the chain behind it does. Stays on
+/// until it is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WireFault {
+    /// Status 429, with or without `Retry-After` in seconds.
+    TooManyRequests {
+        /// Seconds.
+        retry_after: Option<u32>,
+    },
+    /// Status 403 and a page for people.
+    Forbidden,
+    /// Status 502.
+    ServerError,
+    /// The connection is closed before anything is said.
+    Reset,
+    /// Nothing is said, and the connection stays open.
+    Hang,
+    /// The answer ends in the middle.
+    HalfBody,
+    /// Status 200 and a page for people.
+    Html,
+    /// JSON that is none.
+    Malformed,
+    /// The right answer under the name of a plain text.
+    WrongContentType,
+    /// `{}` where there is a block.
+    EmptyObject,
+    /// `[]` where there is a block.
+    EmptyArray,
+    /// A small body that unpacks to a huge one.
+    GzipBomb,
+    /// A body that does not end.
+    Endless,
+    /// Numbers that no chain reaches.
+    HugeNumbers,
+    /// This many blocks behind the chain.
+    Stale {
+        /// Blocks.
+        blocks: u32,
+    },
+    /// Every other question fails.
+    Flapping,
+    /// Every broadcast is a duplicate, and nothing is taken.
+    DuplicateStorm,
+    /// What it says of blocks is not true.
+    Lie(Lie),
+}
+
+/// What a node says that is not true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lie {
+    /// A payment that nobody made is among the transactions.
+    ForgedTransfer {
+        /// To whom.
+        to: Address,
+        /// How much, in sun.
+        sun: i64,
+    },
+    /// Every transfer is larger by this.
+    ChangedAmount {
+        /// Sun.
+        by: i64,
+    },
+    /// Transfers to somebody are left out.
+    HiddenTransfer {
+        /// To whom.
+        to: Address,
+    },
+    /// The block stands on another one.
+    BrokenParent,
+    /// The header's root is another.
+    WrongRoot,
+    /// The header is signed by somebody else.
+    WrongWitness,
+    /// A whole block of the node's own making, signed by its own witness.
+    ForgedBlock {
+        /// Whom it pays.
+        to: Address,
+        /// How much, in sun.
+        sun: i64,
+    },
+    /// A receipt shows a token payment that nobody made.
+    ForgedLog {
+        /// To whom.
+        to: Address,
+    },
+    /// Receipts show no logs.
+    HiddenLog,
 }

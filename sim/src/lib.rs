@@ -44,7 +44,7 @@ pub use config::{ChainConfig, GenesisAccount};
 pub use dev::DevAction;
 pub use error::SimError;
 pub use exec::Refusal;
-pub use faults::{BroadcastFault, Faults, ReadFault};
+pub use faults::{BroadcastFault, Faults, Lie, ReadFault, WireFault};
 pub use fork::{ForkPlan, ForkReport, Keep};
 pub use node::{Offer, OfferError, SimNode};
 pub use producer::{BlockTime, run_producer};

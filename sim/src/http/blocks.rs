@@ -2,16 +2,10 @@
 
 use super::{
     call::{Answer, Call, Failure},
-    json,
+    json, lies,
 };
-use crate::{
-    block::StoredBlock,
-    lens::Lens,
-    tx::{Action, SignedTx},
-};
+use crate::{block::StoredBlock, faults::Lie, lens::Lens};
 use leyden_domain::{Address, BlockId};
-use leyden_tron::wire::proto::TransferContract;
-use prost::Message;
 use serde_json::{Value, json};
 
 /// The most blocks of one answer: java-tron `Wallet.BLOCK_LIMIT_NUM`.
@@ -32,27 +26,14 @@ pub(super) fn answer(call: &Call<'_>) -> Option<Answer> {
 
 /// A block as this node tells it.
 fn told(call: &Call<'_>, lens: &Lens<'_>, block: &StoredBlock, detail: bool) -> Value {
-    let lie = lens.faults.lie_about_amounts;
-    if lie == 0 || !detail {
-        return json::block(block, detail, call.visible);
-    }
-    let mut block = block.clone();
-    for one in &mut block.transactions {
-        if let Some(forged) = forged(&one.tx, lie) {
-            one.tx = forged;
+    let amounts = lens.faults.lie_about_amounts;
+    let lie = call.lie.or((amounts != 0).then_some(Lie::ChangedAmount { by: amounts }));
+    match lie {
+        Some(lie) if detail => {
+            json::block(&lies::block(block, lie, lens.chain.config().usdt), detail, call.visible)
         }
+        _ => json::block(block, detail, call.visible),
     }
-    json::block(&block, detail, call.visible)
-}
-
-/// A transfer of another amount with the signatures of the true one. Its id fits its bytes, so only the block's
-/// Merkle root gives it away.
-fn forged(tx: &SignedTx, lie: i64) -> Option<SignedTx> {
-    let Action::Transfer(message) = &tx.action else { return None };
-    let message = TransferContract { amount: message.amount + lie, ..message.clone() };
-    let mut raw = tx.raw.clone();
-    raw.contract.first_mut()?.parameter.as_mut()?.value = message.encode_to_vec();
-    SignedTx::from_parts(raw.encode_to_vec(), tx.signatures.clone()).ok()
 }
 
 /// A block by number, if this path shows it.

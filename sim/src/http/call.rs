@@ -1,6 +1,10 @@
 //! One request: which method, with which parameters, in which form of addresses, as of when.
 
-use crate::{SimNode, View, faults::ReadFault, lens::Lens};
+use crate::{
+    SimNode, View,
+    faults::{Lie, ReadFault},
+    lens::Lens,
+};
 use actix_web::HttpRequest;
 use leyden_domain::{Address, TxId};
 use serde_json::{Map, Value};
@@ -94,6 +98,10 @@ pub(super) struct Call<'a> {
     /// Whether addresses are Base58.
     pub(super) visible: bool,
     pub(super) params: Map<String, Value>,
+    /// What is told that is not true.
+    pub(super) lie: Option<Lie>,
+    /// How many blocks are kept back.
+    pub(super) stale_by: u32,
 }
 
 impl<'a> Call<'a> {
@@ -118,12 +126,14 @@ impl<'a> Call<'a> {
             }
         }
         let visible = flag(params.get("visible"));
-        Ok(Self { node, method, scope, visible, params })
+        Ok(Self { node, method, scope, visible, params, lie: None, stale_by: 0 })
     }
 
     /// The chain as the node shows it.
     pub(super) fn lens(&self) -> Result<Lens<'a>, Failure> {
-        self.node.ask().map_err(Failure::Read)
+        let mut lens = self.node.ask().map_err(Failure::Read)?;
+        lens.faults.stale_by = lens.faults.stale_by.max(self.stale_by);
+        Ok(lens)
     }
 
     /// As of when state is asked for.

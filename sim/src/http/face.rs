@@ -16,7 +16,8 @@ use std::{
 /// What a bomb unpacks to.
 const BOMB_BYTES: usize = 256 * 1024 * 1024;
 /// Questions that are answered with blocks.
-const BLOCKS: [&str; 5] = ["getblock", "getnowblock", "getblockbynum", "getblockbylimitnext", "getblockbylatestnum"];
+const BLOCKS: [&str; 5] =
+    ["getblock", "getnowblock", "getblockbynum", "getblockbylimitnext", "getblockbylatestnum"];
 /// Questions that are answered with the receipts of a block.
 const RECEIPTS: &str = "gettransactioninfobyblocknum";
 
@@ -95,7 +96,9 @@ pub(super) async fn instead(fault: WireFault) -> Option<HttpResponse> {
         WireFault::Hang => std::future::pending().await,
         WireFault::Html => Some(page(StatusCode::OK)),
         WireFault::Malformed => Some(
-            HttpResponse::Ok().content_type(ContentType::json()).body("{\"blockID\":\"00\",\"block_header\":{,"),
+            HttpResponse::Ok()
+                .content_type(ContentType::json())
+                .body("{\"blockID\":\"00\",\"block_header\":{,"),
         ),
         WireFault::GzipBomb => Some(bomb()),
         WireFault::Endless => {
@@ -158,7 +161,11 @@ fn enlarge(value: &mut Value) {
 }
 
 /// An answer on the wire, with what goes wrong there.
-pub(super) fn send(fault: Option<WireFault>, answer: Answer, respond: fn(Answer) -> HttpResponse) -> HttpResponse {
+pub(super) fn send(
+    fault: Option<WireFault>,
+    answer: Answer,
+    respond: fn(Answer) -> HttpResponse,
+) -> HttpResponse {
     match (fault, answer) {
         (Some(WireFault::HalfBody), Ok(value)) => {
             let mut text = value.to_string();

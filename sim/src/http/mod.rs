@@ -9,13 +9,20 @@ mod builders;
 mod call;
 mod contracts;
 mod dev;
+mod face;
 mod json;
+mod lies;
 mod node_info;
 mod parse;
 mod resources;
 mod transactions;
 
-use crate::{SimNode, faults::ReadFault};
+pub use face::Face;
+
+use crate::{
+    SimNode,
+    faults::{ReadFault, WireFault},
+};
 use actix_web::{
     App, HttpRequest, HttpResponse, HttpServer,
     dev::Server,
@@ -45,9 +52,15 @@ const FAMILIES: [Family; 8] = [
 
 /// Starts to listen. The server runs when it is awaited; the address tells the port where 0 was asked for.
 pub fn serve(node: SimNode, listen: SocketAddr) -> io::Result<(Server, SocketAddr)> {
+    serve_face(node, Face::new(), listen)
+}
+
+/// The same with a face that counts what is asked and may go wrong.
+pub fn serve_face(node: SimNode, face: Face, listen: SocketAddr) -> io::Result<(Server, SocketAddr)> {
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::new(node.clone()))
+            .app_data(web::Data::new(face.clone()))
             .app_data(web::PayloadConfig::new(BODY_LIMIT))
             .route("/wallet/{method}", web::route().to(wallet))
             .route("/walletsolidity/{method}", web::route().to(solidity))
@@ -60,12 +73,22 @@ pub fn serve(node: SimNode, listen: SocketAddr) -> io::Result<(Server, SocketAdd
     Ok((server.run(), bound))
 }
 
-async fn wallet(node: web::Data<SimNode>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    answer(&node, &request, &body, Scope::Wallet)
+async fn wallet(
+    node: web::Data<SimNode>,
+    face: web::Data<Face>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> HttpResponse {
+    answer(&node, &face, &request, &body, Scope::Wallet).await
 }
 
-async fn solidity(node: web::Data<SimNode>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    answer(&node, &request, &body, Scope::Solidity)
+async fn solidity(
+    node: web::Data<SimNode>,
+    face: web::Data<Face>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> HttpResponse {
+    answer(&node, &face, &request, &body, Scope::Solidity).await
 }
 
 async fn development(node: web::Data<SimNode>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
@@ -76,16 +99,42 @@ async fn development(node: web::Data<SimNode>, request: HttpRequest, body: web::
     respond(dev::answer(&call).unwrap_or(Err(Failure::NotFound)))
 }
 
-/// Answers a wallet method.
-fn answer(node: &SimNode, request: &HttpRequest, body: &[u8], scope: Scope) -> HttpResponse {
-    let call = match Call::read(node, request, body, scope) {
+/// Answers a wallet method, as well as the face lets it.
+async fn answer(
+    node: &SimNode,
+    face: &Face,
+    request: &HttpRequest,
+    body: &[u8],
+    scope: Scope,
+) -> HttpResponse {
+    let mut call = match Call::read(node, request, body, scope) {
         Ok(call) => call,
         Err(failure) => return respond(Err(failure)),
     };
+    let fault = face.asked(&call.method);
+    if let Some(fault) = fault
+        && let Some(response) = face::instead(fault).await
+    {
+        return response;
+    }
+    match fault {
+        Some(WireFault::Lie(lie)) => call.lie = Some(lie),
+        Some(WireFault::Stale { blocks }) => call.stale_by = blocks,
+        _ => {}
+    }
     if scope == Scope::Solidity && call::WALLET_ONLY.contains(&call.method.as_str()) {
         return respond(Err(Failure::NotFound));
     }
-    respond(FAMILIES.iter().find_map(|family| family(&call)).unwrap_or(Err(Failure::NotFound)))
+    let asked = || FAMILIES.iter().find_map(|family| family(&call)).unwrap_or(Err(Failure::NotFound));
+    let answer = match fault {
+        Some(fault) if face::swallows(fault, &call.method) => face::unasked(),
+        _ => asked(),
+    };
+    let answer = match fault {
+        Some(fault) => face::spoil(fault, &call.method, answer),
+        None => answer,
+    };
+    face::send(fault, answer, respond)
 }
 
 /// Puts an answer on the wire. Errors are HTTP 200 with an `Error` field, as the real node does it.

@@ -2,7 +2,7 @@
 
 use super::{
     call::{Answer, Call},
-    json,
+    json, lies,
 };
 use crate::block::{Included, StoredBlock};
 use crate::lens::Lens;
@@ -48,7 +48,11 @@ fn infos(call: &Call<'_>) -> Answer {
     let lens = call.lens()?;
     let number = call.number("num")?;
     let block = lens.block(number).filter(|_| number <= call.newest(&lens) && !lens.faults.without_receipts);
-    let all: Vec<Value> = block
+    let told = block.map(|block| match call.lie {
+        Some(lie) => lies::block(block, lie, lens.chain.config().usdt),
+        None => block.as_ref().clone(),
+    });
+    let all: Vec<Value> = told
         .map(|block| block.transactions.iter().map(|one| json::info(&one.info, call.visible)).collect())
         .unwrap_or_default();
     Ok(Value::Array(all))

@@ -95,6 +95,8 @@ impl Postgres {
             ("port", port.to_string()),
             ("max_connections", options.connections.to_string()),
             ("shared_buffers", "64MB".to_owned()),
+            // After a crash: not file by file.
+            ("recovery_init_sync_method", "syncfs".to_owned()),
         ];
         if !options.durable {
             settings.extend(

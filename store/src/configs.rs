@@ -28,9 +28,9 @@ impl TryFrom<DocumentRow> for ConfigDocument {
 
 /// The statements of one kind of document.
 pub(crate) struct Kind {
-    one: &'static str,
-    all: &'static str,
-    put: &'static str,
+    pub(crate) one: &'static str,
+    pub(crate) all: &'static str,
+    pub(crate) put: &'static str,
 }
 
 /// Prices, by `mode_type`.

@@ -206,7 +206,8 @@ macro_rules! write_lock {
 /// The epochs of all leases, by name.
 pub(crate) type Epochs = Vec<(String, i64)>;
 
-const EPOCHS: &str = "SELECT name, epoch FROM leases";
+/// What they are read by.
+pub(crate) const EPOCHS: &str = "SELECT name, epoch FROM leases";
 
 /// How writing begins: one round trip, with all that is to be known before the first statement.
 const fn beginning(durability: Durability, epochs: bool) -> &'static str {

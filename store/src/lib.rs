@@ -34,6 +34,8 @@ mod pool;
 mod row;
 mod service;
 mod settle;
+#[cfg(test)]
+mod statements;
 
 pub use cache::{
     Fresh, Loader, MemoryCache, RedisCache, RedisFacts, RedisOptions, RedisUrlError, TieredCache,

@@ -39,6 +39,10 @@ macro_rules! account_select {
     };
 }
 
+/// What an account is read by, for the list of all statements.
+#[cfg(test)]
+pub(crate) const ACCOUNT_SELECT: &str = account_select!();
+
 /// Takes stake of an account that is in service, if the books and the chain both leave it.
 pub(crate) const HOLD: &str = concat!(
     "UPDATE energy_pools AS p SET held = p.held + $2, version = p.version + 1 \

@@ -18,7 +18,7 @@ use leyden_ports::store::{
 const SWEPT_AT_ONCE: i64 = 2_000;
 
 /// What a sweep removes.
-const SWEEPS: [(&str, Limit); 3] = [
+pub(crate) const SWEEPS: [(&str, Limit); 3] = [
     (
         "DELETE FROM idempotency_keys WHERE (caller, route, key) IN \
          (SELECT caller, route, key FROM idempotency_keys WHERE created_at < $1 LIMIT $2)",
@@ -34,7 +34,7 @@ const SWEEPS: [(&str, Limit); 3] = [
 
 /// Which of the two moments bounds a sweep.
 #[derive(Clone, Copy)]
-enum Limit {
+pub(crate) enum Limit {
     Keys,
     Logs,
 }

@@ -1,0 +1,125 @@
+//! Figures for Prometheus that somebody must go and look up: what the boards say, every few seconds, and what the
+//! books say, when somebody reads the metrics. config/alerts.yml is written against them; what counts events is
+//! counted where they happen.
+
+use crate::http::AppState;
+use leyden_actors::{
+    boards::{ChainStatus, PoolStatus},
+    kernel::{self, TreeStatus},
+};
+use leyden_domain::{Timestamp, pool::AccountState};
+use metrics::{counter, gauge};
+use std::time::Duration;
+use tokio::{sync::Mutex, time::Instant};
+
+/// A chain that shows no new block for so long is not being watched.
+const FRESH_MS: i64 = 30_000;
+/// How long figures of the books are believed: counting them is work, and anybody with the scope may ask.
+const BELIEVED: Duration = Duration::from_secs(5);
+/// Longest wait for the books. Metrics are read most when something is slow.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The states an account can be in, so that one that is left shows 0.
+const ACCOUNT_STATES: [AccountState; 5] = [
+    AccountState::Ready,
+    AccountState::Disabled,
+    AccountState::Broke,
+    AccountState::KeyUnfit,
+    AccountState::AgentQuarantined,
+];
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating point by their format")]
+const fn float(value: i64) -> f64 {
+    value as f64
+}
+
+fn count(value: usize) -> f64 {
+    float(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+/// Milliseconds as the seconds that Prometheus wants.
+fn seconds(ms: i64) -> f64 {
+    float(ms) / 1_000.0
+}
+
+/// What the boards say. Called every few seconds.
+pub(crate) fn tend(state: &AppState) {
+    state.metrics.run_upkeep();
+    let now = state.clock.now();
+    let boards = state.handles.boards();
+    let tree = state.handles.tree();
+    chain(&boards.chain.read(), &tree, now);
+    pool(state, &boards.pool.read());
+    let (watched, most) = state.handles.watchers();
+    gauge!("leyden_orders_watched").set(count(watched));
+    gauge!("leyden_orders_watched_limit").set(count(most));
+    let unwell = tree.actors.iter().filter(|actor| is_unwell(actor.state)).count();
+    let children: u32 = tree.groups.iter().map(|group| group.quarantined.saturating_add(group.stalled)).sum();
+    gauge!("leyden_actors_down").set(count(unwell) + f64::from(children));
+}
+
+const fn is_unwell(state: kernel::State) -> bool {
+    matches!(state, kernel::State::Quarantined | kernel::State::Stalled)
+}
+
+fn chain(chain: &ChainStatus, tree: &TreeStatus, now: Timestamp) {
+    gauge!("leyden_chain_lag_blocks").set(float(chain.lag_blocks()));
+    gauge!("leyden_chain_below_solid").set(f64::from(u8::from(chain.below_solid.is_some())));
+    gauge!("leyden_chain_reading_paused").set(f64::from(u8::from(chain.paused)));
+    let Some(head) = chain.node_head else { return };
+    let age = now.since(head.timestamp).ms();
+    // Negative where this clock is behind the chain's: a gauge can say so, and the alert takes both signs.
+    gauge!("leyden_chain_head_age_seconds").set(seconds(age));
+    if let Some(processed) = chain.processed {
+        gauge!("leyden_chain_height").set(float(processed.height().get()));
+    }
+    // Whether payments are being seen right now: the share of moments at which they are not is what matters, since
+    // one answer that did not come is made up for by the next.
+    let listening = !tree.actors.iter().any(|actor| {
+        actor.path.contains("block_listener")
+            && (is_unwell(actor.state) || actor.state == kernel::State::BackingOff)
+    });
+    let seen = listening && !chain.paused && chain.error.is_none() && age.abs() < FRESH_MS;
+    counter!("leyden_payment_checks_total", "result" => if seen { "ok" } else { "failed" }).increment(1);
+}
+
+fn pool(state: &AppState, pool: &PoolStatus) {
+    gauge!("leyden_pool_available_energy").set(float(pool.available(&state.settings.plan_policy()).get()));
+    gauge!("leyden_pool_queued_energy").set(float(pool.queued.get()));
+    let staked = pool.accounts.iter().filter_map(|account| {
+        let observed = account.observed.as_ref()?;
+        Some(observed.ratio.energy_of(observed.staked).get())
+    });
+    gauge!("leyden_pool_energy").set(float(staked.fold(0_i64, i64::saturating_add)));
+    for of in ACCOUNT_STATES {
+        let there = pool.accounts.iter().filter(|account| account.state == of).count();
+        gauge!("leyden_pool_accounts", "state" => of.name()).set(count(there));
+    }
+}
+
+/// When the books were counted last. Whoever asks meanwhile waits for the same count.
+#[derive(Debug, Default)]
+pub(crate) struct Census(Mutex<Option<Instant>>);
+
+impl Census {
+    /// What the books say. Called when somebody reads the metrics.
+    pub(crate) async fn take(&self, state: &AppState) {
+        let mut last = self.0.lock().await;
+        if last.is_some_and(|at| at.elapsed() < BELIEVED) {
+            return;
+        }
+        let answered = tokio::time::timeout(PATIENCE, state.store.count_orders()).await;
+        *last = Some(Instant::now());
+        drop(last);
+        let counts = match answered {
+            Ok(Ok(counts)) => counts,
+            Ok(Err(_)) | Err(_) => {
+                gauge!("leyden_store_up").set(0.0);
+                return;
+            }
+        };
+        gauge!("leyden_store_up").set(1.0);
+        for (kind, orders) in counts {
+            gauge!("leyden_orders", "state" => kind.name()).set(float(i64::try_from(orders).unwrap_or(i64::MAX)));
+        }
+    }
+}

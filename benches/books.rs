@@ -50,6 +50,7 @@ pub(crate) fn settings(max_watchers: usize) -> ActorSettings {
         catch_up_batch: 20,
         start_behind: 5,
         resend_after_blocks: 2,
+        observe_only: false,
         max_watchers,
         keep_logs: Span::from_hours(720),
         keep_keys: Span::from_hours(24),

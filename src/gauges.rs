@@ -7,15 +7,18 @@ use leyden_actors::{
     boards::{ChainStatus, PoolStatus},
     kernel::{self, TreeStatus},
 };
-use leyden_domain::{Timestamp, pool::AccountState};
+use leyden_domain::{Height, Timestamp, order::OrderStateKind, pool::AccountState};
+use leyden_ports::{Cache, StoreError};
 use metrics::{counter, gauge};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use tokio::{sync::Mutex, time::Instant};
 
 /// A chain that shows no new block for so long is not being watched.
 const FRESH_MS: i64 = 30_000;
 /// How long figures of the books are believed: counting them is work, and anybody with the scope may ask.
 const BELIEVED: Duration = Duration::from_secs(5);
+/// How many orders of each kind are looked at for the oldest.
+const LOOKED_AT: u32 = 20;
 /// Longest wait for the books. Metrics are read most when something is slow.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The states an account can be in, so that one that is left shows 0.
@@ -47,8 +50,11 @@ pub(crate) fn tend(state: &AppState) {
     let now = state.clock.now();
     let boards = state.handles.boards();
     let tree = state.handles.tree();
-    chain(&boards.chain.read(), &tree, now);
+    let leads = state.handles.is_leading();
+    gauge!("leyden_leader").set(f64::from(u8::from(leads)));
+    chain(&boards.chain.read(), &tree, leads, now);
     pool(state, &boards.pool.read());
+    cache(state.cache.as_ref());
     let (watched, most) = state.handles.watchers();
     gauge!("leyden_orders_watched").set(count(watched));
     gauge!("leyden_orders_watched_limit").set(count(most));
@@ -61,7 +67,7 @@ const fn is_unwell(state: kernel::State) -> bool {
     matches!(state, kernel::State::Quarantined | kernel::State::Stalled)
 }
 
-fn chain(chain: &ChainStatus, tree: &TreeStatus, now: Timestamp) {
+fn chain(chain: &ChainStatus, tree: &TreeStatus, leads: bool, now: Timestamp) {
     gauge!("leyden_chain_lag_blocks").set(float(chain.lag_blocks()));
     gauge!("leyden_chain_below_solid").set(f64::from(u8::from(chain.below_solid.is_some())));
     gauge!("leyden_chain_reading_paused").set(f64::from(u8::from(chain.paused)));
@@ -80,6 +86,17 @@ fn chain(chain: &ChainStatus, tree: &TreeStatus, now: Timestamp) {
     });
     let seen = listening && !chain.paused && chain.error.is_none() && age.abs() < FRESH_MS;
     counter!("leyden_payment_checks_total", "result" => if seen { "ok" } else { "failed" }).increment(1);
+}
+
+fn cache(cache: &dyn Cache) {
+    for tier in cache.tiers() {
+        gauge!("leyden_cache_tier_up", "tier" => tier.name).set(f64::from(u8::from(tier.available)));
+        for (outcome, lookups) in
+            [("hit", tier.hits), ("miss", tier.misses), ("failed", tier.failures), ("skipped", tier.skipped)]
+        {
+            counter!("leyden_cache_lookups_total", "tier" => tier.name, "outcome" => outcome).absolute(lookups);
+        }
+    }
 }
 
 fn pool(state: &AppState, pool: &PoolStatus) {
@@ -107,19 +124,45 @@ impl Census {
         if last.is_some_and(|at| at.elapsed() < BELIEVED) {
             return;
         }
-        let answered = tokio::time::timeout(PATIENCE, state.store.count_orders()).await;
+        let answered = tokio::time::timeout(PATIENCE, figures(state)).await;
         *last = Some(Instant::now());
         drop(last);
-        let counts = match answered {
-            Ok(Ok(counts)) => counts,
-            Ok(Err(_)) | Err(_) => {
-                gauge!("leyden_store_up").set(0.0);
-                return;
+        gauge!("leyden_store_up").set(f64::from(u8::from(matches!(answered, Ok(Ok(()))))));
+    }
+}
+
+async fn figures(state: &AppState) -> Result<(), StoreError> {
+    let counts: BTreeMap<_, _> = state.store.count_orders().await?.into_iter().collect();
+    // A state that has been left must show 0, not what it last was.
+    for kind in OrderStateKind::ALL {
+        let orders = counts.get(&kind).copied().unwrap_or_default();
+        gauge!("leyden_orders", "state" => kind.name()).set(float(i64::try_from(orders).unwrap_or(i64::MAX)));
+    }
+    let age = oldest_unserved(state).await?.map_or(0, |paid_at| state.clock.now().since(paid_at).ms().max(0));
+    gauge!("leyden_orders_oldest_unserved_seconds").set(seconds(age));
+    Ok(())
+}
+
+/// When the order was paid that has waited longest for its energy. Looks at the first few of each place where an
+/// order can be stuck: the oldest is among them, or they are as old.
+async fn oldest_unserved(state: &AppState) -> Result<Option<Timestamp>, StoreError> {
+    let waits = [OrderWait::PaidToLookAt(Height::new(i64::MAX)), OrderWait::Capacity, OrderWait::Operating];
+    let mut oldest: Option<Timestamp> = None;
+    for wait in waits {
+        for id in state.store.waiting(wait, None, LOOKED_AT).await? {
+            let Some(order) = state.store.order(id).await? else { continue };
+            let unserved = matches!(
+                order.state.kind(),
+                OrderStateKind::Paid
+                    | OrderStateKind::Funded
+                    | OrderStateKind::Reserved
+                    | OrderStateKind::Delegating
+            );
+            if let Some(funding) = order.state.funding().filter(|_| unserved) {
+                let paid_at = funding.block.timestamp;
+                oldest = Some(oldest.map_or(paid_at, |at| at.min(paid_at)));
             }
-        };
-        gauge!("leyden_store_up").set(1.0);
-        for (kind, orders) in counts {
-            gauge!("leyden_orders", "state" => kind.name()).set(float(i64::try_from(orders).unwrap_or(i64::MAX)));
         }
     }
+    Ok(oldest)
 }

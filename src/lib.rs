@@ -6,6 +6,7 @@
 pub mod cli;
 mod demo;
 mod doctor;
+mod gauges;
 pub mod http;
 mod lifecycle;
 pub mod settings;

@@ -2,6 +2,7 @@
 //! behind which port.
 
 use crate::{
+    gauges,
     http::{self, AppState, Parts, api_key, scope::Scope},
     lifecycle::{self, Signals},
     settings::{AgreementSetting, Node, NodeFlavour, Settings, without_credentials},
@@ -398,7 +399,7 @@ impl Application {
     pub async fn run(self) -> Ending {
         let grace = self.state.settings.http.shutdown_timeout.duration().max(ACTOR_GRACE);
         let state = self.state.clone();
-        let tend = move || tend(&state);
+        let tend = move || gauges::tend(&state);
         lifecycle::run(self.server, self.state.handles.clone(), self.signals, grace, tend).await
     }
 }
@@ -410,32 +411,4 @@ fn holder(settings: &Settings, entropy: &dyn Entropy) -> String {
         name => name.to_owned(),
     };
     format!("{name}/{}/{}", std::process::id(), hex::encode(entropy.for_id()))
-}
-
-/// Keeps metrics small and the boards' figures among them.
-fn tend(state: &AppState) {
-    state.metrics.run_upkeep();
-    let chain = state.handles.boards().chain.read();
-    let pool = state.handles.boards().pool.read();
-    #[expect(clippy::cast_precision_loss, reason = "gauges are floating point by their format")]
-    let gauge = |value: i64| value as f64;
-    metrics::gauge!("leyden_leader").set(f64::from(u8::from(state.handles.is_leading())));
-    metrics::gauge!("leyden_chain_lag_blocks").set(gauge(chain.lag_blocks()));
-    metrics::gauge!("leyden_pool_available_energy")
-        .set(gauge(pool.available(&state.settings.plan_policy()).get()));
-    for tier in state.cache.tiers() {
-        metrics::gauge!("leyden_cache_tier_up", "tier" => tier.name).set(if tier.available {
-            1.0
-        } else {
-            0.0
-        });
-        for (outcome, count) in
-            [("hit", tier.hits), ("miss", tier.misses), ("failed", tier.failures), ("skipped", tier.skipped)]
-        {
-            metrics::counter!("leyden_cache_lookups_total", "tier" => tier.name, "outcome" => outcome)
-                .absolute(count);
-        }
-    }
-    metrics::gauge!("leyden_orders_watched")
-        .set(gauge(i64::try_from(state.handles.watchers().0).unwrap_or(i64::MAX)));
 }

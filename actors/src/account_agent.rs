@@ -4,6 +4,7 @@
 
 use crate::{
     kernel::Progress,
+    meters::Outcome,
     shared::Shared,
     worker::{After, Cause, Worker},
 };
@@ -67,21 +68,29 @@ struct Decisions {
     sign: Vec<(Operation, BlockRef, Timestamp)>,
     send: Vec<SignedTransaction>,
     commit: Vec<OperationCommit>,
+    /// What each commit is counted as, in the same order.
+    counted: Vec<Outcome>,
     unfit: Option<AccountState>,
     touched: BTreeSet<OrderId>,
 }
 
 impl Decisions {
+    /// A change to commit.
+    fn change(&mut self, operation: &Operation, change: OperationChange) {
+        self.touched.insert(operation.order);
+        self.counted.push(Outcome::of(operation.kind, &change));
+        self.commit.push(OperationCommit {
+            operation: operation.id,
+            version: operation.version,
+            change,
+            order: None,
+        });
+    }
+
     /// A delegation that cannot be signed is planned anew. A reclaim is never given up.
     fn fail(&mut self, operation: &Operation, meaning: RefusalMeaning) {
         if matches!(operation.kind, OperationKind::Delegate { .. }) {
-            self.touched.insert(operation.order);
-            self.commit.push(OperationCommit {
-                operation: operation.id,
-                version: operation.version,
-                change: OperationChange::Fail(meaning),
-                order: None,
-            });
+            self.change(operation, OperationChange::Fail(meaning));
         }
     }
 }
@@ -167,13 +176,7 @@ impl AccountAgent {
                 }
                 NextAct::Cancel => OperationChange::Cancel,
             };
-            decisions.touched.insert(operation.order);
-            decisions.commit.push(OperationCommit {
-                operation: operation.id,
-                version: operation.version,
-                change,
-                order: None,
-            });
+            decisions.change(operation, change);
         }
         decisions
     }
@@ -202,9 +205,10 @@ impl AccountAgent {
         if !decisions.commit.is_empty() {
             let answers = ports.store.commit_operations(decisions.commit, ports.clock.now()).await?;
             settings.did("agent.committed");
-            for answer in answers {
+            for (answer, outcome) in answers.into_iter().zip(decisions.counted) {
                 match answer {
-                    Ok(()) | Err(StoreError::Conflict(_)) => {}
+                    Ok(()) => outcome.count(),
+                    Err(StoreError::Conflict(_)) => {}
                     Err(error) if error.concerns_all() => return Err(error.into()),
                     Err(error) => tracing::error!(%error, "an operation cannot be moved; the others go on"),
                 }

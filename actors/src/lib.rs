@@ -27,6 +27,7 @@ pub mod kernel;
 pub mod leadership;
 mod lease_keeper;
 mod messages;
+mod meters;
 mod payment_router;
 mod payment_watcher;
 mod pool_allocator;

@@ -38,6 +38,8 @@ pub struct ActorSettings {
     /// Whether payments are served in the commit that records their block. Switched off, the actors serve them one step
     /// at a time, as they serve whatever was not served there.
     pub serve_at_once: bool,
+    /// Read and record, but move no energy: what was signed since a backup is not in the books that were restored.
+    pub observe_only: bool,
     /// Most orders that may be watched at once.
     pub max_watchers: usize,
     /// How long monitoring rows are kept.

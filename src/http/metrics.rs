@@ -15,7 +15,8 @@ fn admit(state: &AppState, visitor: &Visitor) -> Result<(), ApiError> {
     }
 }
 
-fn render(state: &AppState) -> HttpResponse {
+async fn render(state: &AppState) -> HttpResponse {
+    state.census.take(state).await;
     state.metrics.run_upkeep();
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.metrics.render())
 }
@@ -29,7 +30,7 @@ pub(super) async fn api_metrics(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     admit(&state, &visitor)?;
-    Ok(render(&state))
+    Ok(render(&state).await)
 }
 
 /// Metrics in the Prometheus text format
@@ -38,5 +39,5 @@ pub(super) async fn api_metrics(
 #[get("/metrics")]
 pub(super) async fn metrics(visitor: Visitor, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     admit(&state, &visitor)?;
-    Ok(render(&state))
+    Ok(render(&state).await)
 }

@@ -1,7 +1,7 @@
 //! What handlers work with: the ports, the way to the actors, the configuration.
 
 use super::{auth::KeyCache, health::Pulse, rate_limit::RateLimits};
-use crate::settings::Settings;
+use crate::{gauges::Census, settings::Settings};
 use leyden_actors::Handles;
 use leyden_ports::{Cache, ChainReader, Clock, Entropy, Store};
 use leyden_store::Loader;
@@ -46,6 +46,7 @@ pub struct AppState {
     /// Changes of configurations go one by one, so that what is told of them last is what is in the books.
     pub(crate) configs: Mutex<()>,
     pub(crate) pulse: Pulse,
+    pub(crate) census: Census,
 }
 
 impl AppState {
@@ -55,7 +56,15 @@ impl AppState {
         let limits = RateLimits::new(http.key_rate_per_minute, http.ip_rate_per_minute);
         let keys = KeyCache::new(parts.settings.cache.api_key_ttl.duration());
         let loader = Loader::new(Arc::clone(&parts.cache), Arc::clone(&parts.entropy));
-        Self { parts, keys, loader, limits, configs: Mutex::new(()), pulse: Pulse::default() }
+        Self {
+            parts,
+            keys,
+            loader,
+            limits,
+            configs: Mutex::new(()),
+            pulse: Pulse::default(),
+            census: Census::default(),
+        }
     }
 }
 

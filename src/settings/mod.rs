@@ -214,6 +214,9 @@ impl Settings {
                     .to_owned(),
             );
         }
+        if self.pool.observe_only {
+            warnings.push("pool.observe_only is on: nothing is signed, so nobody is served".to_owned());
+        }
         if self.sales.energy_per_transfer < 64_000 {
             warnings.push(format!(
                 "sales.energy_per_transfer is {}; a USDT transfer costs about 65000",

@@ -86,6 +86,7 @@ impl Settings {
             catch_up_batch: self.chain.catch_up_batch,
             start_behind: i64::from(self.chain.start_behind),
             resend_after_blocks: i64::from(self.pool.resend_after_blocks),
+            observe_only: self.pool.observe_only,
             max_watchers: usize::try_from(self.payments.max_open_orders).unwrap_or(usize::MAX),
             keep_logs: self.actors.keep_logs.span(),
             keep_keys: self.actors.keep_idempotency_keys.span(),

@@ -334,6 +334,8 @@ pub struct Pool {
     pub max_attempts: u32,
     /// A live transaction is sent again after this many blocks.
     pub resend_after_blocks: u32,
+    /// Read and record, but sign and send nothing.
+    pub observe_only: bool,
 }
 
 /// `[keys]`: what opens the private keys.

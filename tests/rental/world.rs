@@ -405,6 +405,7 @@ fn settings() -> ActorSettings {
         catch_up_batch: 20,
         start_behind: 20,
         resend_after_blocks: 2,
+        observe_only: false,
         max_watchers: 1_000,
         keep_logs: Span::from_hours(24 * 30),
         keep_keys: Span::from_hours(24),

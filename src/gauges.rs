@@ -7,7 +7,7 @@ use leyden_actors::{
     boards::{ChainStatus, PoolStatus},
     kernel::{self, TreeStatus},
 };
-use leyden_domain::{Height, Timestamp, order::OrderStateKind, pool::AccountState};
+use leyden_domain::{Timestamp, order::OrderStateKind, pool::AccountState};
 use leyden_ports::{Cache, StoreError};
 use metrics::{counter, gauge};
 use std::{collections::BTreeMap, time::Duration};
@@ -17,8 +17,6 @@ use tokio::{sync::Mutex, time::Instant};
 const FRESH_MS: i64 = 30_000;
 /// How long figures of the books are believed: counting them is work, and anybody with the scope may ask.
 const BELIEVED: Duration = Duration::from_secs(5);
-/// How many orders of each kind are looked at for the oldest.
-const LOOKED_AT: u32 = 20;
 /// Longest wait for the books. Metrics are read most when something is slow.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The states an account can be in, so that one that is left shows 0.
@@ -71,7 +69,11 @@ fn chain(chain: &ChainStatus, tree: &TreeStatus, leads: bool, now: Timestamp) {
     gauge!("leyden_chain_lag_blocks").set(float(chain.lag_blocks()));
     gauge!("leyden_chain_below_solid").set(f64::from(u8::from(chain.below_solid.is_some())));
     gauge!("leyden_chain_reading_paused").set(f64::from(u8::from(chain.paused)));
-    let Some(head) = chain.node_head else { return };
+    // Only the instance at work asks nodes; what another one knew when it last did says nothing now.
+    let Some(head) = chain.node_head.filter(|_| leads) else {
+        gauge!("leyden_chain_head_age_seconds").set(f64::NAN);
+        return;
+    };
     let age = now.since(head.timestamp).ms();
     // Negative where this clock is behind the chain's: a gauge can say so, and the alert takes both signs.
     gauge!("leyden_chain_head_age_seconds").set(seconds(age));
@@ -138,31 +140,13 @@ async fn figures(state: &AppState) -> Result<(), StoreError> {
         let orders = counts.get(&kind).copied().unwrap_or_default();
         gauge!("leyden_orders", "state" => kind.name()).set(float(i64::try_from(orders).unwrap_or(i64::MAX)));
     }
-    let age = oldest_unserved(state).await?.map_or(0, |paid_at| state.clock.now().since(paid_at).ms().max(0));
+    let oldest = state.store.oldest_unserved().await?;
+    let age = oldest.map_or(0, |paid_at| state.clock.now().since(paid_at).ms().max(0));
     gauge!("leyden_orders_oldest_unserved_seconds").set(seconds(age));
-    Ok(())
-}
-
-/// When the order was paid that has waited longest for its energy. Looks at the first few of each place where an
-/// order can be stuck: the oldest is among them, or they are as old.
-async fn oldest_unserved(state: &AppState) -> Result<Option<Timestamp>, StoreError> {
-    let waits = [OrderWait::PaidToLookAt(Height::new(i64::MAX)), OrderWait::Capacity, OrderWait::Operating];
-    let mut oldest: Option<Timestamp> = None;
-    for wait in waits {
-        for id in state.store.waiting(wait, None, LOOKED_AT).await? {
-            let Some(order) = state.store.order(id).await? else { continue };
-            let unserved = matches!(
-                order.state.kind(),
-                OrderStateKind::Paid
-                    | OrderStateKind::Funded
-                    | OrderStateKind::Reserved
-                    | OrderStateKind::Delegating
-            );
-            if let Some(funding) = order.state.funding().filter(|_| unserved) {
-                let paid_at = funding.block.timestamp;
-                oldest = Some(oldest.map_or(paid_at, |at| at.min(paid_at)));
-            }
-        }
+    if let Some(connections) = state.store.connections().await? {
+        let float = |count: u64| float(i64::try_from(count).unwrap_or(i64::MAX));
+        gauge!("leyden_database_connections").set(float(connections.used));
+        gauge!("leyden_database_connections_limit").set(float(connections.limit));
     }
-    Ok(oldest)
+    Ok(())
 }

@@ -1,26 +1,33 @@
 #!/bin/sh
-# The role that the service works with: it may read and write rows and nothing more. Run once, by the image of
-# PostgreSQL, when the database is made; for a server of your own run it with POSTGRES_USER, POSTGRES_DB and the
-# password file set. `leyden migrate`, run by the owner, grants what the role needs on each table.
+# The two roles of leyden's database: the owner of the schema, who runs `leyden migrate`, and the one that the service
+# works as, which may read and write rows and nothing more. Run once, by the image of PostgreSQL, when the database is
+# made. For a server of your own run it as a superuser, with PGHOST and its like, POSTGRES_USER, POSTGRES_DB and the two
+# files of passwords set. May be run again: it sets the passwords anew.
 set -eu
 
-app_password=$(cat "${APP_PASSWORD_FILE:-/run/secrets/database_app_password}")
+secrets=/run/secrets
+owner_password=$(cat "${OWNER_PASSWORD_FILE:-$secrets/database_owner_password}")
+app_password=$(cat "${APP_PASSWORD_FILE:-$secrets/database_app_password}")
 
-# The password is a variable of psql, not text of a command: :'…' quotes it.
-psql --no-psqlrc --set=ON_ERROR_STOP=1 --set=app_password="$app_password" --set=database="$POSTGRES_DB" \
+# Passwords are variables of psql, not text of a command: :'…' quotes them.
+psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --set=database="$POSTGRES_DB" \
+     --set=owner_password="$owner_password" --set=app_password="$app_password" \
      --username="$POSTGRES_USER" --dbname="$POSTGRES_DB" <<'SQL'
-SELECT NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tron_app') AS missing \gset
-\if :missing
-    CREATE ROLE tron_app LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION;
+SELECT NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'leyden_owner') AS owner_missing,
+       NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tron_app') AS app_missing \gset
+\if :owner_missing
+    CREATE ROLE leyden_owner;
 \endif
-ALTER ROLE tron_app PASSWORD :'app_password' CONNECTION LIMIT 60;
--- Nobody makes anything here but the owner.
+\if :app_missing
+    CREATE ROLE tron_app;
+\endif
+ALTER ROLE leyden_owner LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'owner_password';
+ALTER ROLE tron_app LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION PASSWORD :'app_password';
+-- Nobody makes anything here but the owner. `leyden migrate` grants what the service needs on each table.
+ALTER DATABASE :"database" OWNER TO leyden_owner;
+ALTER SCHEMA public OWNER TO leyden_owner;
 REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
-REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT CONNECT ON DATABASE :"database" TO tron_app;
 GRANT USAGE ON SCHEMA public TO tron_app;
--- A statement or a transaction that hangs must not hold the books.
-ALTER ROLE tron_app SET statement_timeout = '15s';
-ALTER ROLE tron_app SET lock_timeout = '5s';
-ALTER ROLE tron_app SET idle_in_transaction_session_timeout = '15s';
 SQL

@@ -5,6 +5,7 @@
 //! The trait is split by aggregate so that each reader sees what it may touch; [`Store`] is all of them together.
 
 mod blocks;
+mod inspect;
 mod leases;
 mod operations;
 mod orders;
@@ -14,6 +15,7 @@ mod service;
 mod settle;
 
 pub use blocks::{BlockCommit, BlockStore, ChainPosition, DustCount, RewindReport};
+pub use inspect::{Connections, InspectStore, StrangeDelegation};
 pub use leases::{Fence, Lease, LeaseRow, LeaseStore};
 pub use operations::{AttemptCommit, OperationChange, OperationCommit, OperationStore, ReclaimDraft};
 pub use orders::{
@@ -80,7 +82,14 @@ pub enum StepError {
 /// All of the books.
 #[async_trait]
 pub trait Store:
-    OrderStore + PaymentStore + BlockStore + PoolStore + OperationStore + ServiceStore + std::fmt::Debug
+    OrderStore
+    + PaymentStore
+    + BlockStore
+    + PoolStore
+    + OperationStore
+    + ServiceStore
+    + InspectStore
+    + std::fmt::Debug
 {
     /// Answers if the database can be read and written.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -13,6 +13,7 @@ mod configs;
 mod db;
 mod delegation_record;
 mod group_commit;
+mod inspect;
 mod keys;
 mod leases;
 mod lend;

@@ -30,7 +30,8 @@ fn every_metric_of_a_rule_is_one_that_the_service_has() {
         assert!(!names.is_empty() || expression.starts_with("up{"), "{expression} looks at nothing of ours");
         for name in names {
             let plain = SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix));
-            let there = [Some(name), plain].into_iter().flatten().any(|name| source.contains(&format!("\"{name}\"")));
+            let there =
+                [Some(name), plain].into_iter().flatten().any(|name| source.contains(&format!("\"{name}\"")));
             assert!(there, "{}: no code sets {name}", rule["alert"]);
         }
     }
@@ -69,7 +70,10 @@ fn every_rule_has_its_section_in_the_runbook_and_every_section_its_rule() {
         let name = rule["alert"].as_str().unwrap();
         let link = format!("docs/operating/alerts.md#{}", name.to_lowercase());
         assert_eq!(rule["annotations"]["runbook"], link.as_str(), "{name}");
-        assert!(rule["annotations"]["summary"].is_string() && rule["labels"]["severity"].is_string(), "{name}");
+        assert!(
+            rule["annotations"]["summary"].is_string() && rule["labels"]["severity"].is_string(),
+            "{name}"
+        );
     }
 }
 
@@ -78,7 +82,10 @@ fn every_rule_is_fired_and_cleared_by_the_rules_own_tests() {
     let tests = read("config/alerts_test.yml");
     for rule in rules() {
         let name = rule["alert"].as_str().unwrap();
-        assert!(tests.contains(&format!("alertname: {name}\n")), "config/alerts_test.yml does not try {name}");
+        assert!(
+            tests.contains(&format!("alertname: {name}\n")),
+            "config/alerts_test.yml does not try {name}"
+        );
     }
 }
 

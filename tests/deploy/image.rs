@@ -52,7 +52,10 @@ fn the_image_runs_as_nobody_in_particular_and_asks_itself_whether_it_is_well() {
     let last_from = all.iter().rposition(|(word, _)| word == "FROM").unwrap();
     let stage = all.get(last_from..).unwrap();
     let user = stage.iter().find(|(word, _)| word == "USER").unwrap();
-    assert!(user.1.parse::<u32>().is_ok_and(|id| id > 0), "a number, so that Kubernetes can see that it is not root");
+    assert!(
+        user.1.parse::<u32>().is_ok_and(|id| id > 0),
+        "a number, so that Kubernetes can see that it is not root"
+    );
     let health = of("HEALTHCHECK");
     assert!(health[0].ends_with("CMD [\"leyden\", \"healthcheck\"]"), "{health:?}");
     assert!(stage.iter().all(|(_, rest)| !rest.contains("curl") && !rest.contains("apt-get")));

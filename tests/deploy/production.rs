@@ -43,7 +43,8 @@ fn it_is_a_configuration_that_serves_once_the_addresses_are_in() {
     };
     let (code, said) = check("");
     assert_eq!(code, Some(78), "{said}");
-    assert!(said.contains("payments.addresses") && said.lines().count() == 1, "nothing else is missing: {said}");
+    let missing: Vec<&str> = said.lines().filter(|line| !line.starts_with("warning")).collect();
+    assert!(missing.len() == 1 && missing[0].contains("payments.addresses"), "nothing else is missing: {said}");
     let (code, said) = check(&keys::test_address(9).to_string());
     assert_eq!(code, Some(0), "{said}");
     assert!(!said.contains("dummy-secret"), "{said}");
@@ -68,7 +69,8 @@ fn every_key_is_shown_and_what_is_commented_out_is_the_default() {
     let default: Table = read("config/leyden.toml").parse().unwrap();
     let text = read("config/production.toml");
     let set: Table = text.parse().unwrap();
-    let shown: Table = all_on(&text).parse().unwrap_or_else(|error| panic!("a key stands there twice? {error}"));
+    let shown: Table =
+        all_on(&text).parse().unwrap_or_else(|error| panic!("a key stands there twice? {error}"));
     let keys = |table: &Table| {
         let keys = table.iter().flat_map(|(section, keys)| {
             keys.as_table().unwrap().keys().map(move |key| format!("{section}.{key}"))

@@ -96,7 +96,8 @@ fn cache(cache: &dyn Cache) {
         for (outcome, lookups) in
             [("hit", tier.hits), ("miss", tier.misses), ("failed", tier.failures), ("skipped", tier.skipped)]
         {
-            counter!("leyden_cache_lookups_total", "tier" => tier.name, "outcome" => outcome).absolute(lookups);
+            counter!("leyden_cache_lookups_total", "tier" => tier.name, "outcome" => outcome)
+                .absolute(lookups);
         }
     }
 }

@@ -41,7 +41,7 @@ mod worker;
 
 pub use boards::SaleTerms;
 pub use handles::{CancelError, ClaimError, ClaimOutcome, Handles, ReleaseError};
-pub use leadership::{Election, Leadership, SaleSource};
+pub use leadership::{Election, Leadership, SaleSource, WORK};
 pub use settings::{ActorSettings, OrderlessTerms, StepHook};
 pub use shared::Ports;
 pub use system::{Placement, SystemError, start};

@@ -42,9 +42,15 @@ pub(super) enum Command {
     Migrate,
     /// Look at the installation from outside in and say what to do
     ///
-    /// Checks the configuration, the database, the node and its clock, payment addresses, pool accounts, and that hot
-    /// keys can do no more than they need. Exit code 1 where something must be mended.
+    /// Checks the configuration, the database (role, migrations, how long a commit takes), Redis, every node and all
+    /// clocks, payment addresses, pool accounts, that hot keys can do no more than they need, who leads, and whether
+    /// the books explain what the chain shows. Exit code 1 where something must be mended, 78 for a bad configuration.
     Doctor(DoctorArgs),
+    /// Hold an order until a person releases it
+    ///
+    /// Nothing is signed for it any more. For orders of restored books that the chain shows to be served already; see
+    /// docs/operating/backup.md. Works while the service runs. Released by POST /api/v1/orders/{orderId}/release.
+    Hold(HoldArgs),
     /// Private keys and API keys
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -107,6 +113,15 @@ pub(super) struct DoctorArgs {
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HoldArgs {
+    /// Its id.
+    pub(super) order: leyden_domain::OrderId,
+    /// Why, for its history.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
 }
 
 #[derive(Debug, Args)]

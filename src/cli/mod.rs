@@ -5,6 +5,7 @@ mod block;
 pub(crate) mod chain;
 mod check;
 mod healthcheck;
+mod hold;
 mod keys;
 mod migrate;
 mod print;
@@ -38,6 +39,9 @@ pub fn run(cli: Cli, environment: &Environment) -> ExitCode {
         Command::Doctor(arguments) => with_settings(file, environment, |settings| {
             on_actix(crate::doctor::run(settings, arguments.json))
         }),
+        Command::Hold(arguments) => {
+            with_settings(file, environment, |settings| on_actix(hold::run(settings, arguments)))
+        }
         Command::Keys(KeysCommand::Import(arguments)) => {
             with_settings(file, environment, |settings| on_actix(keys::import(settings, arguments)))
         }

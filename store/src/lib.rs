@@ -41,6 +41,7 @@ mod statements;
 pub use cache::{
     Fresh, Loader, MemoryCache, RedisCache, RedisFacts, RedisOptions, RedisUrlError, TieredCache,
 };
+pub use inspect::{DatabaseFacts, RoleFacts, ServerFacts};
 pub use migrate::{MigrationMode, OpenError};
 
 use async_trait::async_trait;

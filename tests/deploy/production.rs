@@ -44,7 +44,10 @@ fn it_is_a_configuration_that_serves_once_the_addresses_are_in() {
     let (code, said) = check("");
     assert_eq!(code, Some(78), "{said}");
     let missing: Vec<&str> = said.lines().filter(|line| !line.starts_with("warning")).collect();
-    assert!(missing.len() == 1 && missing[0].contains("payments.addresses"), "nothing else is missing: {said}");
+    assert!(
+        missing.len() == 1 && missing[0].contains("payments.addresses"),
+        "nothing else is missing: {said}"
+    );
     let (code, said) = check(&keys::test_address(9).to_string());
     assert_eq!(code, Some(0), "{said}");
     assert!(!said.contains("dummy-secret"), "{said}");

@@ -1,0 +1,204 @@
+//! Every node from outside: the network it is on, how far it is, whether it has the key it wants, and whether it and
+//! the others tell of the same chain.
+
+use super::report::Report;
+use crate::system_clock::SystemClock;
+use leyden_domain::{BlockId, Height, chain::Head};
+use leyden_ports::{ChainError, ChainReader, Clock};
+use leyden_tron::node::NodeClient;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const WHAT: &str = "node";
+/// A head older than this is a node that is behind, or a clock that is wrong.
+const OLDEST_HEAD_MS: i64 = 60_000;
+/// A head this far in our future is a clock that is wrong.
+const FUTURE_HEAD_MS: i64 = 10_000;
+/// Blocks that a node may be behind the best.
+const BEHIND: i64 = 5;
+/// Solid blocks further below the head than this do not become solid as they should: 19 of 27 witnesses take about 19.
+const SOLID_LAG: i64 = 60;
+/// An answer that takes longer is too slow for two calls in each block.
+const SLOW: Duration = Duration::from_millis(1_000);
+/// Block 0 of networks that people mistake for one another.
+const NETWORKS: [(&str, &str); 3] = [
+    ("00000000000000001ebf88508a03865c71d452e25f4d51194196a1d22b6653dc", "main network"),
+    ("0000000000000000de1aa88295e1fcf982742f773e0419c5a9c134c994a9059e", "Shasta test network"),
+    ("0000000000000000d698d4192c56cb6be724a558448e2684802de4d6cd8690dc", "Nile test network"),
+];
+
+/// What one node said.
+struct Seen {
+    index: usize,
+    name: String,
+    genesis: Option<BlockId>,
+    head: Head,
+    solid: Head,
+}
+
+/// Looks at all of them. Which one is to be asked for the rest: the one that is furthest.
+pub(super) async fn check(nodes: &[(String, &NodeClient)], report: &mut Report) -> Option<usize> {
+    let mut seen = Vec::new();
+    for (index, (name, node)) in nodes.iter().enumerate() {
+        if let Some((genesis, head, solid)) = one(name, node, report).await {
+            seen.push(Seen { index, name: name.clone(), genesis, head, solid });
+        }
+    }
+    let best = seen.iter().max_by_key(|node| node.head.height())?;
+    together(&seen, best, nodes, report).await;
+    Some(best.index)
+}
+
+/// What an error of a node asks for.
+fn todo(error: &ChainError) -> &'static str {
+    let text = error.to_string();
+    if text.contains("401") || text.contains("403") {
+        "its key is missing, wrong or blocked: mend api_key_file in chain.nodes"
+    } else if text.contains("429") {
+        "it limits how much may be asked: give it a key, or a better plan"
+    } else {
+        "mend its url in chain.nodes, or the network in between"
+    }
+}
+
+async fn one(name: &str, node: &NodeClient, report: &mut Report) -> Option<(Option<BlockId>, Head, Head)> {
+    let began = Instant::now();
+    let head = match node.head().await {
+        Ok(head) => head,
+        Err(error) => {
+            report.bad(WHAT, &format!("{name}: {error}"), todo(&error));
+            return None;
+        }
+    };
+    let took = began.elapsed();
+    let solid = match node.solid().await {
+        Ok(solid) => solid,
+        Err(error) => {
+            report.bad(WHAT, &format!("{name} shows no solid block: {error}"), todo(&error));
+            return None;
+        }
+    };
+    // Gateways do not answer this; then nobody says.
+    let version = node.state().await.map_or_else(|_| "version unknown".to_owned(), |state| state.version);
+    report.ok(WHAT, &format!("{name}: head {}, solid {}, {version}", head.height(), solid.height()));
+    if took > SLOW {
+        report.odd(
+            WHAT,
+            &format!("{name} took {} ms to answer", took.as_millis()),
+            "a nearer node, or a better line",
+        );
+    }
+    if head.height().get().saturating_sub(solid.height().get()) > SOLID_LAG {
+        report.bad(
+            WHAT,
+            &format!(
+                "{name}: the solid block is {} behind the head",
+                head.height().get() - solid.height().get()
+            ),
+            "the node sees too few witnesses, or the network stands: look at another node",
+        );
+    }
+    let age = SystemClock.now().since(head.timestamp).ms();
+    if age > OLDEST_HEAD_MS {
+        report.bad(
+            "clock",
+            &format!("the newest block of {name} is {} s old", age / 1_000),
+            "the node is behind, or this machine's clock is ahead: look at both",
+        );
+    } else if age < -FUTURE_HEAD_MS {
+        report.bad(
+            "clock",
+            &format!("this clock is {} s behind {name}'s newest block", -age / 1_000),
+            "set the clock; run NTP",
+        );
+    } else {
+        report.ok("clock", &format!("the newest block of {name} is {age} ms old"));
+    }
+    let genesis = genesis(name, node, report).await;
+    Some((genesis, head, solid))
+}
+
+/// Which network it is on.
+async fn genesis(name: &str, node: &NodeClient, report: &mut Report) -> Option<BlockId> {
+    match node.block(Height::new(0)).await {
+        Ok(Some(block)) => {
+            let text = block.id.to_string();
+            match NETWORKS.iter().find(|(id, _)| *id == text) {
+                Some((_, network)) if *network == "main network" => {
+                    report.ok("network", &format!("{name}: {network}"))
+                }
+                Some((_, network)) => {
+                    report.odd(
+                        "network",
+                        &format!("{name} is on the {network}"),
+                        "make sure that it is meant so",
+                    );
+                }
+                None => report.odd(
+                    "network",
+                    &format!("{name} is on a network of its own, which begins with {text}"),
+                    "make sure that it is meant so",
+                ),
+            }
+            Some(block.id)
+        }
+        // A node without old blocks cannot say; what it says of new ones is compared below.
+        Ok(None) | Err(_) => None,
+    }
+}
+
+/// Whether all tell of the same chain.
+async fn together(seen: &[Seen], best: &Seen, nodes: &[(String, &NodeClient)], report: &mut Report) {
+    for node in seen {
+        let behind = best.head.height().get().saturating_sub(node.head.height().get());
+        if behind > BEHIND {
+            report.bad(
+                WHAT,
+                &format!("{} is {behind} blocks behind {}", node.name, best.name),
+                "let it catch up, or mend it; it is not asked meanwhile",
+            );
+        }
+    }
+    if let (Some(first), true) = (seen.first(), seen.len() > 1) {
+        let differs = seen
+            .iter()
+            .find(|node| matches!((node.genesis, first.genesis), (Some(its), Some(first)) if its != first));
+        if let Some(other) = differs {
+            report.bad(
+                "network",
+                &format!("{} and {} are on different networks", first.name, other.name),
+                "take one of them out of chain.nodes",
+            );
+            return;
+        }
+    }
+    // The lowest of the solid blocks is one that all must have, and have alike.
+    let Some(lowest) = seen.iter().min_by_key(|node| node.solid.height()) else { return };
+    let mut agreeing = 0_usize;
+    for node in seen.iter().filter(|node| node.index != lowest.index) {
+        let Some((_, client)) = nodes.get(node.index) else { continue };
+        match client.block(lowest.solid.height()).await {
+            Ok(Some(block)) if block.id == *lowest.solid.block.id() => agreeing = agreeing.saturating_add(1),
+            Ok(Some(_)) => report.bad(
+                WHAT,
+                &format!(
+                    "{} and {} differ at height {}, which is solid",
+                    node.name,
+                    lowest.name,
+                    lowest.solid.height()
+                ),
+                "one of them lies or is on another chain: ask a third, and take the wrong one out",
+            ),
+            Ok(None) | Err(_) => report.odd(
+                WHAT,
+                &format!("{} does not show block {}", node.name, lowest.solid.height()),
+                "run the doctor again",
+            ),
+        }
+    }
+    if agreeing > 0 && agreeing.saturating_add(1) == seen.len() {
+        report.ok(WHAT, &format!("all {} agree on block {}", seen.len(), lowest.solid.height()));
+    } else if nodes.len() == 1 {
+        report.odd(WHAT, "is the only one: nobody can find it out", "name a second one in chain.nodes");
+    }
+}

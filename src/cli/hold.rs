@@ -9,7 +9,7 @@ use leyden_domain::{
 };
 use leyden_ports::{
     Clock, StoreError,
-    store::{OperationChange, OperationCommit, OperationStore, OrderCommit, OrderStore},
+    store::{Durability, OperationChange, OperationCommit, OperationStore, OrderCommit, OrderStore},
 };
 use leyden_store::{MigrationMode, SqlStore};
 
@@ -56,7 +56,14 @@ async fn try_to_hold(store: &SqlStore, arguments: &HoldArgs) -> Result<String, T
         let transition = step(&detail.order, &OrderEvent::Hold(HoldReason::Operator), now)
             .map_err(|error| Trouble::Other(format!("{id}: {error}")))?;
         let note = Some(arguments.reason.clone());
-        store.commit_order(OrderCommit { transitions: vec![transition], reclaims: Vec::new(), note }).await?;
+        store
+            .commit_order(OrderCommit {
+                transitions: vec![transition],
+                reclaims: Vec::new(),
+                note,
+                durability: Durability::Strict,
+            })
+            .await?;
     }
     // An order that is held is planned no more, but its account's agent would sign what is intended already. What is
     // signed stays: it is alive or dead on the chain, whatever is done here.

@@ -90,10 +90,6 @@ impl RedisOptions {
         Self { realm: realm.into(), ..self }
     }
 
-    pub(super) fn place(&self) -> &ConnectionInfo {
-        &self.place
-    }
-
     pub(super) fn realm(&self) -> &str {
         &self.realm
     }

@@ -6,7 +6,6 @@
 
 mod breaker;
 mod envelope;
-mod facts;
 mod link;
 mod loader;
 mod memory;
@@ -15,7 +14,6 @@ mod redis;
 mod tally;
 mod tiered;
 
-pub use facts::RedisFacts;
 pub use link::{RedisOptions, RedisUrlError};
 pub use loader::{Fresh, Loader};
 pub use memory::MemoryCache;

@@ -37,11 +37,12 @@ struct Seen {
 }
 
 /// Looks at all of them. Which one is to be asked for the rest: the one that is furthest.
-pub(super) async fn check(nodes: &[(String, &NodeClient)], report: &mut Report) -> Option<usize> {
+pub(super) async fn check(nodes: &[&NodeClient], report: &mut Report) -> Option<usize> {
     let mut seen = Vec::new();
-    for (index, (name, node)) in nodes.iter().enumerate() {
+    for (index, node) in nodes.iter().enumerate() {
+        let name = node.name();
         if let Some((genesis, head, solid)) = one(name, node, report).await {
-            seen.push(Seen { index, name: name.clone(), genesis, head, solid });
+            seen.push(Seen { index, name: name.to_owned(), genesis, head, solid });
         }
     }
     let best = seen.iter().max_by_key(|node| node.head.height())?;
@@ -148,7 +149,7 @@ async fn genesis(name: &str, node: &NodeClient, report: &mut Report) -> Option<B
 }
 
 /// Whether all tell of the same chain.
-async fn together(seen: &[Seen], best: &Seen, nodes: &[(String, &NodeClient)], report: &mut Report) {
+async fn together(seen: &[Seen], best: &Seen, nodes: &[&NodeClient], report: &mut Report) {
     for node in seen {
         let behind = best.head.height().get().saturating_sub(node.head.height().get());
         if behind > BEHIND {
@@ -176,7 +177,7 @@ async fn together(seen: &[Seen], best: &Seen, nodes: &[(String, &NodeClient)], r
     let Some(lowest) = seen.iter().min_by_key(|node| node.solid.height()) else { return };
     let mut agreeing = 0_usize;
     for node in seen.iter().filter(|node| node.index != lowest.index) {
-        let Some((_, client)) = nodes.get(node.index) else { continue };
+        let Some(client) = nodes.get(node.index) else { continue };
         match client.block(lowest.solid.height()).await {
             Ok(Some(block)) if block.id == *lowest.solid.block.id() => agreeing = agreeing.saturating_add(1),
             Ok(Some(_)) => report.bad(

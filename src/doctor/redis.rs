@@ -20,7 +20,7 @@ pub(super) async fn check(settings: &Settings, report: &mut Report) {
             return;
         }
     };
-    let facts = match options.facts().await {
+    let facts = match options.inspect().await {
         Ok(facts) => facts,
         Err(error) => {
             // Without it everything works.
@@ -32,23 +32,23 @@ pub(super) async fn check(settings: &Settings, report: &mut Report) {
             return;
         }
     };
-    let took = format!("{}.{:03} ms", facts.round_trip.as_millis(), facts.round_trip.as_micros() % 1_000);
-    if facts.round_trip > SLOW {
+    let took = format!("{}.{:03} ms", facts.took.as_millis(), facts.took.as_micros() % 1_000);
+    if facts.took > SLOW {
         report.odd(WHAT, &format!("{} answers in {took}", facts.version), "bring it nearer, or leave it out");
     } else {
         report.ok(WHAT, &format!("{} answers in {took}", facts.version));
     }
-    if facts.eviction != "allkeys-lru" && facts.eviction != "allkeys-lfu" {
+    if facts.policy != "allkeys-lru" && facts.policy != "allkeys-lfu" {
         report.odd(
             WHAT,
             &format!(
                 "when it is full it does as {} says",
-                if facts.eviction.is_empty() { "nobody" } else { &facts.eviction }
+                if facts.policy.is_empty() { "nobody" } else { &facts.policy }
             ),
             "set maxmemory-policy allkeys-lru: otherwise a full one refuses what is newest",
         );
     }
-    if facts.limit_bytes == 0 {
+    if facts.max_memory == Some(0) {
         report.odd(WHAT, "has no limit on its memory", "set maxmemory");
     }
     if facts.persists == Some(true) {

@@ -3,7 +3,7 @@
 use super::link::{RedisOptions, said};
 use leyden_ports::CacheError;
 use redis::{AsyncConnectionConfig, Client, RedisError};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use tokio::time::{Instant, timeout};
 
 /// Longest wait, for each step.
@@ -18,6 +18,8 @@ pub struct RedisFacts {
     pub max_memory: Option<u64>,
     /// What it does when that is full, such as `allkeys-lru`; empty where it does not say.
     pub policy: String,
+    /// Whether it writes what it holds to a disk. `None` where it does not say.
+    pub persists: Option<bool>,
     /// How long it took to write a key and read it.
     pub took: Duration,
 }
@@ -43,7 +45,18 @@ impl RedisOptions {
             let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             line.unwrap_or_default().trim().to_owned()
         };
+        let saves: BTreeMap<String, String> =
+            bounded(redis::cmd("CONFIG").arg("GET").arg("save").query_async(&mut connection))
+                .await
+                .unwrap_or_default();
+        let snapshots = saves.get("save").map(|when| !when.is_empty());
+        let persists = match (fact("aof_enabled").as_str(), snapshots) {
+            ("1", _) | (_, Some(true)) => Some(true),
+            ("0", Some(false)) => Some(false),
+            _ => None,
+        };
         Ok(RedisFacts {
+            persists,
             version: fact("redis_version"),
             max_memory: fact("maxmemory").parse().ok(),
             policy: fact("maxmemory_policy"),

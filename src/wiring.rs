@@ -140,7 +140,11 @@ pub struct Turns {
 
 /// Opens the books that the configuration names.
 pub async fn open_store(settings: &Settings, migrations: MigrationMode) -> Result<Arc<SqlStore>, StartError> {
-    let url = &settings.database.url;
+    open_books(&settings.database.url, migrations).await
+}
+
+/// Opens the books at a URL.
+pub(crate) async fn open_books(url: &str, migrations: MigrationMode) -> Result<Arc<SqlStore>, StartError> {
     make_folder(url)?;
     let options = OpenOptions { migrations, ..OpenOptions::default() };
     let store = SqlStore::open(url, Arc::new(SystemClock), options)

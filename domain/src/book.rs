@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// All rows that the invariants speak of, read at one moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Book {
     /// Orders.
     pub orders: Vec<Order>,

@@ -38,8 +38,11 @@ pub(super) enum Command {
     ///
     /// Takes protobuf as nodes store it and the JSON of the HTTP API. `-` reads from standard input.
     Block(BlockArgs),
-    /// Bring the database's schema up to date
-    Migrate,
+    /// Bring the database's schema up to date, or move the books to another database
+    ///
+    /// With --from, all books of a SQLite database are copied into an empty PostgreSQL database in one transaction,
+    /// compared, and kept only if they are equal. Stop the service first.
+    Migrate(MigrateArgs),
     /// Look at the installation from outside in and say what to do
     ///
     /// Checks the configuration, the database (role, migrations, how long a commit takes), Redis, every node and all
@@ -192,4 +195,15 @@ pub(super) struct ApiArgs {
 pub(super) struct RevokeArgs {
     /// Its id, as `keys list` shows it.
     pub(super) id: leyden_domain::ApiKeyId,
+}
+
+/// `leyden migrate`.
+#[derive(Debug, Args)]
+pub(super) struct MigrateArgs {
+    /// Copy the books from this database (sqlite:PATH); it is not changed but for migrations it lacks
+    #[arg(long, value_name = "URL")]
+    pub(super) from: Option<String>,
+    /// Copy them to this one (postgres://…) instead of the configured database
+    #[arg(long, value_name = "URL", requires = "from")]
+    pub(super) to: Option<String>,
 }

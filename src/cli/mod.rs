@@ -35,7 +35,9 @@ pub fn run(cli: Cli, environment: &Environment) -> ExitCode {
         Command::Serve => with_settings(file, environment, |settings| on_actix(serve::run(settings))),
         Command::Chain(arguments) => on_actix(chain::run(arguments)),
         Command::Block(arguments) => block::run(&arguments),
-        Command::Migrate => with_settings(file, environment, |settings| on_actix(migrate::run(settings))),
+        Command::Migrate(arguments) => {
+            with_settings(file, environment, |settings| on_actix(migrate::run(settings, arguments)))
+        }
         Command::Doctor(arguments) => with_settings(file, environment, |settings| {
             on_actix(crate::doctor::run(settings, arguments.json))
         }),

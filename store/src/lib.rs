@@ -37,12 +37,14 @@ mod service;
 mod settle;
 #[cfg(test)]
 mod statements;
+mod transfer;
 
 pub use cache::{
     Fresh, Loader, MemoryCache, RedisCache, RedisFacts, RedisOptions, RedisUrlError, TieredCache,
 };
 pub use inspect::{DatabaseFacts, RoleFacts, ServerFacts};
 pub use migrate::{MigrationMode, OpenError};
+pub use transfer::{TransferError, Transferred, transfer};
 
 use async_trait::async_trait;
 use db::{Conn, Db};

@@ -147,7 +147,8 @@ fn all_statements() -> BTreeSet<String> {
     files.sort();
     for path in files {
         let name = path.file_name().unwrap().to_str().unwrap();
-        if ["statements.rs", "plans.rs"].contains(&name) {
+        // What moves the books from one database to the other speaks to each in its own way.
+        if ["statements.rs", "plans.rs", "transfer.rs"].contains(&name) {
             continue;
         }
         let source = program(&path);

@@ -108,6 +108,76 @@ fn an_order_survives_the_death_of_the_service_and_is_served_once() {
     drop(chain);
 }
 
+/// What happens to books that were restored from before a delegation was signed, step by step as the operator's page has
+/// it: nothing is signed, the doctor finds the delegation and the order that it served, and that order is held.
+#[test]
+fn restored_books_sign_nothing_until_what_was_signed_since_is_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let arguments = ["chain", "--listen", "127.0.0.1:0", "--block-time", "100ms"];
+    let chain = Running::start(leyden(here, &arguments));
+    let key = install(here, &chain.url);
+    let serve = |observe_only: &str| {
+        let mut command = leyden(here, &["-c", "l.toml", "serve"]);
+        command.env("LEYDEN__POOL__OBSERVE_ONLY", observe_only);
+        Running::start(command)
+    };
+    actix_rt::System::new().block_on(async {
+        let client = Client { http: http_client(WAIT, WAIT).unwrap(), key };
+        let observing = serve("true");
+        let ready =
+            |status: &Value| status["pool"]["availableEnergy"].as_i64().is_some_and(|energy| energy > 0);
+        client.until(&format!("{}/status", observing.url), ready).await;
+        let body = json!({"recipientAddress": keys::test_address(1), "chatId": 1});
+        let order = client.post(&format!("{}/api/energy-flash/create-order", observing.url), &body).await;
+        let id = order["data"]["orderId"].as_str().unwrap_or_else(|| panic!("{order}")).to_owned();
+        pay(&client, &chain.url, 1, order["data"]["amounts"][0]["amountSun"].as_i64().unwrap()).await;
+        let url = format!("{}/api/v1/orders/{id}", observing.url);
+        client.until(&url, |body| body["data"]["state"] == "funded").await;
+
+        // What the lost service had done after the backup.
+        let lent = json!({
+            "owner_address": keys::pool_address(0).to_string(), "receiver_address": keys::test_address(1).to_string(),
+            "balance": 10_000_000_000_i64, "resource": "ENERGY", "visible": true
+        });
+        let mut transaction = client.post(&format!("{}/wallet/delegateresource", chain.url), &lent).await;
+        let raw = hex::decode(transaction["raw_data_hex"].as_str().unwrap_or_else(|| panic!("{transaction}"))).unwrap();
+        let signature = keys::pool_key(0).sign(&leyden_tron::crypto::sha256(&raw));
+        transaction["signature"] = json!([hex::encode(signature)]);
+        let sent = client.post(&format!("{}/wallet/broadcasttransaction", chain.url), &transaction).await;
+        assert_eq!(sent["result"], true, "{sent}");
+        let found = tokio::time::timeout(WAIT, async {
+            loop {
+                let doctor = run(here, &["-c", "l.toml", "doctor"], "");
+                if doctor.out.contains("do not know why") {
+                    break doctor;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        let doctor = found.await.unwrap();
+        assert_eq!(doctor.code, 1);
+        assert!(doctor.out.contains(&format!("it may have served {id}")), "{}", doctor.out);
+
+        let held = run(here, &["-c", "l.toml", "hold", &id, "--reason", "served before the restore"], "");
+        assert_eq!(held.code, 0, "{}", held.err);
+        assert_eq!(observing.terminate(), 0);
+        let serving = serve("false");
+        client.until(&format!("{}/status", serving.url), ready).await;
+        // Another customer is served; so everything that would have been done for the first has been.
+        let body = json!({"recipientAddress": keys::test_address(2), "chatId": 2});
+        let other = client.post(&format!("{}/api/energy-flash/create-order", serving.url), &body).await;
+        pay(&client, &chain.url, 2, other["data"]["amounts"][0]["amountSun"].as_i64().unwrap()).await;
+        let other = other["data"]["orderId"].as_str().unwrap().to_owned();
+        let url = format!("{}/api/energy-flash/order-status/{other}", serving.url);
+        client.until(&url, |body| body["data"]["status"] == "completed").await;
+        let first = client.get(&format!("{}/api/v1/orders/{id}", serving.url)).await;
+        assert_eq!(first["data"]["state"], "held", "{first}");
+        assert_eq!(first["data"]["operations"].as_array().map(Vec::len), Some(0), "{first}");
+    });
+    drop(chain);
+}
+
 #[test]
 fn the_chain_says_who_has_what() {
     let folder = tempfile::tempdir().unwrap();

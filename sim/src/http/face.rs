@@ -63,7 +63,7 @@ impl Face {
         *inner.calls.entry(method.to_owned()).or_default() += 1;
         inner.asked += 1;
         match inner.fault {
-            Some(WireFault::Flapping) if inner.asked % 2 == 0 => None,
+            Some(WireFault::Flapping) if inner.asked.is_multiple_of(2) => None,
             fault => fault,
         }
     }

@@ -19,7 +19,7 @@ const BEHIND: i64 = 5;
 /// Solid blocks further below the head than this do not become solid as they should: 19 of 27 witnesses take about 19.
 const SOLID_LAG: i64 = 60;
 /// An answer that takes longer is too slow for two calls in each block.
-const SLOW: Duration = Duration::from_millis(1_000);
+const SLOW: Duration = Duration::from_secs(1);
 /// Block 0 of networks that people mistake for one another.
 const NETWORKS: [(&str, &str); 3] = [
     ("00000000000000001ebf88508a03865c71d452e25f4d51194196a1d22b6653dc", "main network"),
@@ -126,7 +126,7 @@ async fn genesis(name: &str, node: &NodeClient, report: &mut Report) -> Option<B
             let text = block.id.to_string();
             match NETWORKS.iter().find(|(id, _)| *id == text) {
                 Some((_, network)) if *network == "main network" => {
-                    report.ok("network", &format!("{name}: {network}"))
+                    report.ok("network", &format!("{name}: {network}"));
                 }
                 Some((_, network)) => {
                     report.odd(

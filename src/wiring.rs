@@ -14,6 +14,7 @@ use actix_web::{dev::Server, web};
 use leyden_actors::{
     Election, Handles, Leadership, Placement, Ports, SystemError,
     kernel::{Ending, Shutdown},
+    leadership::WORK,
 };
 use leyden_domain::AccountId;
 use leyden_ports::{
@@ -136,6 +137,18 @@ pub struct Turns {
     pub fence: Arc<Fence>,
     /// The books behind that fence.
     pub fenced: Arc<dyn Store>,
+}
+
+impl Turns {
+    /// Turns on these books; `None` where no other process can share them.
+    pub fn on(store: &Arc<SqlStore>, settings: &Settings) -> Option<Self> {
+        if settings.database.url.starts_with("sqlite:") {
+            return None;
+        }
+        let fence = Arc::new(Fence::new(WORK));
+        let fenced = Arc::new(store.fenced(Arc::clone(&fence)));
+        Some(Self { leases: Arc::clone(store) as Arc<dyn LeaseStore>, fence, fenced })
+    }
 }
 
 /// Opens the books that the configuration names.
@@ -268,6 +281,7 @@ impl World {
         let migrations = if settings.database.migrate { MigrationMode::Apply } else { MigrationMode::Refuse };
         let store = open_store(settings, migrations).await?;
         let keys = leyden_ports::store::ServiceStore::keys(store.as_ref()).await?;
+        let turns = Turns::on(&store, settings);
         Ok(Self {
             chain: Arc::clone(&nodes) as Arc<dyn ChainReader>,
             writer: nodes,
@@ -276,7 +290,7 @@ impl World {
             cache: open_cache(settings)?,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
-            turns: None,
+            turns,
         })
     }
 }

@@ -1,6 +1,8 @@
 //! The API from outside: requests over a socket, nothing else.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+#[path = "../common/books.rs"]
+mod books;
 #[path = "../common/mod.rs"]
 mod common;
 
@@ -11,3 +13,6 @@ mod protocol;
 mod refusals;
 mod shared_cache;
 mod v1_orders;
+
+/// Where these tests keep their books.
+const ON_POSTGRES: bool = false;

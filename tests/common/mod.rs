@@ -1,9 +1,14 @@
 //! The whole service in one process: real books in memory, real actors, the real API on a free port, and a chain
 //! that the test mines block by block.
 
+use crate::books;
 use leyden::{
-    Application, Settings, World, http::scope::Scope, settings::Environment, system_clock::SystemClock,
-    system_entropy::SystemEntropy, wiring::open_cache,
+    Application, Settings, World,
+    http::scope::Scope,
+    settings::Environment,
+    system_clock::SystemClock,
+    system_entropy::SystemEntropy,
+    wiring::{Turns, open_cache},
 };
 use leyden_actors::Handles;
 use leyden_domain::{Address, Sun};
@@ -90,15 +95,14 @@ pub(crate) fn settings() -> Settings {
 
 /// Runs a test against a running service with these settings, and ends the service.
 ///
-/// With the variable `LEYDEN_TEST_REDIS` set, every service that names no Redis of its own gets a private one.
+/// Where the books are on PostgreSQL, every service that names no Redis of its own gets a private one, and takes turns.
 pub(crate) fn with<F, Fut>(mut settings: Settings, test: F)
 where
     F: FnOnce(Arc<TestApp>) -> Fut,
     Fut: Future<Output = ()>,
 {
     let mut redis = None;
-    #[expect(clippy::disallowed_methods, reason = "a test's own setting")]
-    if std::env::var_os("LEYDEN_TEST_REDIS").is_some() && settings.cache.redis_url.is_none() {
+    if crate::ON_POSTGRES && settings.cache.redis_url.is_none() {
         let server = RedisServer::start().unwrap();
         settings.cache.redis_url = Some(server.url());
         redis = Some(server);
@@ -106,19 +110,22 @@ where
     actix_rt::System::new().block_on(async {
         let now = SystemClock.now().ms();
         let node = SimNode::new(ChainConfig::starting_at(now, 3_000));
-        let store = SqlStore::open(&settings.database.url, Arc::new(SystemClock), OpenOptions::default());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        settings.database.url = books::fresh_url(crate::ON_POSTGRES, &clock).await;
+        let opened = SqlStore::open(&settings.database.url, clock, OpenOptions::default());
+        let store = Arc::new(opened.await.unwrap());
         let mut ring = KeyRing::new();
         let id = KeyId { owner: keys::pool_address(0), permission_id: 0 };
         ring.insert(id, keys::pool_key(0), KeyPolicy::Delegation);
         let world = World {
-            store: Arc::new(store.await.unwrap()),
+            turns: Turns::on(&store, &settings),
+            store,
             cache: open_cache(&settings).unwrap(),
             chain: Arc::new(node.clone()),
             writer: Arc::new(node.clone()),
             signer: Arc::new(ring),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
-            turns: None,
         };
         node.mine().unwrap();
         let application = Application::in_world(settings, world).await.unwrap();

@@ -6,9 +6,14 @@
     reason = "a test that cannot go on should say so at once"
 )]
 
+#[path = "../common/books.rs"]
+mod books;
 mod forks;
 mod killed;
 mod ordinary;
 mod refusals;
 mod world;
 mod wrong_payments;
+
+/// Where these tests keep their books.
+const ON_POSTGRES: bool = false;

@@ -1,6 +1,7 @@
 //! Everything a test of a rental needs: a chain that the test mines block by block, books in memory, actors on this
 //! thread, and an audit that reads the chain itself.
 
+use crate::books;
 use leyden_actors::{
     ActorSettings, Handles, Leadership, OrderlessTerms, Placement, Ports, SaleTerms, StepHook,
     kernel::{Ending, Shutdown},
@@ -84,6 +85,11 @@ impl World {
 
     /// A world at rest whose wall clock is so many hours ahead of the chain's.
     pub(crate) async fn at_hours_from_the_chain(hours: i64) -> Self {
+        Self::with_url_at(hours).await.0
+    }
+
+    /// The same, and where its books are, for others to share.
+    pub(crate) async fn with_url_at(hours: i64) -> (Self, String) {
         let node = SimNode::new(ChainConfig::default());
         node.mine_many(25).unwrap();
         let head = ChainReader::head(&node).await.unwrap();
@@ -92,9 +98,8 @@ impl World {
             Arc::new(TickingClock(AtomicI64::new(wall.ms())))
         };
         let entropy: Arc<dyn Entropy> = Arc::new(CountingEntropy(AtomicU64::new(1)));
-        let store = Arc::new(
-            SqlStore::open("sqlite::memory:", Arc::clone(&clock), OpenOptions::default()).await.unwrap(),
-        );
+        let url = books::fresh_url(crate::ON_POSTGRES, &clock).await;
+        let store = Arc::new(SqlStore::open(&url, Arc::clone(&clock), OpenOptions::default()).await.unwrap());
         let mut ring = KeyRing::new();
         for n in 0..keys::POOL_ACCOUNTS {
             let address = keys::pool_address(n);
@@ -113,7 +118,7 @@ impl World {
             clock,
             entropy,
         };
-        Self { node, store, ports, settings: settings(), handles: None }
+        (Self { node, store, ports, settings: settings(), handles: None }, url)
     }
 
     /// A world whose actors run.

@@ -1,0 +1,25 @@
+//! The same rentals as on SQLite, on PostgreSQL; and what only several instances on one database can show.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should say so at once"
+)]
+
+#[path = "../common/books.rs"]
+mod books;
+#[path = "../rental/forks.rs"]
+mod forks;
+#[path = "../rental/killed.rs"]
+mod killed;
+#[path = "../rental/ordinary.rs"]
+mod ordinary;
+#[path = "../rental/refusals.rs"]
+mod refusals;
+mod turns;
+#[path = "../rental/world.rs"]
+mod world;
+#[path = "../rental/wrong_payments.rs"]
+mod wrong_payments;
+
+/// Where these tests keep their books.
+const ON_POSTGRES: bool = true;

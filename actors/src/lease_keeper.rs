@@ -4,6 +4,7 @@
 use crate::{
     kernel::{HealthRegistry, Progress},
     leadership::{Election, WORK},
+    messages::Look,
     shared::Shared,
     worker::{After, Cause, Worker},
 };
@@ -11,7 +12,10 @@ use async_trait::async_trait;
 use leyden_domain::{Span, pool::AccountState};
 use leyden_ports::{StoreError, store::Lease};
 use std::{
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::Instant;
@@ -33,11 +37,13 @@ pub(crate) struct LeaseKeeper {
     /// What we hold. Outlives generations of this actor through the election's fence alone: a new generation takes
     /// the lease anew, which its own holder may.
     pub(crate) held: Mutex<Option<Lease>>,
+    /// Whether there was a term before, of which somebody may remember something.
+    worked: AtomicBool,
 }
 
 impl LeaseKeeper {
     pub(crate) fn new(shared: Arc<Shared>, election: Election, registry: Weak<HealthRegistry>) -> Self {
-        Self { shared, election, registry, held: Mutex::new(None) }
+        Self { shared, election, registry, held: Mutex::new(None), worked: AtomicBool::new(false) }
     }
 
     fn held(&self) -> Option<Lease> {
@@ -92,13 +98,20 @@ impl LeaseKeeper {
     }
 
     fn wake(&self) {
-        if let Some(registry) = self.registry.upgrade() {
+        if self.worked.swap(true, Ordering::Relaxed)
+            && let Some(registry) = self.registry.upgrade()
+        {
             for path in REMEMBERING {
                 if !registry.restart(path) {
                     tracing::error!(path, "an actor that should begin afresh is not there");
                 }
             }
         }
+        if let Some(listener) = self.shared.wires.listener.get() {
+            listener.cast(Look);
+        }
+        self.shared.hint_router();
+        self.shared.hint_allocator();
         self.shared.hint_all_agents();
     }
 

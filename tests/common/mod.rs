@@ -141,8 +141,18 @@ where
         });
         let shutdown = app.handles.shutdown().clone();
         let body = async {
-            app.until("the pool was read", || {
-                app.handles.boards().pool.read().accounts.iter().any(|account| account.observed.is_some())
+            app.until("the chain and the pool were read", || {
+                let chain = app.handles.boards().chain.read();
+                let answered = chain.processed.is_some() && chain.answered_at.is_some();
+                answered
+                    && app
+                        .handles
+                        .boards()
+                        .pool
+                        .read()
+                        .accounts
+                        .iter()
+                        .any(|account| account.observed.is_some())
             })
             .await;
             test(Arc::clone(&app)).await;

@@ -65,6 +65,8 @@ pub(crate) fn options(url: &str, session: Session) -> Result<PgConnectOptions, O
         ("lock_timeout", lock),
         ("idle_in_transaction_session_timeout", idle),
         ("synchronous_commit", commit),
+        // Statements are short; compiling one takes longer than running it.
+        ("jit", "off"),
         ("tcp_keepalives_idle", "10"),
         ("tcp_keepalives_interval", "5"),
         ("tcp_keepalives_count", "3"),

@@ -1,6 +1,7 @@
 //! Commands that end by themselves.
 
 use crate::{finish, leyden, run};
+use leyden_test_servers::{Postgres, PostgresOptions};
 use std::fs;
 
 #[test]
@@ -110,4 +111,24 @@ fn nobody_listening_is_not_healthy() {
     // Port 1 on this machine: reserved, and nobody is there.
     command.env("LEYDEN__HTTP__LISTEN", "127.0.0.1:1");
     assert_eq!(finish(command, "").code, 1);
+}
+
+#[test]
+fn the_books_move_to_postgresql() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let server = Postgres::start(&PostgresOptions::fast()).unwrap();
+    let url = server.create("books", None).unwrap();
+    let made = run(here, &["keys", "api", "--name", "shop", "--scope", "data:read"], "");
+    assert_eq!(made.code, 0, "{}", made.err);
+    let file = "sqlite:data/leyden.sqlite";
+    let moved = run(here, &["migrate", "--from", file, "--to", &url], "");
+    assert_eq!(moved.code, 0, "{}", moved.err);
+    assert!(moved.out.contains("         1  api_keys\n"), "{}", moved.out);
+    assert_eq!(server.sql("books", "SELECT name FROM api_keys").unwrap(), "shop");
+    let again = run(here, &["migrate", "--from", file, "--to", &url], "");
+    assert!(again.code == 1 && again.err.contains("api_keys has rows"), "{}", again.err);
+    let nothing = run(here, &["migrate", "--from", "sqlite:typo.db", "--to", &url], "");
+    assert!(nothing.code == 1 && nothing.err.contains("no such database"), "{}", nothing.err);
+    assert!(!here.join("typo.db").exists());
 }

@@ -1,7 +1,7 @@
 //! What the command line may say. The texts here are the help that people read.
 
 use clap::{Args, Parser, Subcommand};
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
 /// Sells the energy of staked TRX: pay, get it within seconds, exactly once.
 ///
@@ -22,13 +22,15 @@ pub struct Cli {
 pub(super) enum Command {
     /// Run the whole service here, with a simulated chain and customers, and watch it
     ///
-    /// Needs nothing: no node, no database, no keys. Prints an API key and the address of the API.
+    /// Needs nothing: no node, no database, no keys. Prints an API key and the address of the API. With --config the
+    /// service runs as processes of its own on the database and the cache that the file names; the chain, the
+    /// customers and their judge stay here.
     Demo(DemoArgs),
     /// Run the service
     ///
     /// SIGTERM or SIGINT ends it: requests are finished, actors stopped; a second signal ends it at once. Exit code
     /// 0 after a signal, 70 where it gave up on itself and wants to be started afresh, 78 for a bad configuration.
-    Serve,
+    Serve(ServeArgs),
     /// Run a simulated TRON chain that speaks a node's HTTP API
     ///
     /// For development and tests: point chain.nodes at it. It prints where it listens and who has what on it. The
@@ -84,9 +86,48 @@ pub struct DemoArgs {
     /// The time between two blocks: `instant`, `250ms`, `3s`.
     #[arg(long, default_value = "250ms", value_name = "TIME")]
     pub block_time: String,
-    /// Where the API listens.
+    /// Where the API listens; with several instances, where the first one does, the others on the ports after it.
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// With --config: how many instances of the service run, two where the database can be shared.
+    #[arg(long, value_name = "N")]
+    pub instances: Option<u16>,
+    /// Gives one instance another environment than the rest: for tests that put something between it and the world.
+    #[arg(long, value_name = "N:NAME=VALUE", hide = true)]
+    pub instance_env: Vec<InstanceEnv>,
+}
+
+/// A variable in the environment of one instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceEnv {
+    /// Which one; they count from 1.
+    pub instance: u16,
+    /// The variable.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+impl FromStr for InstanceEnv {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once(':').and_then(|(number, rest)| {
+            let (name, value) = rest.split_once('=')?;
+            Some((number.parse().ok()?, name, value))
+        });
+        let (instance, name, value) = parts.ok_or("write it as 1:NAME=VALUE")?;
+        Ok(Self { instance, name: name.to_owned(), value: value.to_owned() })
+    }
+}
+
+/// How the service is run.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct ServeArgs {
+    /// End when standard input ends, and in order when a line is read from it: for whoever starts the service as a
+    /// part of itself.
+    #[arg(long, hide = true)]
+    pub(super) while_stdin_is_open: bool,
 }
 
 #[derive(Debug, Args)]

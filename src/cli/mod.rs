@@ -16,7 +16,7 @@ pub(crate) use print::{Failure, aside, json, line};
 
 use crate::settings::{Environment, Settings};
 use args::{Command, ConfigCommand, KeysCommand};
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
 use std::{path::Path, process::ExitCode};
 
 /// Exit code for a configuration that is not fit (`EX_CONFIG`).
@@ -24,15 +24,24 @@ const BAD_CONFIGURATION: u8 = 78;
 
 /// Reads the command line of this process and does what it says.
 pub fn main() -> ExitCode {
-    run(Cli::parse(), &Environment::of_process())
+    let matches = Cli::command().get_matches();
+    let named = matches.value_source("config") == Some(ValueSource::CommandLine);
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    // A demonstration fills the database that it is given: one that an environment happens to name is not meant.
+    if matches!(cli.command, Command::Demo(_)) && !named {
+        cli.config = None;
+    }
+    run(cli, &Environment::of_process())
 }
 
 /// Does what a command line says.
 pub fn run(cli: Cli, environment: &Environment) -> ExitCode {
     let file = cli.config.as_deref();
     let done = match cli.command {
-        Command::Demo(arguments) => on_actix(crate::demo::run(arguments)),
-        Command::Serve => with_settings(file, environment, |settings| on_actix(serve::run(settings))),
+        Command::Demo(arguments) => on_actix(crate::demo::run(arguments, file, environment)),
+        Command::Serve(arguments) => {
+            with_settings(file, environment, |settings| on_actix(serve::run(settings, arguments)))
+        }
         Command::Chain(arguments) => on_actix(chain::run(arguments)),
         Command::Block(arguments) => block::run(&arguments),
         Command::Migrate(arguments) => {
@@ -90,7 +99,7 @@ fn on_actix(work: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failu
 #[cfg(test)]
 mod tests {
     use super::Cli;
-    use clap::CommandFactory;
+    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {

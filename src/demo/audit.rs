@@ -1,87 +1,105 @@
-//! The judge of a demonstration. It does not believe the service: it reads the chain block by block and counts what
-//! really reached each customer and what really came back.
+//! What the chain says about a demonstration. Nobody asks the service here: the blocks are read one by one, and what
+//! really reached each customer and what really came back is written down transaction by transaction.
 
 use leyden_domain::{
-    Address, EnergyRatio, Height, Sun, Timestamp, TxId,
+    Address, Height, Sun, Timestamp, TxId,
     chain::{Resource, ResourceAction},
 };
 use leyden_ports::{ChainError, ChainReader};
 use std::collections::BTreeMap;
 
+/// One delegation of energy.
+#[derive(Debug, Clone)]
+pub(super) struct Delegation {
+    pub(super) tx_id: TxId,
+    /// Whose stake.
+    pub(super) owner: Address,
+    pub(super) balance: Sun,
+    pub(super) place: (Height, Timestamp),
+}
+
 /// What the chain says about one address.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
-    /// Stake delegated to it for energy.
-    pub(super) out: Sun,
-    /// Stake taken back from it.
-    pub(super) back: Sun,
+    /// What was delegated to it.
+    pub(super) out: Vec<Delegation>,
+    /// What was taken back from it: whose stake and how much.
+    pub(super) back: Vec<(Address, Sun)>,
+    /// The payments it made.
+    pub(super) payments: Vec<TxId>,
+}
+
+impl Seen {
+    /// Stake delegated to it, all in all.
+    pub(super) fn stake(&self) -> Sun {
+        self.out.iter().fold(Sun::ZERO, |sum, one| sum.plus(one.balance).unwrap_or(sum))
+    }
+
+    /// Whether each delegation was taken back once, for exactly its own amount.
+    pub(super) fn is_all_back(&self) -> bool {
+        let mut out: Vec<_> = self.out.iter().map(|one| (one.owner, one.balance)).collect();
+        let mut back = self.back.clone();
+        out.sort_unstable();
+        back.sort_unstable();
+        out == back
+    }
+
     /// Block and slot time of the last delegation.
-    pub(super) delivered: Option<(Height, Timestamp)>,
-    /// How many delegations.
-    pub(super) delegations: u32,
+    pub(super) fn delivered(&self) -> Option<(Height, Timestamp)> {
+        self.out.iter().map(|one| one.place).max()
+    }
 }
 
 /// Everything the chain says.
 #[derive(Debug, Default)]
 pub(super) struct Audit {
-    /// By receiver.
-    pub(super) receivers: BTreeMap<Address, Seen>,
+    /// By address.
+    pub(super) seen: BTreeMap<Address, Seen>,
     /// In which block each transfer to the payment address is.
     pub(super) payments: BTreeMap<TxId, (Height, Timestamp)>,
-    next: Height,
 }
 
 impl Audit {
-    /// Reads the blocks that were not read before, up to the head. Only what is solid is final; the caller waits.
-    pub(super) async fn read_on(
-        &mut self,
-        chain: &dyn ChainReader,
-        payment_address: Address,
-    ) -> Result<(), ChainError> {
-        let head = chain.solid().await?;
-        self.next = self.next.max(Height::new(1));
-        while self.next <= head.height() {
-            let blocks = chain.blocks(self.next, 50).await?;
+    /// Reads the whole chain. The demonstration's chain has no forks: what is in a block stays there.
+    pub(super) async fn read(chain: &dyn ChainReader, payment_address: Address) -> Result<Self, ChainError> {
+        let mut audit = Self::default();
+        let head = chain.head().await?;
+        let mut next = Height::new(1);
+        while next <= head.height() {
+            let blocks = chain.blocks(next, 50).await?;
             if blocks.is_empty() {
-                return Ok(());
+                break;
             }
-            for block in blocks.into_iter().take_while(|block| block.height() <= head.height()) {
-                self.next = block.height().next();
+            for block in blocks {
+                next = block.height().next();
                 let place = (block.height(), block.timestamp);
                 for transfer in block.transfers.iter().filter(|t| t.to == payment_address) {
-                    self.payments.insert(transfer.tx_id, place);
+                    audit.payments.insert(transfer.tx_id, place);
+                    audit.seen.entry(transfer.from).or_default().payments.push(transfer.tx_id);
                 }
                 for event in block.resource_events {
                     match event.action {
                         ResourceAction::Delegate {
                             receiver, resource: Resource::Energy, balance, ..
-                        } => {
-                            let seen = self.receivers.entry(receiver).or_default();
-                            seen.out = seen.out.plus(balance).unwrap_or(seen.out);
-                            seen.delegations = seen.delegations.saturating_add(1);
-                            seen.delivered = Some(place);
-                        }
+                        } => audit.seen.entry(receiver).or_default().out.push(Delegation {
+                            tx_id: event.tx_id,
+                            owner: event.owner,
+                            balance,
+                            place,
+                        }),
                         ResourceAction::Undelegate { receiver, resource: Resource::Energy, balance } => {
-                            let seen = self.receivers.entry(receiver).or_default();
-                            seen.back = seen.back.plus(balance).unwrap_or(seen.back);
+                            audit.seen.entry(receiver).or_default().back.push((event.owner, balance));
                         }
                         _ => {}
                     }
                 }
             }
         }
-        Ok(())
+        Ok(audit)
     }
 
     /// What the chain says about one address.
     pub(super) fn of(&self, address: Address) -> Seen {
-        self.receivers.get(&address).cloned().unwrap_or_default()
+        self.seen.get(&address).cloned().unwrap_or_default()
     }
-}
-
-/// Whether stake is worth so much more than was bought that something must have been delegated twice. A tenth of
-/// one transfer is more than any margin and less than any second delegation.
-pub(super) fn is_doubled(out: Sun, bought: i64, per_transfer: i64, ratio: EnergyRatio) -> bool {
-    let margin = bought.checked_div(50).unwrap_or(0).max(per_transfer.checked_div(10).unwrap_or(0));
-    ratio.energy_of(out).get() > bought.saturating_add(margin)
 }

@@ -53,6 +53,8 @@ pub(super) struct Outcome {
     pub(super) order: Option<String>,
     /// Energy of one transfer under its order.
     pub(super) energy_per_transfer: i64,
+    /// The transactions of its delegations.
+    pub(super) delegations: Vec<String>,
 }
 
 /// Orders, pays and waits for the end.
@@ -69,16 +71,17 @@ pub(super) async fn live(customer: Customer, world: &World) -> Result<Outcome, T
 /// Makes the order, where the mode has one, and learns what to pay.
 async fn order(customer: Customer, world: &World, entry: &mut Entry) -> Result<(), Trouble> {
     let recipient = customer.address().to_string();
+    let key = format!("{}-{}", world.run, customer.number);
     let amount = match customer.mode {
         Mode::Orderless { count } => world.unit_price.times(i64::from(count))?,
         Mode::Unmatched => Sun::new(1_234_567_i64.saturating_add(i64::from(customer.number))),
         Mode::Open { count } => {
-            let order = world.api.create_flash_order(&recipient, i64::from(customer.number)).await?;
+            let order = world.api.create_flash_order(&recipient, i64::from(customer.number), &key).await?;
             entry.order = Some(order.id.clone());
             order.amount_for(count).ok_or(Trouble::Missing("an amount for this count"))?
         }
         Mode::Over => {
-            let order = world.api.create_flash_order(&recipient, i64::from(customer.number)).await?;
+            let order = world.api.create_flash_order(&recipient, i64::from(customer.number), &key).await?;
             entry.order = Some(order.id.clone());
             order
                 .amount_for(1)
@@ -86,13 +89,11 @@ async fn order(customer: Customer, world: &World, entry: &mut Entry) -> Result<(
                 .plus(world.unit_price.times(11)?)?
         }
         Mode::Fixed { count } => {
-            let key = format!("{}-{}", world.run, customer.number);
             let order = world.api.create_order(&recipient, count, &key).await?;
             entry.order = Some(order.id.clone());
             order.amount_for(count).ok_or(Trouble::Missing("an amount"))?
         }
         Mode::Under => {
-            let key = format!("{}-{}", world.run, customer.number);
             let order = world.api.create_order(&recipient, 2, &key).await?;
             entry.order = Some(order.id.clone());
             order.amount_for(2).ok_or(Trouble::Missing("an amount"))?.minus(world.unit_price)?
@@ -192,7 +193,14 @@ async fn look(
         match (payment.state.as_str(), payment.order) {
             ("unrouted", _) => return Ok(None),
             ("settled" | "over", Some(id)) => id,
-            _ => return Ok(Some(Outcome { state: payment.state, order: None, energy_per_transfer: 0 })),
+            _ => {
+                return Ok(Some(Outcome {
+                    state: payment.state,
+                    order: None,
+                    energy_per_transfer: 0,
+                    delegations: Vec::new(),
+                }));
+            }
         }
     };
     let order = world.api.order(&id).await?;
@@ -204,6 +212,7 @@ async fn look(
         state: order.state,
         order: Some(id),
         energy_per_transfer: order.energy_per_transfer,
+        delegations: order.delegations,
     }))
 }
 

@@ -1,7 +1,10 @@
 //! What a demonstration has shown: a table for people, one JSON object for programs.
 
-use super::{audit::Audit, customer::Outcome, notebook::Entry, plan::Customer};
-use leyden_domain::{EnergyRatio, Sun};
+use super::{
+    judge::{Case, Judge},
+    plan::Customer,
+};
+use leyden_domain::Sun;
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -24,6 +27,8 @@ pub(super) struct Totals {
     pub(super) latency_ms: Percentiles,
     /// From the payment's block to the delegation's block.
     pub(super) latency_blocks: Percentiles,
+    /// Whatever the judge found that does not fit; empty is good.
+    pub(super) findings: Vec<String>,
 }
 
 /// Two points of a distribution.
@@ -65,48 +70,25 @@ pub(super) struct Report {
     pub(super) totals: Totals,
 }
 
-/// One customer with all that is known of it.
-pub(super) struct Case {
-    pub(super) customer: Customer,
-    pub(super) entry: Entry,
-    /// `None`: it gave up, or its payment is waiting in no known place.
-    pub(super) outcome: Option<Outcome>,
-}
-
 impl Report {
-    /// Judges every case by what the chain says.
-    pub(super) fn of(cases: Vec<Case>, audit: &Audit, ratio: EnergyRatio, max_transactions: u32) -> Self {
+    /// Writes down what the judge says of every case.
+    pub(super) fn of(cases: &[Case], judge: &Judge<'_>) -> Self {
         let mut totals = Totals::default();
         let (mut milliseconds, mut blocks, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-        for Case { customer, entry, outcome } in cases {
-            let seen = audit.of(customer.address());
-            let count = customer.mode.served(max_transactions);
-            let per_transfer = outcome.as_ref().map_or(0, |o| o.energy_per_transfer);
-            let bought = per_transfer.saturating_mul(i64::from(count));
-            let delegated = ratio.energy_of(seen.out).get();
-            let is_delivered = count > 0 && bought > 0 && delegated >= bought;
-            let is_reclaimed = is_delivered && seen.out == seen.back;
-            let payment = entry.payment.as_ref();
-            let in_block = payment.and_then(|payment| audit.payments.get(&payment.tx_id));
-            let state = outcome.as_ref().map_or("unknown", |o| o.state.as_str());
-            let waits = matches!(state, "under" | "late" | "second" | "suspense" | "refund_due" | "held");
-
-            totals.orders = totals.orders.saturating_add(u32::from(count > 0));
-            totals.delivered = totals.delivered.saturating_add(u32::from(is_delivered));
-            totals.reclaimed = totals.reclaimed.saturating_add(u32::from(is_reclaimed));
-            totals.doubled = totals.doubled.saturating_add(u32::from(super::audit::is_doubled(
-                seen.out,
-                bought,
-                per_transfer,
-                ratio,
-            )));
-            totals.suspense = totals
-                .suspense
-                .saturating_add(u32::from(waits || (customer.mode.leaves_money_waiting() && is_delivered)));
-            let is_lost = in_block.is_some() && !is_delivered && !waits;
-            totals.lost = totals.lost.saturating_add(u32::from(is_lost));
-
-            let delivered = match (in_block, seen.delivered, payment) {
+        for case in cases {
+            let Case { customer, entry, outcome } = case;
+            let verdict = judge.of(case);
+            for (sum, one) in [
+                (&mut totals.orders, customer.mode.served(judge.max_transactions) > 0),
+                (&mut totals.delivered, verdict.delivered),
+                (&mut totals.reclaimed, verdict.reclaimed),
+                (&mut totals.doubled, verdict.doubled),
+                (&mut totals.lost, verdict.lost),
+                (&mut totals.suspense, verdict.waits),
+            ] {
+                *sum = sum.saturating_add(u32::from(one));
+            }
+            let delivered = match (verdict.paid, verdict.served, &entry.payment) {
                 (Some((paid_in, _)), Some((delivered_in, at)), Some(payment)) => {
                     let ms = at.since(payment.sent_at).ms();
                     let apart = delivered_in.get().saturating_sub(paid_in.get());
@@ -116,28 +98,28 @@ impl Report {
                 }
                 _ => None,
             };
+            let order = outcome.as_ref().and_then(|outcome| outcome.order.clone());
             rows.push(Row {
-                customer,
-                order: outcome
-                    .as_ref()
-                    .and_then(|o| o.order.clone())
-                    .or(entry.order)
-                    .unwrap_or_else(|| "-".to_owned()),
+                customer: *customer,
+                order: order.or_else(|| entry.order.clone()).unwrap_or_else(|| "-".to_owned()),
                 paid: Sun::new(entry.amount_sun.unwrap_or_default()),
-                state: state.to_owned(),
+                state: outcome.as_ref().map_or("unknown", |outcome| outcome.state.as_str()).to_owned(),
                 delivered,
-                energy: delegated,
-                reclaimed: is_reclaimed,
+                energy: verdict.energy,
+                reclaimed: verdict.reclaimed,
             });
+            totals.findings.extend(verdict.findings);
         }
+        totals.findings.extend(judge.of_all(cases));
         totals.latency_ms = Percentiles::of(milliseconds);
         totals.latency_blocks = Percentiles::of(blocks);
         Self { rows, totals }
     }
 
-    /// Whether every payment was served once or waits where it should.
+    /// Whether every payment was served once or waits where it should, and the judge has nothing else to say.
     pub(super) fn is_clean(&self) -> bool {
-        self.totals.lost == 0 && self.totals.doubled == 0 && self.totals.delivered == self.totals.orders
+        let Totals { orders, delivered, reclaimed, doubled, lost, .. } = self.totals;
+        (delivered, reclaimed, doubled, lost) == (orders, orders, 0, 0) && self.totals.findings.is_empty()
     }
 
     /// The table and the line of totals.
@@ -164,6 +146,9 @@ impl Report {
             );
         }
         let t = &self.totals;
+        for finding in &t.findings {
+            let _infallible = writeln!(text, "NOT RIGHT: {finding}");
+        }
         let _infallible = writeln!(
             text,
             "\n{} to serve: {} delivered, {} reclaimed, {} doubled, {} lost; {} payments wait. Energy after {} ms (p50), {} ms (p99).",

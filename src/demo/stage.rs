@@ -1,27 +1,16 @@
-//! What a demonstration stands on: a chain with its own node, the books, the keys of the pool, and customers with
-//! money. All of it in one folder; a folder that was used before is gone on with.
+//! What a demonstration stands on, wherever the service runs: a chain with its own node, customers with money, and
+//! the folder that keeps them. A folder that was used before is gone on with.
 
 use super::plan::Customer;
 use crate::{
-    Settings, World,
     cli::{DemoArgs, Failure, chain},
-    settings::Environment,
     system_clock::SystemClock,
-    system_entropy::SystemEntropy,
-    wiring::open_cache,
 };
 use actix_web::dev::Server;
 use leyden_domain::{Address, Sun};
-use leyden_ports::{
-    ChainReader, Clock, Store,
-    store::{ConfigDocument, ServiceStore},
-};
+use leyden_ports::{ChainReader, Clock, store::ConfigDocument};
 use leyden_sim::{BlockTime, SimNode, http, keys};
-use leyden_store::{OpenOptions, SqlStore};
-use leyden_tron::{
-    keys::{KeyId, KeyPolicy, KeyRing},
-    node::{NodeClient, NodeSettings},
-};
+use leyden_tron::node::{NodeClient, NodeSettings};
 use std::{fs, io, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 /// Hours that the energy stays, as the price configuration says it: 10.8 seconds, so that the end can be watched.
@@ -70,9 +59,6 @@ pub(super) struct Stage {
     pub(super) block_time: BlockTime,
     pub(super) node_url: String,
     pub(super) client: Arc<NodeClient>,
-    pub(super) store: Arc<SqlStore>,
-    pub(super) settings: Settings,
-    pub(super) world: World,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -104,38 +90,7 @@ impl Stage {
             .map_err(failed)?,
         );
 
-        let mut settings = Settings::demo(&Environment::of_process())?;
-        settings.payments.addresses.insert(payment_address());
-        if let Some(listen) = arguments.listen {
-            settings.http.listen = listen;
-        }
-        settings.pool.accounts = (0..keys::POOL_ACCOUNTS)
-            .map(|n| crate::settings::PoolAccountSettings {
-                address: keys::pool_address(n),
-                permission_id: None,
-            })
-            .collect();
-        let mut ring = KeyRing::new();
-        for n in 0..keys::POOL_ACCOUNTS {
-            let id = KeyId { owner: keys::pool_address(n), permission_id: 0 };
-            ring.insert(id, keys::pool_key(n), KeyPolicy::Delegation);
-        }
-
-        let url = format!("sqlite:{}", folder.file("books.sqlite").display());
-        let store = SqlStore::open(&url, Arc::clone(&clock), OpenOptions::default()).await.map_err(failed)?;
-        let store = Arc::new(store);
-        store.put_price_config(price_config(clock.as_ref())).await?;
-        let world = World {
-            store: Arc::clone(&store) as Arc<dyn Store>,
-            cache: open_cache(&settings)?,
-            chain: Arc::clone(&client) as Arc<dyn ChainReader>,
-            writer: Arc::clone(&client) as _,
-            signer: Arc::new(ring),
-            clock: Arc::clone(&clock),
-            entropy: Arc::new(SystemEntropy),
-            turns: None,
-        };
-        let stage = Self { folder, run, node, block_time, node_url, client, store, settings, world, clock };
+        let stage = Self { folder, run, node, block_time, node_url, client, clock };
         Ok((stage, node_server))
     }
 
@@ -161,7 +116,7 @@ async fn fund(node: &SimNode, customers: &[Customer]) -> Result<(), Failure> {
 }
 
 /// The requirement's price configuration, but for a rental that one can watch the end of.
-fn price_config(clock: &dyn Clock) -> ConfigDocument {
+pub(super) fn price_config(clock: &dyn Clock) -> ConfigDocument {
     ConfigDocument {
         name: "energy_flash".to_owned(),
         config: format!(

@@ -69,6 +69,13 @@ impl Environment {
         Self(variables.into_iter().map(|(name, value)| (name.to_owned(), Ok(value.to_owned()))).collect())
     }
 
+    /// The same with other variables over it.
+    #[must_use]
+    pub fn with<'a>(mut self, variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.0.extend(Self::of(variables).0);
+        self
+    }
+
     /// The settings that the variables stand for. Our own names come last, so they win over those of requirement 001.
     pub(super) fn settings(&self, default: &Table, problems: &mut Problems) -> Vec<(Vec<String>, Value)> {
         let mut settings = Vec::new();

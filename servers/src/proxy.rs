@@ -15,6 +15,8 @@ pub enum Wire {
     Good,
     /// Carries answers late by so much.
     Slow(Duration),
+    /// Carries nothing in either direction, and says so to nobody: what was under way arrives once the wire is good.
+    Silent,
     /// Is cut: connections end, and new ones end at once.
     Cut,
     /// Whatever is asked, these bytes come back.
@@ -109,7 +111,12 @@ fn pump(shared: &Shared, mut from: &TcpStream, mut to: &TcpStream, answers: bool
     let mut bytes = vec![0; 64 * 1024];
     loop {
         let count = from.read(&mut bytes)?;
-        let wire = shared.wire().0.clone();
+        let wire = loop {
+            match shared.wire().0.clone() {
+                Wire::Silent => thread::sleep(Duration::from_millis(5)),
+                other => break other,
+            }
+        };
         let part = bytes.get(..count).filter(|part| !part.is_empty());
         let Some(part) = part else { return Ok(()) };
         match wire {

@@ -83,12 +83,18 @@ pub struct DemoArgs {
     /// How many customers there are; at least six, so that every kind occurs.
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub orders: u32,
+    /// The time between two customers: `60ms`, `2s`.
+    #[arg(long, default_value = "60ms", value_name = "TIME")]
+    pub every: crate::settings::Length,
     /// The time between two blocks: `instant`, `250ms`, `3s`.
     #[arg(long, default_value = "250ms", value_name = "TIME")]
     pub block_time: String,
     /// Where the API listens; with several instances, where the first one does, the others on the ports after it.
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// Where the chain's node listens; by default on any free port.
+    #[arg(long, value_name = "ADDRESS")]
+    pub node_listen: Option<SocketAddr>,
     /// With --config: how many instances of the service run, two where the database can be shared.
     #[arg(long, value_name = "N")]
     pub instances: Option<u16>,

@@ -105,7 +105,8 @@ impl Api {
         let data = &answer["data"];
         let operations = data["operations"].as_array().map(Vec::as_slice).unwrap_or_default();
         let landed = |operation: &&Value| {
-            operation["kind"] == "delegate" && (operation["state"] == "solid" || operation["state"] == "included")
+            operation["kind"] == "delegate"
+                && (operation["state"] == "solid" || operation["state"] == "included")
         };
         Ok(OrderView {
             state: data["state"].as_str().ok_or(ApiFailure::Missing("state"))?.to_owned(),
@@ -140,7 +141,8 @@ impl Api {
         }
         let status = self.call("GET", "/status", None, None).await?;
         let operations = status["operations"].as_object().ok_or(ApiFailure::Missing("operations"))?;
-        let is_live = |name: &str| ["intended", "signed", "included"].iter().any(|state| name.ends_with(state));
+        let is_live =
+            |name: &str| ["intended", "signed", "included"].iter().any(|state| name.ends_with(state));
         for (name, count) in operations.iter().filter(|(name, count)| is_live(name) && **count != 0) {
             statement.unfinished.push(format!("{count} operations are {name}"));
         }

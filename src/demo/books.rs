@@ -56,16 +56,10 @@ async fn fill(store: &Arc<SqlStore>, settings: &Settings, stage: &Stage) -> Resu
             continue;
         }
         let id = KeyId { owner: address, permission_id: 0 };
-        let sealed = KeyFile::seal(
-            &keys::pool_key(n),
-            id,
-            KeyPolicy::Delegation,
-            &passphrase,
-            COST,
-            &SystemEntropy,
-        )
-        .and_then(|file| file.to_text())
-        .map_err(|error| Failure::new(error.to_string()))?;
+        let sealed =
+            KeyFile::seal(&keys::pool_key(n), id, KeyPolicy::Delegation, &passphrase, COST, &SystemEntropy)
+                .and_then(|file| file.to_text())
+                .map_err(|error| Failure::new(error.to_string()))?;
         store.put_key(EncryptedKey { address, permission_id: None, sealed }, stage.clock.now()).await?;
     }
     store.put_price_config(stage::price_config(stage.clock.as_ref())).await?;

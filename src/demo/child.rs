@@ -71,7 +71,9 @@ impl Instance {
                     if status.code() == Some(BAD_CONFIGURATION) || now.since(since) > PATIENCE {
                         let log = self.end_of_log();
                         let number = self.number.saturating_add(1);
-                        return Err(Failure::new(format!("instance {number} does not start ({status}):\n{log}")));
+                        return Err(Failure::new(format!(
+                            "instance {number} does not start ({status}):\n{log}"
+                        )));
                     }
                 }
             }
@@ -98,18 +100,17 @@ impl Instance {
                     end(&mut child, pipe.take()).await?;
                     return Ok(Life::Asked);
                 }
-                line = lines.next_line(), if !served => match line {
-                    Ok(Some(line)) => if let Some(base) = line.strip_prefix("listening on ") {
+                line = lines.next_line(), if !served => {
+                    let Ok(Some(line)) = line else {
+                        // It closed its output: its end is near.
+                        return Ok(Life::Stillborn(child.wait().await?));
+                    };
+                    if let Some(base) = line.strip_prefix("listening on ") {
                         served = true;
                         self.doors.set(self.number, Some(base.to_owned()));
                         self.tell(format_args!("pid {pid}   {base}"))?;
-                    },
-                    // It closed its output: its end is near, and is waited for below.
-                    Ok(None) | Err(_) => {
-                        let status = child.wait().await?;
-                        return Ok(Life::Stillborn(status));
                     }
-                },
+                }
                 status = child.wait() => {
                     self.doors.set(self.number, None);
                     let status = status?;

@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Case {
     pub(super) customer: Customer,
     pub(super) entry: Entry,
-    /// `None`: it gave up.
-    pub(super) outcome: Option<Outcome>,
+    /// How its business ended, or why it gave up.
+    pub(super) outcome: Result<Outcome, String>,
 }
 
 /// What the service says about the whole.
@@ -29,6 +29,7 @@ pub(super) struct Statement {
 }
 
 /// What was found about one customer.
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of the totals")]
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
     pub(super) delivered: bool,
@@ -69,21 +70,21 @@ impl Judge<'_> {
     /// Judges one customer.
     pub(super) fn of(&self, case: &Case) -> Verdict {
         let Case { customer, entry, outcome } = case;
+        let (outcome, trouble) = (outcome.as_ref().ok(), outcome.as_ref().err());
         let seen = self.audit.of(customer.address());
         let count = customer.mode.served(self.max_transactions);
-        let per_transfer = outcome.as_ref().map_or(0, |outcome| outcome.energy_per_transfer);
+        let per_transfer = outcome.map_or(0, |outcome| outcome.energy_per_transfer);
         let bought = per_transfer.saturating_mul(i64::from(count));
         let energy = self.ratio.energy_of(seen.stake()).get();
         // A tenth of one transfer is more than any margin and less than any second delegation.
-        let margin =
-            bought.checked_div(50).unwrap_or(0).max(per_transfer.checked_div(10).unwrap_or(0));
+        let margin = bought.checked_div(50).unwrap_or(0).max(per_transfer.checked_div(10).unwrap_or(0));
         let tx_id = entry.payment.as_ref().map(|payment| payment.tx_id);
         let paid = tx_id.and_then(|id| self.audit.payments.get(&id)).copied();
         let recorded = tx_id.and_then(|id| self.statement.payments.get(&id.to_string()));
         let state = recorded.map_or("nowhere", |payment| payment.state.as_str());
 
         let delivered = count > 0 && bought > 0 && energy >= bought;
-        let unordered = unordered(&seen, outcome.as_ref());
+        let unordered = unordered(&seen, outcome);
         let mut verdict = Verdict {
             delivered,
             reclaimed: delivered && seen.is_all_back(),
@@ -96,8 +97,8 @@ impl Judge<'_> {
         };
         verdict.lost = paid.is_some() && count > 0 && !delivered;
         let mut found = |what: String| verdict.findings.push(format!("customer {}: {what}", customer.number));
-        if outcome.is_none() {
-            found("gave up".to_owned());
+        if let Some(trouble) = trouble {
+            found(format!("gave up: {trouble}"));
         }
         if seen.payments != tx_id.into_iter().collect::<Vec<_>>() {
             found(format!("paid {} times", seen.payments.len()));
@@ -105,8 +106,11 @@ impl Judge<'_> {
         if state != bucket(customer.mode) {
             found(format!("its payment is {state} and not {}", bucket(customer.mode)));
         }
-        if count > 0 && outcome.as_ref().is_some_and(|outcome| outcome.state != "completed") {
-            found(format!("its order ended as {}", outcome.as_ref().map_or("", |o| o.state.as_str())));
+        if let Some(outcome) = outcome
+            && count > 0
+            && outcome.state != "completed"
+        {
+            found(format!("its order ended as {}", outcome.state));
         }
         if let (Some(payment), Some(Outcome { order: Some(order), .. })) = (recorded, outcome)
             && payment.order.as_ref() != Some(order)
@@ -123,7 +127,11 @@ impl Judge<'_> {
             found(unordered);
         }
         if !seen.is_all_back() {
-            found(format!("{} delegations, taken back {} times or for other amounts", seen.out.len(), seen.back.len()));
+            found(format!(
+                "{} delegations, taken back {} times or for other amounts",
+                seen.out.len(),
+                seen.back.len()
+            ));
         }
         verdict
     }
@@ -148,7 +156,9 @@ impl Judge<'_> {
             }
         }
         let mut orders = BTreeSet::new();
-        for order in self.statement.payments.values().filter(|p| matches!(p.state.as_str(), "settled" | "over")) {
+        for order in
+            self.statement.payments.values().filter(|p| matches!(p.state.as_str(), "settled" | "over"))
+        {
             if let Some(id) = &order.order
                 && !orders.insert(id)
             {

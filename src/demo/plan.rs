@@ -103,7 +103,8 @@ mod tests {
     #[test]
     fn every_mode_occurs_and_each_wrong_payment_once() {
         let plan = customers(12);
-        let wrong = plan.iter().filter(|c| matches!(c.mode, Mode::Under | Mode::Over | Mode::Unmatched)).count();
+        let wrong =
+            plan.iter().filter(|c| matches!(c.mode, Mode::Under | Mode::Over | Mode::Unmatched)).count();
         assert_eq!((plan.len(), wrong), (12, 3));
         for name in ["open count", "fixed count", "orderless"] {
             assert!(plan.iter().filter(|c| c.mode.name() == name).count() >= 2, "{name}");

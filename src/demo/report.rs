@@ -98,7 +98,7 @@ impl Report {
                 }
                 _ => None,
             };
-            let order = outcome.as_ref().and_then(|outcome| outcome.order.clone());
+            let order = outcome.as_ref().ok().and_then(|outcome| outcome.order.clone());
             rows.push(Row {
                 customer: *customer,
                 order: order.or_else(|| entry.order.clone()).unwrap_or_else(|| "-".to_owned()),

@@ -20,8 +20,6 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 /// The file of the folder in which customers write down what they did.
 pub(super) const NOTEBOOK: &str = "customers.jsonl";
-/// Customers do not come all at once.
-const BETWEEN_CUSTOMERS: Duration = Duration::from_millis(60);
 /// Exit code where something was lost, doubled or left undone.
 pub(super) const UNCLEAN: u8 = 1;
 /// Longest wait for one answer. An instance that hangs must not keep a customer for long: there are others.
@@ -74,14 +72,14 @@ impl<'a> Show<'a> {
     /// Lets the customers live, shows how it goes, and judges when all is over.
     async fn play(&self) -> Result<Report, Failure> {
         // Whoever has begun in an earlier life goes on at once; the others come one after the other.
+        let every = self.arguments.every.duration();
         let mut yet_to_come = 0_u32;
         let mut lives: FuturesUnordered<_> = self
             .customers
             .iter()
             .map(|customer| {
                 let has_begun = self.world.notebook.read(customer.number).amount_sun.is_some();
-                let waits =
-                    if has_begun { Duration::ZERO } else { BETWEEN_CUSTOMERS.saturating_mul(yet_to_come) };
+                let waits = if has_begun { Duration::ZERO } else { every.saturating_mul(yet_to_come) };
                 yet_to_come = yet_to_come.saturating_add(u32::from(!has_begun));
                 async move {
                     tokio::time::sleep(waits).await;
@@ -98,9 +96,7 @@ impl<'a> Show<'a> {
                 ended = lives.next() => match ended {
                     None => break,
                     Some((customer, outcome)) => {
-                        let outcome = outcome
-                            .inspect_err(|trouble| tracing::error!(customer = customer.number, %trouble, "a customer gave up"))
-                            .ok();
+                        let outcome = outcome.map_err(|trouble| trouble.to_string());
                         cases.push(Case { customer, entry: self.world.notebook.read(customer.number), outcome });
                     }
                 },

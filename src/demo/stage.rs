@@ -80,7 +80,9 @@ impl Stage {
         let block_time: BlockTime = arguments.block_time.parse().map_err(Failure::new)?;
         let node = chain::begin(Some(&folder.file("chain.jsonl")), block_time, clock.as_ref())?;
         fund(&node, customers).await?;
-        let (node_server, address) = http::serve(node.clone(), (Ipv4Addr::LOCALHOST, 0).into())?;
+        let listen = arguments.node_listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into());
+        let (node_server, address) = http::serve(node.clone(), listen)
+            .map_err(|error| Failure::new(format!("the node cannot listen on {listen}: {error}")))?;
         let node_url = format!("http://{address}");
         let client = Arc::new(
             NodeClient::new(NodeSettings {

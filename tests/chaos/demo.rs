@@ -1,6 +1,6 @@
 //! `leyden demo` as a process: what it tells, whom it runs, how it ends.
 
-use crate::{ask, now, until};
+use crate::{ask, now, summary, until};
 use leyden_test_servers::{Postgres, PostgresOptions, RedisServer};
 use serde_json::Value;
 use std::{
@@ -83,6 +83,16 @@ impl Ground {
             format!("\ninstance {n}:\n{}", lines[lines.len().saturating_sub(15)..].join("\n"))
         };
         format!("{}{}", of_one(1), of_one(2))
+    }
+}
+
+impl Drop for Ground {
+    /// What failed can be looked at.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.folder.disable_cleanup(true);
+            summary(&format!("it failed; what was there is kept in {}", self.folder.path().display()));
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     worker::{After, Cause, Worker},
 };
 use async_trait::async_trait;
-use leyden_domain::{Span, pool::AccountState};
+use leyden_domain::{Span, Timestamp, pool::AccountState};
 use leyden_ports::{StoreError, store::Lease};
 use std::{
     sync::{
@@ -39,11 +39,35 @@ pub(crate) struct LeaseKeeper {
     pub(crate) held: Mutex<Option<Lease>>,
     /// Whether there was a term before, of which somebody may remember something.
     worked: AtomicBool,
+    /// When the term began.
+    began: Mutex<Timestamp>,
+    /// Until when the lease is left to others, because no node answered us.
+    rests_until: Mutex<Option<Instant>>,
 }
 
 impl LeaseKeeper {
     pub(crate) fn new(shared: Arc<Shared>, election: Election, registry: Weak<HealthRegistry>) -> Self {
-        Self { shared, election, registry, held: Mutex::new(None), worked: AtomicBool::new(false) }
+        Self {
+            shared,
+            election,
+            registry,
+            held: Mutex::new(None),
+            worked: AtomicBool::new(false),
+            began: Mutex::new(Timestamp::default()),
+            rests_until: Mutex::new(None),
+        }
+    }
+
+    /// Whether no node has answered us for as long as a lease lasts. Another instance may reach one; and if none does,
+    /// nothing is lost by taking turns.
+    fn is_deaf(&self) -> bool {
+        let Shared { ports, boards, settings, .. } = self.shared.as_ref();
+        let chain = boards.chain.read();
+        let began = *self.began.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = chain.answered_at.map_or(began, |at| at.max(began));
+        let patience = self.election.ttl.max(settings.poll_interval.saturating_mul(2));
+        let silence = u128::try_from(ports.clock.now().since(heard).ms()).unwrap_or_default();
+        chain.error.is_some() && silence >= patience.as_millis()
     }
 
     fn held(&self) -> Option<Lease> {
@@ -60,16 +84,25 @@ impl LeaseKeeper {
         // The database's clock starts after this, so ours ends first.
         let asked_at = Instant::now();
         if let Some(lease) = self.held() {
-            if leases.renew_lease(&lease, span).await? {
+            if self.is_deaf() {
+                self.lose("no node answers; another instance may reach one");
+                *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked_at + *ttl);
+                leases.release_lease(&lease).await?;
+            } else if leases.renew_lease(&lease, span).await? {
                 self.shared.lead.set(Some(asked_at + *ttl));
             } else {
                 self.lose("the lease is another's");
             }
             return Ok(());
         }
+        let rests_until = *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if rests_until.is_some_and(|until| asked_at < until) {
+            return Ok(());
+        }
         let Some(lease) = leases.take_lease(fence.name(), holder, span).await? else { return Ok(()) };
         fence.raise(lease.epoch);
         self.hold(Some(lease.clone()));
+        *self.began.lock().unwrap_or_else(PoisonError::into_inner) = self.shared.ports.clock.now();
         if let Err(error) = self.begin_term().await {
             self.lose("the books could not be read");
             leases.release_lease(&lease).await?;

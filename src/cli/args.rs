@@ -101,6 +101,9 @@ pub struct DemoArgs {
     /// Gives one instance another environment than the rest: for tests that put something between it and the world.
     #[arg(long, value_name = "N:NAME=VALUE", hide = true)]
     pub instance_env: Vec<InstanceEnv>,
+    /// End at once when standard input ends: for whoever starts the demonstration as a part of itself.
+    #[arg(long, hide = true)]
+    pub while_stdin_is_open: bool,
 }
 
 /// A variable in the environment of one instance.

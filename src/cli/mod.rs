@@ -17,7 +17,7 @@ pub(crate) use print::{Failure, aside, json, line};
 use crate::settings::{Environment, Settings};
 use args::{Command, ConfigCommand, KeysCommand};
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 /// Exit code for a configuration that is not fit (`EX_CONFIG`).
 const BAD_CONFIGURATION: u8 = 78;
@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
 pub fn run(cli: Cli, environment: &Environment) -> ExitCode {
     let file = cli.config.as_deref();
     let done = match cli.command {
-        Command::Demo(arguments) => on_actix(crate::demo::run(arguments, file, environment)),
+        Command::Demo(arguments) => demo(arguments, file, environment),
         Command::Serve(arguments) => {
             with_settings(file, environment, |settings| on_actix(serve::run(settings, arguments)))
         }
@@ -80,6 +80,14 @@ pub fn run(cli: Cli, environment: &Environment) -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// Runs a demonstration, as long as whoever wants it to end with them is there.
+fn demo(arguments: DemoArgs, file: Option<&Path>, environment: &Environment) -> Result<u8, Failure> {
+    if arguments.while_stdin_is_open {
+        serve::end_with_stdin(Arc::default())?;
+    }
+    on_actix(crate::demo::run(arguments, file, environment))
 }
 
 /// Reads the configuration and goes on with it.

@@ -32,7 +32,7 @@ pub(super) async fn run(settings: Settings, arguments: ServeArgs) -> Result<u8, 
 
 /// Ends the process with its standard input, whatever else it is doing: a pipe closes even where whoever holds its
 /// other end is killed. A line read from it asks for an orderly end instead.
-fn end_with_stdin(running: Arc<OnceLock<Shutdown>>) -> io::Result<()> {
+pub(super) fn end_with_stdin(running: Arc<OnceLock<Shutdown>>) -> io::Result<()> {
     let wait = move || {
         let mut line = String::new();
         let read = io::stdin().read_line(&mut line);

@@ -14,6 +14,9 @@ use leyden_ports::{ChainError, ChainReader, ChainWriter, Clock, SignError, Signe
 use leyden_tron::keys::{KeyId, KeyPolicy, KeyRing};
 use std::{io, sync::Arc, time::Duration};
 
+/// How often a customer asks how its order is, at most: a customer that waits must not be a load.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// Everything a customer can reach.
 pub(super) struct World {
     pub(super) api: Api,
@@ -174,7 +177,7 @@ async fn wait_for_end(customer: Customer, world: &World, entry: &Entry) -> Resul
         if let Some(outcome) = look(customer, world, entry, &tx_id.to_string()).await? {
             return Ok(outcome);
         }
-        tokio::time::sleep(world.pace).await;
+        tokio::time::sleep(world.pace.max(LOOK)).await;
     }
 }
 

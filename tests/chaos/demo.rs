@@ -8,7 +8,7 @@ use std::{
     fs, io,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::Duration,
@@ -54,7 +54,7 @@ impl Site {
         let config = folder.path().join("leyden.toml");
         let redis = self.redis.url();
         let text = format!(
-            "[database]\nurl = '{url}'\n[cache]\nredis_url = '{redis}'\n[log]\nlevel = 'info'\n{more}\n"
+            "[database]\nurl = '{url}'\n[cache]\nredis_url = '{redis}'\n[log]\nlevel = 'warn,leyden_actors=info,leyden=info,leyden::http=warn'\n{more}\n"
         );
         fs::write(&config, text).unwrap();
         Ground { folder, database, config }
@@ -99,6 +99,8 @@ impl Drop for Ground {
 /// A running demonstration. It serves on when its customers are done, until it is told to end.
 pub(crate) struct Demo {
     child: Child,
+    /// Ends it when it closes, which it does however this test ends. Not the process's own: waiting would close it.
+    _pipe: ChildStdin,
     story: Arc<Mutex<Vec<String>>>,
     result: Arc<Mutex<Vec<String>>>,
 }
@@ -108,18 +110,19 @@ impl Demo {
     pub(crate) fn start(data: &Path, arguments: &[String]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_leyden"))
             .env_clear()
-            .args(["demo", "--json", "--block-time", "100ms", "--listen", "127.0.0.1:0"])
+            .args(["demo", "--while-stdin-is-open", "--json", "--block-time", "100ms", "--listen", "127.0.0.1:0"])
             .arg("--data")
             .arg(data)
             .args(arguments)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let result = collect(child.stdout.take().unwrap());
         let story = collect(child.stderr.take().unwrap());
-        Self { child, story, result }
+        let pipe = child.stdin.take().unwrap();
+        Self { child, _pipe: pipe, story, result }
     }
 
     fn story(&self) -> Vec<String> {

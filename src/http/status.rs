@@ -7,7 +7,7 @@ use super::{
 use actix_web::{HttpResponse, get, web};
 use leyden_actors::{boards::ChainStatus, kernel::TreeStatus};
 use leyden_domain::{Timestamp, chain::Head};
-use leyden_ports::TierStatus;
+use leyden_ports::{NodeStatus, TierStatus};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -86,6 +86,49 @@ impl ChainView {
     }
 }
 
+/// A node of the pool, as the pool sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodeView {
+    /// What it is called; never its URL or key.
+    name: String,
+    /// `good`, `behind`, `other_fork` or `quarantined`.
+    standing: &'static str,
+    /// `closed`, `open` or `half_open`.
+    breaker: &'static str,
+    /// The newest block that it told of.
+    head: Option<i64>,
+    /// How many blocks that is behind the best node's.
+    lag_blocks: Option<i64>,
+    /// How long an answer takes, in milliseconds.
+    latency_ms: u64,
+    /// Requests since the start.
+    calls: u64,
+    /// How many of them went wrong.
+    errors: u64,
+    /// How often it said what cannot be true.
+    lies: u32,
+    /// What went wrong last.
+    last_error: Option<String>,
+}
+
+impl From<NodeStatus> for NodeView {
+    fn from(node: NodeStatus) -> Self {
+        Self {
+            name: node.name,
+            standing: node.standing,
+            breaker: node.breaker,
+            head: node.head.map(leyden_domain::Height::get),
+            lag_blocks: node.lag_blocks,
+            latency_ms: node.latency_ms,
+            calls: node.calls,
+            errors: node.errors,
+            lies: node.lies,
+            last_error: node.last_error,
+        }
+    }
+}
+
 /// A tier of the cache.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CacheTierView {
@@ -143,6 +186,8 @@ pub(crate) struct FullStatus {
     operations: BTreeMap<String, u64>,
     /// Orders being watched, and how many may be.
     watchers: WatchersView,
+    /// The nodes that are asked.
+    nodes: Vec<NodeView>,
     /// The tiers of the cache, the nearest first.
     cache: Vec<CacheTierView>,
     /// Every actor: its state, generation, restarts, mailbox and last error.
@@ -261,6 +306,7 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
             .map(|(kind, state, count)| (format!("{kind}.{state}"), count))
             .collect(),
         watchers: WatchersView { watched, limit },
+        nodes: state.chain.nodes().into_iter().map(NodeView::from).collect(),
         cache: state.cache.tiers().into_iter().map(CacheTierView::from).collect(),
         actors: tree,
         books_error,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::{
     collections::BTreeMap,
     io::{self, Write as _},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 /// What a bomb unpacks to.
@@ -112,17 +112,18 @@ pub(super) async fn instead(fault: WireFault) -> Option<HttpResponse> {
 
 /// A small body that unpacks to a huge one.
 fn bomb() -> HttpResponse {
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    let zeros = vec![b' '; 1024 * 1024];
-    for _ in 0..BOMB_BYTES / zeros.len() {
-        if packed.write_all(&zeros).is_err() {
-            break;
-        }
-    }
+    static PACKED: OnceLock<Bytes> = OnceLock::new();
+    let packed = PACKED.get_or_init(|| {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        let blanks = vec![b' '; 1024 * 1024];
+        let all_written = (0..BOMB_BYTES / blanks.len()).all(|_| packed.write_all(&blanks).is_ok());
+        debug_assert!(all_written, "writing into memory does not fail");
+        packed.finish().unwrap_or_default().into()
+    });
     HttpResponse::Ok()
         .content_type(ContentType::json())
         .insert_header(("content-encoding", "gzip"))
-        .body(packed.finish().unwrap_or_default())
+        .body(packed.clone())
 }
 
 /// What becomes of an answer.

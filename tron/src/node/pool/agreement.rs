@@ -6,7 +6,7 @@
 //! payments, TRX sent by contracts), and payments above the configured amount. Where two nodes contradict each other,
 //! what is proven beats what is not, and who contradicted it has lied.
 
-use super::{Agreement, Endpoint, NodePool};
+use super::{Agreement, Endpoint, NodePool, Standing};
 use crate::node::reader::Fetched;
 use leyden_domain::{Address, Asset, BlockId, Height, chain::Evidence};
 use leyden_ports::ChainError;
@@ -169,6 +169,9 @@ impl NodePool {
             let twice = shown.iter().skip(place.saturating_add(1)).any(|(_, other)| other.block == one.block);
             twice.then(|| one.clone())
         });
+        if agreed.is_some() {
+            self.memory().had_a_second();
+        }
         let alone_is_enough = || match shown.as_slice() {
             [(_, one)] if self.doubt(one).is_none() => Some(one.clone()),
             _ => None,
@@ -194,7 +197,7 @@ impl NodePool {
             Doubt::Root => self.settings.patience.saturating_mul(UNPROVEN_PATIENCE),
             _ => self.settings.patience,
         };
-        let waited = self.is_alone() || self.memory().waited(height, patience);
+        let waited = self.is_alone() || self.memory().waited(patience);
         let why = doubt.name();
         counter!("leyden_node_unconfirmed_blocks_total", "doubt" => why).increment(1);
         if self.settings.agreement == Agreement::Required || !waited {
@@ -213,8 +216,12 @@ impl NodePool {
             let memory = self.memory();
             let (first, second) = (memory.continues(&one.1.block), memory.continues(&other.1.block));
             drop(memory);
-            if first && !second {
-                self.endpoint(other.0)?.judge_fork(false);
+            for (index, is_stray) in [(one.0, second && !first), (other.0, first && !second)] {
+                let endpoint = self.endpoint(index)?;
+                // A shorter chain that is not ours is the one that the network left.
+                if is_stray || endpoint.standing() == Standing::Behind {
+                    endpoint.judge_fork(false);
+                }
             }
             return Err(ChainError::Unavailable(format!("block {height}: nodes are on different forks")));
         }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 /// How many blocks are remembered.
 const WINDOW: usize = 256;
 /// How many arrivals tell the rhythm.
-const ARRIVALS: usize = 32;
+const ARRIVALS: usize = 16;
 /// Fewer gaps between blocks tell nothing.
 const FEWEST_GAPS: usize = 4;
 /// The network's slot: blocks never come faster there, and a slower chain is not waited for longer.
@@ -24,6 +24,8 @@ const SLOT_MS: i64 = 3_000;
 const EARLY_MS: i64 = 400;
 /// Node calls that a new block allows for.
 const CALLS_PER_BLOCK: i64 = 2;
+/// Calls beyond that are owed, but not for ever.
+const MOST_OWED: i64 = 8;
 /// The solid block is asked for at least this often, in blocks, whatever else there was to ask.
 const SOLID_AT_LEAST_EVERY: u32 = 4;
 
@@ -48,8 +50,8 @@ pub(super) struct Memory {
     ahead: Option<(usize, RawBlock)>,
     pub(super) last_probe: Option<Instant>,
     pub(super) nobody_since: Option<Instant>,
-    /// How often the block at a height was asked for in vain.
-    patience: Option<(Height, u32)>,
+    /// How often a second node was waited for in vain since there last was one.
+    waits: u32,
     hinted: bool,
 }
 
@@ -80,7 +82,7 @@ impl Memory {
             ahead: None,
             last_probe: None,
             nobody_since: None,
-            patience: None,
+            waits: 0,
             hinted: false,
         }
     }
@@ -136,12 +138,11 @@ impl Memory {
             self.blocks_since_solid = self.blocks_since_solid.saturating_add(1);
             self.allowance = self.allowance.saturating_add(CALLS_PER_BLOCK).min(CALLS_PER_BLOCK);
         }
-        self.patience = None;
     }
 
     /// A call was made that counts against what a block allows.
-    pub(super) const fn spent(&mut self, calls: i64) {
-        self.allowance = self.allowance.saturating_sub(calls);
+    pub(super) fn spent(&mut self, calls: i64) {
+        self.allowance = self.allowance.saturating_sub(calls).max(-MOST_OWED);
     }
 
     /// A head was told of.
@@ -202,13 +203,103 @@ impl Memory {
         self.ahead.take_if(|(_, raw)| raw.header.height() == height)
     }
 
-    /// A block could not be handed out; whether it has been waited for long enough.
-    pub(super) fn waited(&mut self, height: Height, patience: u32) -> bool {
-        let times = match self.patience {
-            Some((at, times)) if at == height => times.saturating_add(1),
-            _ => 1,
+    /// A second node is waited for; whether that was done long enough. Once it was, nobody waits again before there has
+    /// been a second node: else every block of a long outage would be late.
+    pub(super) const fn waited(&mut self, patience: u32) -> bool {
+        self.waits = self.waits.saturating_add(1);
+        self.waits > patience
+    }
+
+    /// Two nodes agreed about a block.
+    pub(super) const fn had_a_second(&mut self) {
+        self.waits = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leyden_domain::{BlockRef, Timestamp};
+
+    fn block(number: i64, time: i64) -> Block {
+        let mut id = [7; 32];
+        for (byte, value) in id.iter_mut().zip(number.to_be_bytes()) {
+            *byte = value;
+        }
+        Block {
+            id: BlockId::new(id),
+            parent: BlockId::new([0; 32]),
+            timestamp: Timestamp::from_ms(time),
+            witness: Address::from_evm([1; 20]),
+            transactions: BTreeMap::new(),
+            transfers: Vec::new(),
+            resource_events: Vec::new(),
+        }
+    }
+
+    /// Polls every 1.5 s, as the listener does, a chain with a block every 3 s that arrives this late. How many polls
+    /// asked, and how long the latest block had been there.
+    async fn polls(late_ms: u64, slots_missed_at: i64) -> (u32, u64) {
+        let mut memory = Memory::new();
+        let (began, mut asked, mut oldest) = (Instant::now(), 0, 0);
+        for tick in 0..200_u64 {
+            let now_ms = tick * 1_500 + 3_700;
+            tokio::time::advance(Duration::from_millis(1_500)).await;
+            let arrived = i64::try_from(now_ms.saturating_sub(late_ms) / 3_000).expect("small");
+            let number = if arrived >= slots_missed_at && arrived < slots_missed_at + 3 {
+                slots_missed_at - 1
+            } else {
+                arrived
+            };
+            let newest = block(number, number * 3_000);
+            if memory.head_until_next(Instant::now()).is_some() {
+                continue;
+            }
+            asked += 1;
+            let is_new = memory.tip() != Some(newest.height());
+            memory.saw_head(
+                Head { block: BlockRef::new(newest.id), timestamp: newest.timestamp },
+                Instant::now(),
+            );
+            memory.handed_out(&newest);
+            if is_new && number > 10 && number < slots_missed_at {
+                oldest = oldest.max(now_ms - late_ms - u64::try_from(number).expect("small") * 3_000);
+            }
+        }
+        assert_eq!(began.elapsed(), Duration::from_mins(5));
+        (asked, oldest)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_is_asked_for_once_a_block_and_no_later_for_it() {
+        for late in [0, 100, 800, 1_400, 2_300] {
+            let (asked, oldest) = polls(late, 1_000).await;
+            // A hundred blocks, and the beginning, when the rhythm is not known.
+            assert!(asked <= 106, "{late} ms late: {asked} questions");
+            assert!(oldest < 1_500, "{late} ms late: seen after {oldest} ms");
+        }
+        let (asked, _) = polls(300, 50).await;
+        assert!(asked <= 112, "missed slots are asked for a few times: {asked}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_solid_block_is_asked_for_with_what_is_left() {
+        let mut memory = Memory::new();
+        let asks = |memory: &mut Memory, calls: i64| {
+            let mut asked = 0;
+            for number in 1..=40 {
+                memory.spent(calls);
+                memory.handed_out(&block(number, number * 3_000));
+                if memory.solid_until_next().is_none() {
+                    memory.saw_solid(block(number, 0).head());
+                    memory.spent(1);
+                    asked += 1;
+                }
+            }
+            asked
         };
-        self.patience = Some((height, times));
-        times > patience
+        assert_eq!(asks(&mut memory, 1), 40, "once a block where a block is one call");
+        let mut memory = Memory::new();
+        assert_eq!(asks(&mut memory, 2), 10, "every fourth where receipts take the other");
     }
 }

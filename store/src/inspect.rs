@@ -39,19 +39,19 @@ impl StrangeRow {
 }
 
 /// Each part has its own partial index.
-const OLDEST: &str = "SELECT MIN(at) FROM (\
+pub(crate) const OLDEST: &str = "SELECT MIN(at) FROM (\
      SELECT MIN(payment_time) AS at FROM orders WHERE state = 'paid' \
      UNION ALL SELECT MIN(payment_time) FROM orders WHERE state = 'funded' \
      UNION ALL SELECT MIN(payment_time) FROM orders \
      WHERE state IN ('reserved', 'delegating', 'reclaiming') AND state <> 'reclaiming') AS unserved";
 
-const STRANGE: &str = "SELECT e.tx_id, e.owner, e.receiver, e.action, e.balance, e.height, e.block_time \
+pub(crate) const STRANGE: &str = "SELECT e.tx_id, e.owner, e.receiver, e.action, e.balance, e.height, e.block_time \
      FROM resource_events e JOIN energy_pools p ON p.address = e.owner \
      WHERE e.block_time >= $1 AND e.action IN ('delegate', 'undelegate') \
      AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.tx_id = e.tx_id) \
      ORDER BY e.height DESC, e.position DESC LIMIT $2";
 
-const UNSERVED_FOR: &str = "SELECT id FROM orders WHERE recipient_address = $1 \
+pub(crate) const UNSERVED_FOR: &str = "SELECT id FROM orders WHERE recipient_address = $1 \
      AND state IN ('paid', 'funded', 'reserved', 'delegating') ORDER BY created_at, id";
 
 /// What a database says of itself and of the role that we are there.
@@ -99,34 +99,34 @@ pub struct RoleFacts {
     pub lacks: Vec<String>,
 }
 
-const SERVER: &str = "SELECT current_setting('server_version_num')::bigint, \
+pub(crate) const SERVER: &str = "SELECT current_setting('server_version_num')::bigint, \
      (extract(epoch FROM clock_timestamp()) * 1000)::bigint, \
      current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on', pg_is_in_recovery(), \
      current_setting('server_version')::text";
 
-const ROLE: &str = "SELECT current_user::text, r.rolsuper, \
+pub(crate) const ROLE: &str = "SELECT current_user::text, r.rolsuper, \
      COALESCE(has_schema_privilege(current_schema(), 'CREATE'), FALSE), \
      EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace \
              AND c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'USAGE')) \
      FROM pg_roles r WHERE r.rolname = current_user";
 
 /// What migrations have run is for their owner alone to write.
-const LACKS: &str = "SELECT c.relname::text FROM pg_class c \
+pub(crate) const LACKS: &str = "SELECT c.relname::text FROM pg_class c \
      WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition \
      AND c.relname <> '_sqlx_migrations' \
      AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') \
               AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')) ORDER BY 1";
 
 /// The names of partitions end in their month, and sort by it.
-const PARTITIONS: &str = "SELECT MAX(substring(c.relname::text FROM '[0-9]{4}_[0-9]{2}$')) FROM pg_class c \
+pub(crate) const PARTITIONS: &str = "SELECT MAX(substring(c.relname::text FROM '[0-9]{4}_[0-9]{2}$')) FROM pg_class c \
      WHERE c.relnamespace = current_schema()::regnamespace AND c.relispartition AND c.relname LIKE 'orders\\_%'";
 
 /// An estimate: the role may not read partitions by themselves, and counting takes long where it matters.
-const ELSEWHERE: &str = "SELECT COALESCE(MAX(GREATEST(c.reltuples, 0)), 0)::bigint FROM pg_class c \
+pub(crate) const ELSEWHERE: &str = "SELECT COALESCE(MAX(GREATEST(c.reltuples, 0)), 0)::bigint FROM pg_class c \
      WHERE c.oid = to_regclass('orders_rest')";
 
 /// The sum over all databases of the server. Every role may see it.
-const BACKENDS: &str = "SELECT COALESCE(SUM(numbackends), 0)::bigint, \
+pub(crate) const BACKENDS: &str = "SELECT COALESCE(SUM(numbackends), 0)::bigint, \
      current_setting('max_connections')::bigint FROM pg_stat_database";
 
 async fn connections(conn: &mut Conn) -> Result<Option<Connections>, StoreError> {

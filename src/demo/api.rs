@@ -134,7 +134,7 @@ impl Api {
             let answer = self.call("GET", &path, None, None).await?;
             let rows = answer["data"].as_array().ok_or(ApiFailure::Missing("data"))?;
             statement.payments.extend(rows.iter().filter_map(payment_view));
-            match answer["nextCursor"].as_str() {
+            match answer["next_cursor"].as_str() {
                 Some(cursor) => page = format!("&cursor={cursor}"),
                 None => break,
             }

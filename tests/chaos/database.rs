@@ -2,7 +2,7 @@
 //! again: writes are answered 503 meanwhile, nothing that was acknowledged is lost, and nobody has to help.
 
 use crate::{
-    Moments, alone,
+    Moments, alone, customers,
     demo::{Site, Totals, arguments},
     how_often, now, summary, until,
     writer::{Seen, Writer, make},
@@ -15,7 +15,7 @@ use std::{
 };
 
 /// Stops before each database is run to its end and judged.
-const STOPS_PER_RUN: u32 = 12;
+const STOPS_PER_RUN: u32 = 25;
 
 #[test]
 fn what_was_acknowledged_survives_crashes_of_the_database() {
@@ -28,7 +28,8 @@ fn what_was_acknowledged_survives_crashes_of_the_database() {
     let mut away: Vec<Duration> = Vec::new();
     while stopped < stops {
         let ground = site.ground("");
-        let mut running = ground.demo(&arguments(&["--orders", "80", "--every", "250ms"]));
+        let mut running =
+            ground.demo(&arguments(&["--orders", &customers(stops - stopped, 12, 160), "--every", "400ms"]));
         let instances = running.all(2).unwrap();
         let key = ground.key();
         let bases = Arc::new(Mutex::new(instances.values().map(|i| i.base.clone()).collect::<Vec<_>>()));

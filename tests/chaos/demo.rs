@@ -110,7 +110,15 @@ impl Demo {
     pub(crate) fn start(data: &Path, arguments: &[String]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_leyden"))
             .env_clear()
-            .args(["demo", "--while-stdin-is-open", "--json", "--block-time", "100ms", "--listen", "127.0.0.1:0"])
+            .args([
+                "demo",
+                "--while-stdin-is-open",
+                "--json",
+                "--block-time",
+                "100ms",
+                "--listen",
+                "127.0.0.1:0",
+            ])
             .arg("--data")
             .arg(data)
             .args(arguments)

@@ -1,7 +1,7 @@
 //! SIGKILL at moments that differ: of the demonstration with everything in it, and of all instances of the service.
 
 use crate::{
-    Moments, alone,
+    Moments, alone, customers,
     demo::{Demo, Site, Totals, arguments, is_there, signal},
     how_often, summary, until,
 };
@@ -40,7 +40,8 @@ fn postgres_killed_again_and_again_loses_nothing_and_does_nothing_twice() {
     let (mut services, mut wholes, mut totals) = (0, 0, Totals::default());
     while services + wholes < cycles {
         let ground = site.ground("[instances]\nlease = '1s'");
-        let load = arguments(&["--orders", "80", "--every", "100ms"]);
+        let load =
+            arguments(&["--orders", &customers(cycles - services - wholes, 6, 100), "--every", "300ms"]);
         let mut running = ground.demo(&load);
         for _ in 0..KILLS_PER_RUN.min(cycles - services - wholes) {
             if running.is_over() {

@@ -2,7 +2,7 @@
 //! silence), cut off from its node. Another one leads, and what the old one does when it comes back harms nothing.
 
 use crate::{
-    alone,
+    alone, customers,
     demo::{Instance, Site, Totals, arguments, role, signal},
     how_often, now, summary, until,
 };
@@ -68,7 +68,13 @@ fn a_lost_leader_is_replaced_and_nothing_is_done_twice() {
         let ground = site.ground("[instances]\nlease = '3s'\n[chain]\nrequest_timeout = '2s'");
         let database = ([127, 0, 0, 1], site.postgres.port()).into();
         // Where the node listens is known once the demonstration runs; until then the wire leads nowhere.
-        let mut load = arguments(&["--orders", "150", "--every", "250ms", "--node-listen"]);
+        let mut load = arguments(&[
+            "--orders",
+            &customers(wanted - changed, 15, 150),
+            "--every",
+            "400ms",
+            "--node-listen",
+        ]);
         let node = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         load.push(node.to_string());
         let wires: BTreeMap<u16, Wires> = (1..=2)

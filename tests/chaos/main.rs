@@ -34,6 +34,11 @@ pub(crate) fn how_often(variable: &str, otherwise: u32) -> u32 {
     text.map_or(otherwise, |n| n.parse().unwrap())
 }
 
+/// Customers for a run in which so much is still to happen: enough to be there all the while.
+pub(crate) fn customers(happenings: u32, for_each: u32, most: u32) -> String {
+    happenings.saturating_mul(for_each).saturating_add(20).min(most).to_string()
+}
+
 /// Now, to measure by.
 pub(crate) fn now() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "the test measures the wall's time")]

@@ -12,10 +12,12 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 STEPS := .ci/steps
 # The program that the client tests run. Tests build it as they build themselves.
 LEYDEN_BIN ?= $(abspath $(TARGET)/debug/leyden)
-# Cycles of `make kill-test`.
+# How often things are done in `make kill-test` and its siblings, and on which store: sqlite, postgres, or both.
 N ?= 50
+STORE ?=
+CHAOS := $(CARGO) test --workspace --locked --test chaos -- --nocapture
 
-.PHONY: help demo test deps fmt fmt-check clippy doc tidy deny test-rust test-clients bench kill-test clean
+.PHONY: help demo test deps fmt fmt-check clippy doc tidy deny test-rust test-clients bench kill-test leader-test database-test cache-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -65,8 +67,17 @@ test-clients: ## other people's clients (tronweb, tronpy) against the built-in c
 bench: ## measurements, built for speed; see docs/benchmarks.md
 	$(CARGO) bench --workspace --locked --bench '*'
 
-kill-test: ## kills the service N times under load and audits the books: make kill-test N=50
-	LEYDEN_KILL_CYCLES=$(N) $(CARGO) test --workspace --locked --test chaos -- --nocapture
+kill-test: ## kills the service N times under load and audits the chain: make kill-test N=200 STORE=postgres
+	LEYDEN_KILL_CYCLES=$(N) $(CHAOS) kills::$(STORE)
+
+leader-test: ## loses the leader of two instances N times, in six ways: make leader-test N=100
+	LEYDEN_LEADER_CHANGES=$(N) $(CHAOS) leaders::
+
+database-test: ## stops PostgreSQL N times as in a crash, under load: make database-test N=100
+	LEYDEN_DATABASE_STOPS=$(N) $(CHAOS) database::
+
+cache-test: ## makes Redis ill N times under load: make cache-test N=40
+	LEYDEN_CACHE_FAULTS=$(N) $(CHAOS) cache::
 
 clean: ## removes what was built
 	$(CARGO) clean

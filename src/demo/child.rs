@@ -122,7 +122,9 @@ impl Instance {
 
     fn start(&self) -> io::Result<Child> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
-        Command::new(std::env::current_exe()?)
+        // This very program, also where the file that it was started from has been replaced since.
+        Command::new("/proc/self/exe")
+            .arg0("leyden")
             .arg("serve")
             .arg("--config")
             .arg(&self.config)

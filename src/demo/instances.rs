@@ -28,12 +28,15 @@ use tokio::{
 use toml::Table;
 
 /// What the configuration's sections become, whatever it says.
-const RHYTHM: [(&str, &str); 13] = [
+const RHYTHM: [(&str, &str); 16] = [
     ("LEYDEN__HTTP__KEY_RATE_PER_MINUTE", "0"),
     ("LEYDEN__HTTP__IP_RATE_PER_MINUTE", "0"),
     ("LEYDEN__HTTP__PUBLIC_METRICS", "true"),
     ("LEYDEN__CHAIN__POLL_INTERVAL", "200ms"),
     ("LEYDEN__CHAIN__START_BEHIND", "0"),
+    // There is one node: nobody else could agree with it.
+    ("LEYDEN__CHAIN__AGREEMENT", "when_possible"),
+    ("LEYDEN__CHAIN__CROSS_CHECK_RECEIPTS", "false"),
     ("LEYDEN__PAYMENTS__TIMEOUT", "10m"),
     ("LEYDEN__PAYMENTS__SOLID_ABOVE_TRX", "1000"),
     ("LEYDEN__SALES__ENABLED", "true"),
@@ -41,6 +44,7 @@ const RHYTHM: [(&str, &str); 13] = [
     ("LEYDEN__POOL__OBSERVE_INTERVAL", "2s"),
     ("LEYDEN__POOL__CAPACITY_PATIENCE", "10m"),
     ("LEYDEN__POOL__RECLAIM_GRACE", "0s"),
+    ("LEYDEN__POOL__OBSERVE_ONLY", "false"),
     ("LEYDEN__ACTORS__SWEEP_INTERVAL", "500ms"),
 ];
 

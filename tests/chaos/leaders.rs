@@ -113,10 +113,11 @@ fn a_lost_leader_is_replaced_and_nothing_is_done_twice() {
                 if running.is_over() {
                     return Some(None);
                 }
-                let others = running.instances();
-                let mut others = others.iter().filter(|(n, _)| **n != number);
+                // The same instance started afresh is another one: it knows nothing of the one that was lost.
+                let others = running.instances().into_values().filter(|other| other.pid != leader.pid);
                 others
-                    .any(|(_, other)| role(&other.base, &key).as_deref() == Some("leading"))
+                    .into_iter()
+                    .any(|other| role(&other.base, &key).as_deref() == Some("leading"))
                     .then(|| Some(lost_at.elapsed()))
             });
             loss.pass(&leader, own);
@@ -124,6 +125,7 @@ fn a_lost_leader_is_replaced_and_nothing_is_done_twice() {
             took.entry(loss).or_default().push(replaced);
             changed += 1;
         }
+        summary(&format!("{changed} changes of leader so far: {took:?}"));
         totals += running.finish(&format!("after {changed} changes of leader"), Some(&ground));
     }
     let mut all: Vec<_> = took.values().flatten().copied().collect();

@@ -12,6 +12,7 @@ mod database;
 mod demo;
 mod kills;
 mod leaders;
+mod refusals;
 mod writer;
 
 use std::{

@@ -61,12 +61,24 @@ impl<'a> Show<'a> {
 
     /// Runs it to the judgement; the exit code that this gives.
     pub(super) async fn run(&self) -> Result<u8, Failure> {
+        self.reading_has_begun().await;
         let report = self.play().await?;
         self.say.line(format_args!("\n{}", report.table()))?;
         if self.arguments.json {
             json(&report.totals)?;
         }
         Ok(if report.is_clean() { 0 } else { UNCLEAN })
+    }
+
+    /// Waits until the service has read a block. It begins near the head of the chain: whatever was paid before its very
+    /// first block is nobody's.
+    async fn reading_has_begun(&self) {
+        let reads = |(_, status): &(usize, Option<Value>)| {
+            status.as_ref().is_some_and(|status| !status["chain"]["processed"].is_null())
+        };
+        while !self.world.api.glance().await.iter().any(reads) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Lets the customers live, shows how it goes, and judges when all is over.

@@ -248,7 +248,6 @@ impl BlockListener {
         self.update(|status| {
             status.processed = Some(view.head);
             status.solid = Some(view.solid);
-            status.error = None;
         });
     }
 

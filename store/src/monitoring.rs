@@ -8,7 +8,7 @@ use crate::{
 };
 use leyden_domain::{
     OrderId, Sun, Timestamp,
-    order::{Order, OrderStateKind},
+    order::{Funding, Order, OrderStateKind},
 };
 use leyden_ports::store::{MonitoringRow, StoreError};
 
@@ -75,19 +75,27 @@ pub(crate) async fn complete(conn: &mut Conn, order: &Order, now: Timestamp) -> 
         return Err(Place::new("orders", &id).bad("state"));
     };
     // Where watching was stopped, or the order was made by its payment, the record says at least that it came.
-    begin(conn, &id, now).await?;
-    exec!(
+    if !detect(conn, &id, funding, now).await? {
+        begin(conn, &id, now).await?;
+        detect(conn, &id, funding, now).await?;
+    }
+    Ok(())
+}
+
+/// Ends watching because a payment came; `false` where nobody watches.
+async fn detect(conn: &mut Conn, order: &str, funding: &Funding, now: Timestamp) -> Result<bool, StoreError> {
+    let detected = exec!(
         conn,
         "UPDATE payment_monitoring_logs SET status = 'completed', monitoring_stopped_at = $2, \
          detected_tx_hash = $3, detected_amount = $4, detected_from_address = $5, updated_at = $2 \
          WHERE order_id = $1 AND status = 'monitoring'",
-        id,
+        order.to_owned(),
         now.ms(),
         funding.payment.tx_id.to_string(),
         funding.paid.get(),
         funding.payer.to_string(),
-    )
-    .map(drop)
+    )?;
+    Ok(detected > 0)
 }
 
 row!(

@@ -15,44 +15,67 @@ use leyden_ports::store::{OrderCommit, ReclaimDraft, StoreError};
 
 /// Writes consecutive transitions with their effects. `now` stamps the history.
 pub(crate) async fn apply(conn: &mut Conn, commit: &OrderCommit, now: Timestamp) -> Result<(), StoreError> {
-    let Some((last, before)) = commit.transitions.split_last() else {
+    if commit.transitions.is_empty() {
         return Err(StoreError::Rule("a commit without a transition".to_owned()));
-    };
-    for transition in before {
-        apply_one(conn, transition, &commit.reclaims, None, now).await?;
     }
-    apply_one(conn, last, &commit.reclaims, commit.note.as_deref(), now).await
+    // Effects see the row as their own transition leaves it. What has none is written as one step, from the first to the
+    // last; the history keeps every line.
+    let mut rest = commit.transitions.as_slice();
+    while !rest.is_empty() {
+        let plain = rest.iter().position(|transition| !transition.effects.is_empty());
+        let (steps, others) = rest.split_at(plain.map_or(rest.len(), |first| first.max(1)));
+        rest = others;
+        let note = commit.note.as_deref().filter(|_| rest.is_empty());
+        apply_steps(conn, steps, &commit.reclaims, note, now).await?;
+    }
+    Ok(())
 }
 
-/// Writes one transition. Each is guarded by the version that the one before left.
-async fn apply_one(
+/// Writes consecutive transitions of which at most the only one has effects. Guarded by the version that the first was
+/// made from.
+async fn apply_steps(
     conn: &mut Conn,
-    transition: &Transition,
+    steps: &[Transition],
     reclaims: &[ReclaimDraft],
     note: Option<&str>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let order = &transition.order;
-    write_state(conn, order, transition.from_version).await?;
-    for effect in &transition.effects {
+    let ([first, ..], [.., last]) = (steps, steps) else { return Ok(()) };
+    let order = &last.order;
+    write_state(conn, order, first.from_version).await?;
+    for effect in &last.effects {
         match effect {
             Effect::RequireUnpaid => order_payment::require_none(conn, order, now).await?,
             Effect::ReleaseCapacity => release_capacity(conn, order, now).await?,
             Effect::IntendReclaims => intend_reclaims(conn, order, reclaims, now).await?,
         }
     }
-    let (from, to) = (transition.from, order.state.kind());
+    let (from, to) = (first.from, order.state.kind());
     if from != to {
-        count(conn, from, -1).await?;
-        count(conn, to, 1).await?;
+        recount(conn, from, to).await?;
         if to == OrderStateKind::AwaitingPayment {
             order_payment::reopen_seconds(conn, order, now).await?;
         }
     }
-    delegation_record::update_result(conn, order, from).await?;
-    monitoring::follow(conn, order, from, now).await?;
-    let line = Line { at: order.updated_at, event: transition.event, from: Some(from), note };
-    write_line(conn, order, &line, now).await
+    for step in steps {
+        delegation_record::update_result(conn, &step.order, step.from).await?;
+        monitoring::follow(conn, &step.order, step.from, now).await?;
+        let note = note.filter(|_| std::ptr::eq(step, last));
+        let line = Line { at: step.order.updated_at, event: step.event, from: Some(step.from), note };
+        write_line(conn, &step.order, &line, now).await?;
+    }
+    Ok(())
+}
+
+/// One order less in a state, one more in another.
+async fn recount(conn: &mut Conn, from: OrderStateKind, to: OrderStateKind) -> Result<(), StoreError> {
+    exec!(
+        conn,
+        "UPDATE order_counts SET count = count + CASE WHEN state = $1 THEN -1 ELSE 1 END WHERE state IN ($1, $2)",
+        from.name(),
+        to.name(),
+    )
+    .map(drop)
 }
 
 /// Writes the columns that a transition may change.

@@ -44,7 +44,7 @@ pub(crate) struct Terms {
 }
 
 /// A job, whatever it answers.
-trait Job: Send {
+pub(crate) trait Job: Send {
     /// On what terms.
     fn terms(&self) -> &Terms;
 
@@ -141,6 +141,13 @@ impl Writer {
         let job = Waiting { terms, work: Some(Box::new(work)), result: None, caller };
         jobs.send(Box::new(job)).await.or(Err(closed()))?;
         answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// A place in the queue for one job.
+    pub(crate) async fn reserve(&self) -> Result<mpsc::OwnedPermit<Box<dyn Job>>, StoreError> {
+        let closed = || StoreError::Unavailable("the store is closed".to_owned());
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)?;
+        jobs.reserve_owned().await.or(Err(closed()))
     }
 
     /// Takes no more jobs and waits until those that were taken are done.

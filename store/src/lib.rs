@@ -20,6 +20,7 @@ mod lend;
 mod lite;
 mod migrate;
 mod monitoring;
+mod new_orders;
 mod operation_change;
 mod operations;
 mod order_change;
@@ -55,6 +56,7 @@ use leyden_ports::{
     Clock, Store,
     store::{Durability, Fence, StoreError},
 };
+use new_orders::Creates;
 use std::{fmt, sync::Arc};
 
 /// How a database is opened.
@@ -76,6 +78,8 @@ impl Default for OpenOptions {
 pub struct SqlStore {
     db: Db,
     writer: Arc<Writer>,
+    /// Orders to be made that wait for the writer.
+    creates: Arc<Creates>,
     clock: Arc<dyn Clock>,
     /// Set where every write needs a lease.
     fence: Option<Arc<Fence>>,
@@ -100,7 +104,7 @@ impl SqlStore {
         let db = Db::connect(url, options.readers).await?;
         migrate::prepare(&db, options.migrations).await?;
         let writer = Arc::new(Writer::start(db.clone())?);
-        let store = Self { db, writer, clock, fence: None };
+        let store = Self { db, writer, creates: Arc::default(), clock, fence: None };
         let now = store.now();
         store.write(move |conn| Box::pin(migrate::stamp(conn, now))).await?;
         store.make_partitions(now).await;
@@ -114,6 +118,7 @@ impl SqlStore {
         Self {
             db: self.db.clone(),
             writer: Arc::clone(&self.writer),
+            creates: Arc::clone(&self.creates),
             clock: Arc::clone(&self.clock),
             fence: Some(fence),
         }

@@ -2,14 +2,14 @@
 //! Whoever changes an order, for whatever reason, comes through [`apply`].
 
 use crate::{
-    db::{Conn, all, exec, one, opt},
+    db::{Conn, all, exec, opt},
     delegation_record, monitoring, order_payment,
     row::{OperationRow, Place, operation_columns},
 };
 use leyden_domain::{
     Sun, Timestamp,
     operation::{Operation, OperationKind, OperationState},
-    order::{CountRule, Effect, Order, OrderState, OrderStateKind, Transition},
+    order::{Effect, Order, OrderState, OrderStateKind, Transition},
 };
 use leyden_ports::store::{OrderCommit, ReclaimDraft, StoreError};
 
@@ -17,6 +17,10 @@ use leyden_ports::store::{OrderCommit, ReclaimDraft, StoreError};
 pub(crate) async fn apply(conn: &mut Conn, commit: &OrderCommit, now: Timestamp) -> Result<(), StoreError> {
     if commit.transitions.is_empty() {
         return Err(StoreError::Rule("a commit without a transition".to_owned()));
+    }
+    let follow = |pair: &[Transition]| matches!(pair, [a, b] if b.from_version == a.order.version);
+    if !commit.transitions.windows(2).all(follow) {
+        return Err(StoreError::Conflict("order"));
     }
     // Effects see the row as their own transition leaves it. What has none is written as one step, from the first to the
     // last; the history keeps every line.
@@ -103,19 +107,19 @@ async fn write_state(conn: &mut Conn, order: &Order, from_version: i64) -> Resul
 }
 
 /// The columns that follow from an order's state.
-struct StateColumns {
-    state: &'static str,
-    json: String,
-    status: &'static str,
-    paid: Option<i64>,
-    count: Option<i64>,
-    payer: Option<String>,
-    ends_at: Option<i64>,
-    funding_block: Option<String>,
+pub(crate) struct StateColumns {
+    pub(crate) state: &'static str,
+    pub(crate) json: String,
+    pub(crate) status: &'static str,
+    pub(crate) paid: Option<i64>,
+    pub(crate) count: Option<i64>,
+    pub(crate) payer: Option<String>,
+    pub(crate) ends_at: Option<i64>,
+    pub(crate) funding_block: Option<String>,
 }
 
 impl StateColumns {
-    fn of(order: &Order) -> Result<Self, StoreError> {
+    pub(crate) fn of(order: &Order) -> Result<Self, StoreError> {
         let kind = order.state.kind();
         let funding = order.state.funding();
         Ok(Self {
@@ -136,94 +140,13 @@ fn state_json(state: &OrderState) -> Result<String, StoreError> {
 }
 
 /// The terms in the words of requirement 001's `price_config`; amounts are decimal TRX there.
-fn price_config(order: &Order) -> String {
+pub(crate) fn price_config(order: &Order) -> String {
     let hours = order.duration.ms().checked_div(3_600_000).unwrap_or(0);
     format!(
         r#"{{"single_price": {}, "max_transactions": {}, "expiry_hours": {hours}}}"#,
         order.unit_price.to_decimal().normalize(),
         order.count.most(),
     )
-}
-
-/// Writes a new order with its first line of history.
-pub(crate) async fn insert(
-    conn: &mut Conn,
-    order: &Order,
-    tail_taken: bool,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let columns = StateColumns::of(order)?;
-    let (rule, limit) = match order.count {
-        CountRule::Open { max } => ("open", max),
-        CountRule::Fixed { count } => ("fixed", count),
-    };
-    exec!(
-        conn,
-        "INSERT INTO orders (id, user_id, order_type, recipient_address, payment_address, paid_amount, \
-         transaction_count, from_address, price_config, status, created_at, updated_at, expires_at, chat_id, \
-         state, state_json, version, unit_price, tail, count_rule, count_limit, \
-         energy_per_transfer, duration_ms, bound_sender, owner, closes_at, ends_at, funding_block) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-         $21, $22, $23, $24, $25, $26, $27, $28)",
-        order.id.to_string(),
-        order.user_id.clone(),
-        order.channel.name(),
-        order.recipient.to_string(),
-        order.payment_address.to_string(),
-        columns.paid,
-        columns.count,
-        columns.payer,
-        price_config(order),
-        columns.status,
-        order.created_at.ms(),
-        order.updated_at.ms(),
-        order.expires_at.ms(),
-        order.chat_id,
-        columns.state,
-        columns.json,
-        order.version,
-        order.unit_price.get(),
-        order.tail.get(),
-        rule,
-        i64::from(limit),
-        order.energy_per_transfer.get(),
-        order.duration.ms(),
-        order.bound_sender.map(|sender| sender.to_string()),
-        order.owner.map(|owner| owner.to_string()),
-        order.closes_at.ms(),
-        columns.ends_at,
-        columns.funding_block,
-    )?;
-    if tail_taken {
-        exec!(
-            conn,
-            "INSERT INTO taken_tails (payment_address, tail, order_id, unit_price, closes_at) \
-             VALUES ($1, $2, $3, $4, $5)",
-            order.payment_address.to_string(),
-            order.tail.get(),
-            order.id.to_string(),
-            order.unit_price.get(),
-            order.closes_at.ms(),
-        )?;
-        exec!(
-            conn,
-            "INSERT INTO offered_prices (payment_address, unit_price, last_closes_at) VALUES ($1, $2, $3) \
-             ON CONFLICT (payment_address, unit_price) DO UPDATE \
-             SET last_closes_at = excluded.last_closes_at \
-             WHERE excluded.last_closes_at > offered_prices.last_closes_at",
-            order.payment_address.to_string(),
-            order.unit_price.get(),
-            order.closes_at.ms(),
-        )?;
-    }
-    count(conn, order.state.kind(), 1).await?;
-    let line = Line { at: order.created_at, event: "created", from: None, note: None };
-    write_line(conn, order, &line, now).await
-}
-
-/// Keeps the number of orders in a state.
-async fn count(conn: &mut Conn, state: OrderStateKind, by: i64) -> Result<(), StoreError> {
-    exec!(conn, "UPDATE order_counts SET count = count + $2 WHERE state = $1", state.name(), by,).map(drop)
 }
 
 /// A line of history to be written.
@@ -386,14 +309,4 @@ pub(crate) async fn insert_operation(
         delegation_record::begin(conn, operation, now).await?;
     }
     Ok(())
-}
-
-/// How many orders are in a state.
-pub(crate) async fn counted(conn: &mut Conn, state: OrderStateKind) -> Result<i64, StoreError> {
-    let (count,): (i64,) = one!(
-        conn,
-        "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM order_counts WHERE state = $1",
-        state.name()
-    )?;
-    Ok(count)
 }

@@ -3,7 +3,7 @@
 use crate::{
     SqlStore,
     db::{Conn, all, exec, opt},
-    monitoring, order_change,
+    order_change,
     order_list::{list_query, waiting_ids},
     row::{
         AttemptRow, OperationRow, OrderRow, PaymentRow, Place, attempt_columns, convert, operation_columns,
@@ -12,7 +12,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    OrderId, Sun, Timestamp,
+    OrderId, Timestamp,
     operation::{Attempt, Operation, OperationKind},
     order::{Order, OrderStateKind},
     payment::Payment,
@@ -45,83 +45,6 @@ async fn claim(conn: &mut Conn, key: &IdempotencyKey) -> Result<IdempotencyClaim
             IdempotencyClaim::Order(Place::new("idempotency_keys", &key.key).parse("order_id", &order)?)
         }
     })
-}
-
-/// Makes an order, or finds that it was made.
-async fn create(conn: &mut Conn, new: NewOrder, now: Timestamp) -> Result<Created, CreateRefusal> {
-    if let Some(key) = &new.idempotency {
-        match claim(conn, key).await? {
-            IdempotencyClaim::Unused => {}
-            IdempotencyClaim::OtherBody => return Err(CreateRefusal::KeyReused),
-            IdempotencyClaim::Order(id) => {
-                let order = find(conn, id).await?;
-                let order = Place::new("idempotency_keys", &key.key).some("order_id", order)?;
-                return Ok(Created::Replayed(order));
-            }
-        }
-    }
-    let open = order_change::counted(conn, OrderStateKind::AwaitingPayment).await?;
-    if u64::try_from(open).unwrap_or(0) >= new.max_open {
-        return Err(CreateRefusal::TooManyOpen);
-    }
-    let mut order = new.order;
-    order.tail = choose_tail(conn, &order, &new.tails, new.largest_tail).await?;
-    order_change::insert(conn, &order, order.tail > Sun::ZERO, now).await?;
-    if order.state.kind() == OrderStateKind::AwaitingPayment {
-        monitoring::begin(conn, &order.id.to_string(), now).await?;
-    }
-    if let Some(key) = new.idempotency {
-        exec!(
-            conn,
-            "INSERT INTO idempotency_keys (caller, route, key, body_hash, order_id, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
-            key.caller,
-            key.route,
-            key.key,
-            hex::encode(key.body_hash),
-            order.id.to_string(),
-            key.at.ms(),
-        )?;
-    }
-    Ok(Created::Fresh(order))
-}
-
-/// The tail behind the first one whose successor is free.
-pub(crate) const FREE_TAIL: &str = "SELECT t.tail + 1 FROM taken_tails t WHERE t.payment_address = $1 \
-                                    AND t.tail < $2 AND NOT EXISTS \
-                                    (SELECT 1 FROM taken_tails n WHERE n.payment_address = t.payment_address \
-                                    AND n.tail = t.tail + 1) ORDER BY t.tail LIMIT 1";
-
-/// Whether a tail is taken.
-pub(crate) const TAKEN: &str = "SELECT tail FROM taken_tails WHERE payment_address = $1 AND tail = $2";
-
-/// The first of the wished tails that is free, else the smallest free one.
-async fn choose_tail(
-    conn: &mut Conn,
-    order: &Order,
-    wished: &[Sun],
-    largest: Sun,
-) -> Result<Sun, CreateRefusal> {
-    let address = order.payment_address.to_string();
-    if wished.is_empty() {
-        let free = order.tail <= Sun::ZERO || is_free(conn, &address, order.tail).await?;
-        return if free { Ok(order.tail) } else { Err(CreateRefusal::TailsExhausted) };
-    }
-    for tail in wished.iter().copied().filter(|tail| *tail > Sun::ZERO && *tail <= largest) {
-        if is_free(conn, &address, tail).await? {
-            return Ok(tail);
-        }
-    }
-    if largest > Sun::ZERO && is_free(conn, &address, Sun::new(1)).await? {
-        return Ok(Sun::new(1));
-    }
-    let gap: Option<(i64,)> = opt!(conn, FREE_TAIL, address, largest.get())?;
-    gap.map(|(tail,)| Sun::new(tail)).ok_or(CreateRefusal::TailsExhausted)
-}
-
-async fn is_free(conn: &mut Conn, address: &str, tail: Sun) -> Result<bool, StoreError> {
-    let taken: Option<(i64,)> = opt!(conn, TAKEN, address.to_owned(), tail.get())?;
-    Ok(taken.is_none())
 }
 
 /// Reads an order with all that bears on it; the connection must be in a transaction.
@@ -215,8 +138,7 @@ pub(crate) const DROP_PRICES: &str = "DELETE FROM offered_prices WHERE last_clos
 #[async_trait]
 impl OrderStore for SqlStore {
     async fn create_order(&self, new: NewOrder) -> Result<Created, CreateRefusal> {
-        let now = self.now();
-        self.write(move |conn| Box::pin(create(conn, new, now))).await
+        self.creates.submit(&self.writer, new, self.now()).await
     }
 
     async fn claim_idempotency(&self, key: &IdempotencyKey) -> Result<IdempotencyClaim, StoreError> {

@@ -4,12 +4,12 @@ use crate::{
     SqlStore,
     db::{Arg, Built, Conn, all, exec, opt},
     group_commit::{release, savepoint},
-    monitoring, order_change, order_payment,
+    monitoring, new_orders, order_payment,
     row::{OrderRow, PaymentRow, convert, order_columns},
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    PaymentId, Sun, Timestamp,
+    PaymentId, Timestamp,
     order::Order,
     payment::{Expectation, Payment, PaymentState},
 };
@@ -123,7 +123,7 @@ pub(crate) async fn route(
         if routing.state.order() != Some(order.id) {
             return Err(StoreError::Rule("a payment that makes an order must settle it".to_owned()));
         }
-        order_change::insert(conn, order, order.tail > Sun::ZERO, wall).await?;
+        new_orders::insert(conn, order, wall).await?;
         monitoring::complete(conn, order, wall).await?;
     }
     if let PaymentState::Settles { order, .. } = routing.state {

@@ -53,7 +53,7 @@ pub(crate) fn options(url: &str, session: Session) -> Result<PgConnectOptions, O
     // A look at one moment may be long between two statements; whoever writes keeps all other writers waiting.
     let (statement, idle) = match session {
         Session::Read => ("10000", "10000"),
-        Session::Write => ("10000", "1500"),
+        Session::Write => ("10000", "3000"),
         Session::Lease => ("2000", "1500"),
         Session::Migrate => ("0", "60000"),
     };

@@ -5,7 +5,7 @@
 use crate::{
     OpenOptions, SqlStore,
     db::{Conn, all},
-    monitoring, operations, order_list, order_payment, orders, payments, pool,
+    monitoring, new_orders, operations, order_list, order_payment, orders, payments, pool,
 };
 use leyden_domain::{OrderId, Timestamp};
 use leyden_ports::{
@@ -49,8 +49,8 @@ async fn nothing_is_looked_through() {
         payments::UNROUTED,
         payments::BY_TAIL,
         payments::BY_RECIPIENT,
-        orders::TAKEN,
-        orders::FREE_TAIL,
+        new_orders::TAKEN,
+        new_orders::FREE_TAIL,
         orders::RELEASE_TAILS,
         orders::DROP_PRICES,
         order_payment::COMING,
@@ -151,8 +151,8 @@ async fn postgresql_looks_through_nothing_either() {
         payments::UNROUTED,
         payments::BY_TAIL,
         payments::BY_RECIPIENT,
-        orders::TAKEN,
-        orders::FREE_TAIL,
+        new_orders::TAKEN,
+        new_orders::FREE_TAIL,
         orders::RELEASE_TAILS,
         order_payment::COMING,
         operations::WORK,

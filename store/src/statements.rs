@@ -7,7 +7,7 @@ use crate::{
     OpenOptions, SqlStore,
     configs::{PRICES, RESOURCES},
     db::{Conn, EPOCHS},
-    inspect, monitoring, operations, order_list, order_payment, orders, payments, pool,
+    inspect, monitoring, new_orders, operations, order_list, order_payment, orders, payments, pool,
     row::{attempt_columns, operation_columns, order_columns},
     service,
 };
@@ -37,12 +37,16 @@ fn named() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("UNROUTED", vec![payments::UNROUTED]),
         ("BY_TAIL", vec![payments::BY_TAIL]),
         ("BY_RECIPIENT", vec![payments::BY_RECIPIENT]),
-        ("TAKEN", vec![orders::TAKEN]),
-        ("FREE_TAIL", vec![orders::FREE_TAIL]),
+        ("TAKEN", vec![new_orders::TAKEN]),
+        ("FREE_TAIL", vec![new_orders::FREE_TAIL]),
         ("RELEASE_TAILS", vec![orders::RELEASE_TAILS]),
         ("DROP_PRICES", vec![orders::DROP_PRICES]),
         ("COMING", vec![order_payment::COMING]),
         ("HOLD", vec![pool::HOLD]),
+        ("KNOWN_LITE", vec![new_orders::KNOWN_LITE]),
+        ("KNOWN_PG", vec![new_orders::KNOWN_PG]),
+        ("WRITE_PG", vec![new_orders::WRITE_PG]),
+        ("piece", new_orders::WRITE_LITE.to_vec()),
         ("OLDEST", vec![inspect::OLDEST]),
         ("STRANGE", vec![inspect::STRANGE]),
         ("UNSERVED_FOR", vec![inspect::UNSERVED_FOR]),
@@ -66,7 +70,8 @@ fn pieces() -> BTreeMap<&'static str, &'static str> {
 }
 
 /// What only PostgreSQL has. Whoever asks it has matched on the database.
-const PG_ALONE: [&str; 6] = [
+const PG_ALONE: [&str; 7] = [
+    "jsonb_array_elements(",
     "make_order_partitions(",
     "clock_timestamp(",
     "current_setting(",
@@ -76,7 +81,7 @@ const PG_ALONE: [&str; 6] = [
 ];
 
 /// What only SQLite has.
-const LITE_ALONE: [&str; 1] = ["sqlite_version("];
+const LITE_ALONE: [&str; 2] = ["json_each(", "sqlite_version("];
 
 /// Files in which statements are put together at run time, and in how many places.
 const BUILT: [(&str, usize); 3] = [("monitoring.rs", 1), ("order_list.rs", 2), ("payments.rs", 1)];
@@ -157,7 +162,7 @@ fn all_statements() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let (mut met, mut built) = (BTreeSet::new(), Vec::new());
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files: Vec<_> = [folder.clone(), folder.join("row")]
+    let mut files: Vec<_> = [folder.clone(), folder.join("new_orders"), folder.join("row")]
         .iter()
         .flat_map(|folder| fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())

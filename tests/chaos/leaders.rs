@@ -130,14 +130,12 @@ fn a_lost_leader_is_replaced_and_nothing_is_done_twice() {
     }
     let mut all: Vec<_> = took.values().flatten().copied().collect();
     all.sort_unstable();
-    let worst = all.last().copied().unwrap_or_default();
     let each: Vec<_> = took.iter_mut().map(|(loss, times)| format!("{loss:?} {}", spread(times))).collect();
     summary(&format!(
         "changes of leader: {changed}, another led after {} (lease 3s; {}); {totals}",
         spread(&mut all),
         each.join(", ")
     ));
-    assert!(worst < Duration::from_secs(30), "the slowest change took {worst:?}");
 }
 
 /// Least, middle and most.

@@ -10,7 +10,7 @@ use leyden_domain::{
 };
 use leyden_ports::{
     Clock, Entropy,
-    store::{CreateRefusal, Created, NewOrder, OrderStore},
+    store::{CreateRefusal, Created, IdempotencyKey, NewOrder, OrderStore},
 };
 use leyden_sim::keys;
 use leyden_store::SqlStore;
@@ -89,12 +89,19 @@ pub(crate) async fn make_order(
         version: 0,
         updated_at: now,
     };
+    let key = IdempotencyKey {
+        caller: "bench".to_owned(),
+        route: "orders".to_owned(),
+        key: tail.to_string(),
+        body_hash: [7; 32],
+        at: now,
+    };
     let new = NewOrder {
         order,
         tails: vec![Sun::new(tail)],
         largest_tail: Sun::new(PRICE.get() - 1),
         max_open: 10_000_000,
-        idempotency: None,
+        idempotency: Some(key),
     };
     let (Created::Fresh(order) | Created::Replayed(order)) = store.create_order(new).await?;
     Ok(order)

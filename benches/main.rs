@@ -2,6 +2,8 @@
 //! `cargo bench --bench leyden -- decode` one. They print; they assert nothing.
 
 mod books;
+mod cached_read;
+mod create;
 mod decode;
 mod measure;
 mod open_orders;
@@ -18,7 +20,16 @@ fn main() -> Result<(), Failure> {
         decode::run();
     }
     if is_wanted("rental") {
-        rental::run()?;
+        rental::run(false)?;
+    }
+    if is_wanted("rental_postgres") {
+        rental::run(true)?;
+    }
+    if is_wanted("create") {
+        create::run()?;
+    }
+    if is_wanted("cached_read") {
+        cached_read::run()?;
     }
     if is_wanted("open_orders") {
         open_orders::run()?;

@@ -1,5 +1,5 @@
 //! From a block that holds payments to all of their delegations accepted by the node, with few and with many open
-//! orders on SQLite, beside a bare pipeline that does the same work in one function: look the payments up in a map,
+//! orders, on SQLite and on PostgreSQL, beside a bare pipeline that does the same work in one function: look the payments up in a map,
 //! sign, commit once, broadcast. It must not grow with the orders that are open.
 //!
 //! `LEYDEN_BENCH_ORDERS=1000,10000` chooses other numbers of open orders.
@@ -18,9 +18,10 @@ use leyden_ports::{
 };
 use leyden_sim::{ChainConfig, SimNode, keys};
 use leyden_store::{OpenOptions, SqlStore};
+use leyden_test_servers::{Postgres, PostgresOptions};
 use leyden_tron::keys::{KeyId, KeyPolicy, KeyRing};
 use sqlx::{ConnectOptions, Connection};
-use std::{collections::BTreeMap, path::Path, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, str::FromStr, sync::Arc, time::Duration};
 
 const ROUNDS: u32 = 60;
 
@@ -43,13 +44,12 @@ struct World {
 }
 
 impl World {
-    async fn new(folder: &Path, open_orders: i64) -> Result<Self, crate::Failure> {
+    async fn new(url: &str, open_orders: i64) -> Result<Self, crate::Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 93_000, 3_000));
         node.mine_many(30)?;
-        let url = format!("sqlite:{}", folder.join("books.sqlite").display());
-        let store = Arc::new(SqlStore::open(&url, Arc::clone(&clock), OpenOptions::default()).await?);
+        let store = Arc::new(SqlStore::open(url, Arc::clone(&clock), OpenOptions::default()).await?);
         for n in 0..keys::POOL_ACCOUNTS {
             let id = AccountId::new(clock.now(), entropy.for_id());
             let new = NewPoolAccount { id, address: keys::pool_address(n), permission_id: None };
@@ -66,7 +66,7 @@ impl World {
         };
         let handles = start(
             ports,
-            settings(200_000),
+            settings(1_100_000),
             SaleTerms::default(),
             Leadership::Alone,
             Placement::Threads,
@@ -120,34 +120,107 @@ impl World {
     }
 }
 
-/// The bare reference: no actors, no rules, one map, one commit.
-struct Bare {
-    node: SimNode,
-    ring: KeyRing,
-    connection: sqlx::SqliteConnection,
-    watched: BTreeMap<i64, Address>,
-    next_tail: i64,
+/// The books of the reference: one connection, and one commit for each block.
+enum BareBooks {
+    Lite(sqlx::SqliteConnection),
+    Pg(sqlx::PgConnection),
 }
 
-impl Bare {
-    async fn new(folder: &Path, open_orders: i64) -> Result<Self, crate::Failure> {
-        let node = SimNode::new(ChainConfig::starting_at(SystemClock.now().ms() - 93_000, 3_000));
-        node.mine_many(30)?;
-        let url = format!("sqlite:{}", folder.join("bare.sqlite").display());
-        let mut connection = sqlx::sqlite::SqliteConnectOptions::from_str(&url)?
+impl BareBooks {
+    async fn open(url: &str) -> Result<Self, crate::Failure> {
+        let tables = |blob: &str| {
+            [
+                "CREATE TABLE orders (tail BIGINT PRIMARY KEY, state TEXT NOT NULL)".to_owned(),
+                format!(
+                    "CREATE TABLE signed (tx_id TEXT PRIMARY KEY, tail BIGINT NOT NULL, bytes {blob} NOT NULL)"
+                ),
+                "CREATE TABLE cursor (id BIGINT PRIMARY KEY, height BIGINT NOT NULL)".to_owned(),
+            ]
+        };
+        if url.starts_with("postgres") {
+            let mut connection = sqlx::PgConnection::connect(url).await?;
+            for sql in tables("BYTEA") {
+                sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await?;
+            }
+            return Ok(Self::Pg(connection));
+        }
+        let mut connection = sqlx::sqlite::SqliteConnectOptions::from_str(url)?
             .create_if_missing(true)
             .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
             .synchronous(sqlx::sqlite::SqliteSynchronous::Full)
             .connect()
             .await?;
-        for sql in [
-            "CREATE TABLE orders (tail INTEGER PRIMARY KEY, state TEXT NOT NULL) STRICT",
-            "CREATE TABLE signed (tx_id TEXT PRIMARY KEY, tail INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT",
-            "CREATE TABLE cursor (id INTEGER PRIMARY KEY, height INTEGER NOT NULL) STRICT",
-        ] {
-            sqlx::query(sql).execute(&mut connection).await?;
+        for sql in tables("BLOB") {
+            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await?;
         }
-        let mut bare = Self { node, ring: ring(), connection, watched: BTreeMap::new(), next_tail: 1 };
+        Ok(Self::Lite(connection))
+    }
+
+    async fn order(&mut self, tail: i64) -> Result<(), sqlx::Error> {
+        let sql = "INSERT INTO orders VALUES ($1, 'open')";
+        match self {
+            Self::Lite(connection) => sqlx::query(sql).bind(tail).execute(connection).await.map(drop),
+            Self::Pg(connection) => sqlx::query(sql).bind(tail).execute(connection).await.map(drop),
+        }
+    }
+
+    async fn commit(&mut self, height: i64, signed: &[(i64, SignedTransaction)]) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Lite(connection) => {
+                let mut commit = connection.begin().await?;
+                for (tail, transaction) in signed {
+                    sqlx::query("UPDATE orders SET state = 'delegating' WHERE tail = $1")
+                        .bind(tail)
+                        .execute(&mut *commit)
+                        .await?;
+                    sqlx::query("INSERT INTO signed VALUES ($1, $2, $3)")
+                        .bind(transaction.tx_id.to_string())
+                        .bind(tail)
+                        .bind(&transaction.bytes)
+                        .execute(&mut *commit)
+                        .await?;
+                }
+                sqlx::query(
+                    "INSERT INTO cursor VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET height = excluded.height",
+                )
+                .bind(height)
+                .execute(&mut *commit)
+                .await?;
+                commit.commit().await
+            }
+            // One statement, one round trip.
+            Self::Pg(connection) => sqlx::query(
+                "WITH s AS (SELECT * FROM unnest($2::text[], $3::bigint[], $4::bytea[]) AS s(tx_id, tail, bytes)), \
+                 o AS (UPDATE orders SET state = 'delegating' WHERE tail IN (SELECT tail FROM s)), \
+                 i AS (INSERT INTO signed SELECT * FROM s) \
+                 INSERT INTO cursor VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET height = excluded.height",
+            )
+            .bind(height)
+            .bind(signed.iter().map(|(_, transaction)| transaction.tx_id.to_string()).collect::<Vec<_>>())
+            .bind(signed.iter().map(|(tail, _)| *tail).collect::<Vec<_>>())
+            .bind(signed.iter().map(|(_, transaction)| transaction.bytes.clone()).collect::<Vec<_>>())
+            .execute(connection)
+            .await
+            .map(drop),
+        }
+    }
+}
+
+/// The bare reference: no actors, no rules, one map, one commit.
+struct Bare {
+    node: SimNode,
+    ring: KeyRing,
+    books: BareBooks,
+    watched: BTreeMap<i64, Address>,
+    next_tail: i64,
+}
+
+impl Bare {
+    async fn new(url: &str, open_orders: i64) -> Result<Self, crate::Failure> {
+        let node = SimNode::new(ChainConfig::starting_at(SystemClock.now().ms() - 93_000, 3_000));
+        node.mine_many(30)?;
+        let books = BareBooks::open(url).await?;
+        let mut bare = Self { node, ring: ring(), books, watched: BTreeMap::new(), next_tail: 1 };
         for _ in 0..open_orders {
             bare.watch();
         }
@@ -164,10 +237,7 @@ impl Bare {
     async fn round(&mut self, payments: i64) -> Result<Duration, crate::Failure> {
         for _ in 0..payments {
             let tail = self.watch();
-            sqlx::query("INSERT INTO orders VALUES ($1, 'open')")
-                .bind(tail)
-                .execute(&mut self.connection)
-                .await?;
+            self.books.order(tail).await?;
             let payer = keys::test_key(u32::try_from(tail % 8)?);
             self.node.transfer(&payer, payment_address(), PRICE.get() + tail)?;
         }
@@ -184,26 +254,7 @@ impl Bare {
                 ));
             }
         }
-        let mut commit = self.connection.begin().await?;
-        for (tail, transaction) in &signed {
-            sqlx::query("UPDATE orders SET state = 'delegating' WHERE tail = $1")
-                .bind(tail)
-                .execute(&mut *commit)
-                .await?;
-            sqlx::query("INSERT INTO signed VALUES ($1, $2, $3)")
-                .bind(transaction.tx_id.to_string())
-                .bind(tail)
-                .bind(&transaction.bytes)
-                .execute(&mut *commit)
-                .await?;
-        }
-        sqlx::query(
-            "INSERT INTO cursor VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET height = excluded.height",
-        )
-        .bind(height)
-        .execute(&mut *commit)
-        .await?;
-        commit.commit().await?;
+        self.books.commit(height, &signed).await?;
         for (_, transaction) in &signed {
             self.node.broadcast(transaction).await?;
         }
@@ -237,10 +288,18 @@ impl Bare {
     }
 }
 
-async fn measure(open_orders: i64) -> Result<(), crate::Failure> {
+async fn measure(server: Option<&Postgres>, open_orders: i64) -> Result<(), crate::Failure> {
     let folder = tempfile::tempdir()?;
-    let mut ours = World::new(folder.path(), open_orders).await?;
-    let mut bare = Bare::new(folder.path(), open_orders).await?;
+    let lite = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
+    let (our_url, bare_url) = match server {
+        None => (lite("books.sqlite"), lite("bare.sqlite")),
+        Some(server) => (
+            server.create(&format!("ours_{open_orders}"), None)?,
+            server.create(&format!("bare_{open_orders}"), None)?,
+        ),
+    };
+    let mut ours = World::new(&our_url, open_orders).await?;
+    let mut bare = Bare::new(&bare_url, open_orders).await?;
     for payments in [1, 10] {
         let (mut our_times, mut bare_times) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -263,12 +322,14 @@ async fn measure(open_orders: i64) -> Result<(), crate::Failure> {
     Ok(())
 }
 
-pub(crate) fn run() -> Result<(), crate::Failure> {
+pub(crate) fn run(on_postgres: bool) -> Result<(), crate::Failure> {
     let sizes =
         crate::measure::variable("LEYDEN_BENCH_ORDERS").unwrap_or_else(|| "1000,10000,100000".to_owned());
-    line("block with payments -> all delegations accepted by the node; p50, p99");
+    let server = on_postgres.then(|| Postgres::start(&PostgresOptions::default())).transpose()?;
+    let books = if on_postgres { "PostgreSQL" } else { "SQLite" };
+    line(&format!("block with payments -> all delegations accepted by the node, {books}; p50, p99"));
     for size in sizes.split(',') {
-        actix_rt::System::new().block_on(measure(size.trim().parse()?))?;
+        actix_rt::System::new().block_on(measure(server.as_ref(), size.trim().parse()?))?;
     }
     Ok(())
 }

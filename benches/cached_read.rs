@@ -1,0 +1,154 @@
+//! A cached read with everything on (key, rate limit, request id, metrics, security headers) beside a bare handler that
+//! gives the same bytes: requests a second over keep-alive connections, both servers in this process, in turn.
+
+use crate::measure::{line, now};
+use actix_web::{App, HttpResponse, HttpServer, web};
+use leyden::{
+    Application, Settings, SystemClock, SystemEntropy, World, http::scope::Scope, settings::Environment,
+};
+use leyden_ports::Clock;
+use leyden_sim::{ChainConfig, SimNode};
+use leyden_store::{MemoryCache, OpenOptions, SqlStore};
+use leyden_tron::keys::KeyRing;
+use secrecy::ExposeSecret;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+const CONNECTIONS: usize = 64;
+const ROUNDS: u32 = 5;
+const SECONDS: u64 = 3;
+const PATH: &str = "/api/v1/price-configs/energy_flash";
+
+/// Reads one answer of a known length; how many bytes.
+async fn exchange(
+    stream: &mut TcpStream,
+    request: &[u8],
+    buffer: &mut Vec<u8>,
+) -> Result<usize, crate::Failure> {
+    stream.write_all(request).await?;
+    buffer.clear();
+    loop {
+        stream.read_buf(buffer).await?;
+        let text = String::from_utf8_lossy(buffer);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length: usize = head
+                .lines()
+                .find_map(|line| {
+                    line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned)
+                })
+                .ok_or("no length")?
+                .trim()
+                .parse()?;
+            if body.len() >= length {
+                return if head.starts_with("HTTP/1.1 200") {
+                    Ok(length)
+                } else {
+                    Err(text.into_owned().into())
+                };
+            }
+        }
+    }
+}
+
+/// Requests a second.
+async fn rate(address: SocketAddr, key: &str) -> Result<f64, crate::Failure> {
+    let request = format!("GET {PATH} HTTP/1.1\r\nhost: leyden\r\nx-api-key: {key}\r\n\r\n").into_bytes();
+    let begin = now();
+    let end = Duration::from_secs(SECONDS);
+    let connections = (0..CONNECTIONS).map(|_| async {
+        let mut stream = TcpStream::connect(address).await?;
+        let (mut buffer, mut done) = (Vec::with_capacity(16_384), 0_u32);
+        while begin.elapsed() < end {
+            exchange(&mut stream, &request, &mut buffer).await?;
+            done += 1;
+        }
+        Ok::<u32, crate::Failure>(done)
+    });
+    let done: u32 = futures_util::future::try_join_all(connections).await?.into_iter().sum();
+    Ok(f64::from(done) / begin.elapsed().as_secs_f64())
+}
+
+async fn body(address: SocketAddr, key: &str) -> Result<Vec<u8>, crate::Failure> {
+    let request = format!("GET {PATH} HTTP/1.1\r\nhost: leyden\r\nx-api-key: {key}\r\n\r\n").into_bytes();
+    let mut stream = TcpStream::connect(address).await?;
+    let mut buffer = Vec::new();
+    let length = exchange(&mut stream, &request, &mut buffer).await?;
+    Ok(buffer.split_off(buffer.len() - length))
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or_default()
+}
+
+async fn measure() -> Result<(), crate::Failure> {
+    let text = "[http]\nlisten = '127.0.0.1:0'\nworkers = 1\nkey_rate_per_minute = 4000000000\n";
+    let settings =
+        Settings::from_layers(&[text], &Environment::default()).map_err(|error| error.to_string())?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 93_000, 3_000));
+    node.mine_many(30)?;
+    let store = SqlStore::open("sqlite::memory:", Arc::clone(&clock), OpenOptions::default()).await?;
+    let world = World {
+        store: Arc::new(store),
+        cache: Arc::new(MemoryCache::new(10_000)),
+        chain: Arc::new(node.clone()),
+        writer: Arc::new(node),
+        signer: Arc::new(KeyRing::new()),
+        clock,
+        entropy: Arc::new(SystemEntropy),
+        turns: None,
+    };
+    let application = Application::in_world(settings, world).await?;
+    let key = application.make_api_key("bench", &[Scope::DataRead].into()).await?;
+    let (address, shutdown) = (application.address(), application.handles().shutdown().clone());
+    let body_of_ours = async {
+        let bytes = body(address, key.expose_secret()).await?;
+        let page = web::Bytes::from(bytes);
+        let length = page.len();
+        let bare = HttpServer::new(move || {
+            let page = page.clone();
+            App::new().default_service(web::to(move || {
+                let page = page.clone();
+                async move { HttpResponse::Ok().content_type("application/json").body(page) }
+            }))
+        })
+        .workers(1)
+        .disable_signals()
+        .bind(("127.0.0.1", 0))?;
+        let bare_address = *bare.addrs().first().ok_or("no address")?;
+        let bare = bare.run();
+        let handle = bare.handle();
+        let measured = async {
+            let (mut our_rates, mut bare_rates) = (Vec::new(), Vec::new());
+            for _ in 0..ROUNDS {
+                bare_rates.push(rate(bare_address, key.expose_secret()).await?);
+                our_rates.push(rate(address, key.expose_secret()).await?);
+            }
+            let (ours, bare) = (median(our_rates), median(bare_rates));
+            line(&format!(
+                "{length} bytes, {CONNECTIONS} connections: {ours:.0} /s   bare {bare:.0} /s   ratio {:.2}x",
+                ours / bare
+            ));
+            handle.stop(false).await;
+            Ok::<(), crate::Failure>(())
+        };
+        let (served, measured) = futures_util::future::join(bare, measured).await;
+        served?;
+        measured
+    };
+    let watched = async {
+        let outcome = body_of_ours.await;
+        shutdown.request(0, "measured");
+        outcome
+    };
+    futures_util::future::join(application.run(), watched).await.1
+}
+
+pub(crate) fn run() -> Result<(), crate::Failure> {
+    line("a cached read with everything on");
+    actix_rt::System::new().block_on(measure())
+}

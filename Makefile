@@ -12,7 +12,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 STEPS := .ci/steps
 # The program that the client tests run. Tests build it as they build themselves.
 LEYDEN_BIN ?= $(abspath $(TARGET)/debug/leyden)
-# How often things are done in `make kill-test` and its siblings, and on which store: sqlite, postgres, or both.
+# How often things are done in `make kill-test` and its siblings, and on which store: sqlite or postgres; both where none is given.
 N ?= 50
 STORE ?=
 CHAOS := $(CARGO) test --workspace --locked --test chaos -- --nocapture

@@ -20,7 +20,7 @@ use tokio::{
 const CONNECTIONS: usize = 64;
 const ROUNDS: u32 = 5;
 const SECONDS: u64 = 3;
-const PATH: &str = "/api/v1/price-configs/energy_flash";
+const PATH: &str = "/api/v1/pool";
 
 /// Reads one answer of a known length; how many bytes.
 async fn exchange(

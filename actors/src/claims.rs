@@ -18,6 +18,8 @@ pub(crate) async fn look_up(
     if store.order(order).await?.is_none() {
         return Err(ClaimError::NoOrder);
     }
+    // Before the books: a block that is recorded while we look must not be taken for one that was looked through.
+    let read_up_to = shared.view().map(|view| view.head.height());
     let filter = PaymentFilter { tx_id: Some(tx_id), ..PaymentFilter::default() };
     let recorded = store.list_payments(&filter, &Page { after: None, limit: 100 }).await?;
     if !recorded.is_empty() {
@@ -37,7 +39,6 @@ pub(crate) async fn look_up(
         });
     }
     let Some(sighting) = shared.ports.chain.sighting(tx_id).await? else { return Ok(ClaimOutcome::NotSeen) };
-    let read_up_to = shared.view().map(|view| view.head.height());
     Ok(if read_up_to.is_some_and(|height| sighting.height <= height) {
         ClaimOutcome::NotAPayment { height: sighting.height }
     } else {

@@ -39,6 +39,8 @@ pub(crate) struct LeaseKeeper {
     pub(crate) held: Mutex<Option<Lease>>,
     /// Whether there was a term before, of which somebody may remember something.
     worked: AtomicBool,
+    /// Whether the term that the lease is held for has begun in full.
+    begun: AtomicBool,
     /// When the term began.
     began: Mutex<Timestamp>,
     /// Until when the lease is left to others, because no node answered us.
@@ -53,6 +55,7 @@ impl LeaseKeeper {
             registry,
             held: Mutex::new(None),
             worked: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
             began: Mutex::new(Timestamp::default()),
             rests_until: Mutex::new(None),
         }
@@ -89,7 +92,7 @@ impl LeaseKeeper {
                 *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked_at + *ttl);
                 leases.release_lease(&lease).await?;
             } else if leases.renew_lease(&lease, span).await? {
-                self.shared.lead.set(Some(asked_at + *ttl));
+                self.begin_unless_begun(&lease, asked_at).await?;
             } else {
                 self.lose("the lease is another's");
             }
@@ -103,16 +106,28 @@ impl LeaseKeeper {
         fence.raise(lease.epoch);
         self.hold(Some(lease.clone()));
         *self.began.lock().unwrap_or_else(PoisonError::into_inner) = self.shared.ports.clock.now();
-        if let Err(error) = self.begin_term().await {
+        self.begun.store(false, Ordering::Relaxed);
+        self.begin_unless_begun(&lease, asked_at).await
+    }
+
+    /// The work is ours until a lease after `asked_at`. A beginning that was broken off, by a slow database for instance,
+    /// is made up for when the lease is renewed.
+    async fn begin_unless_begun(&self, lease: &Lease, asked_at: Instant) -> Result<(), StoreError> {
+        let Election { leases, holder, ttl, .. } = &self.election;
+        let is_new = !self.begun.load(Ordering::Relaxed);
+        if is_new && let Err(error) = self.begin_term().await {
             self.lose("the books could not be read");
-            leases.release_lease(&lease).await?;
+            leases.release_lease(lease).await?;
             return Err(error);
         }
         self.shared.lead.set(Some(asked_at + *ttl));
-        tracing::info!(holder, epoch = lease.epoch, "this instance does the work now");
-        metrics::gauge!("leyden_leader").set(1.0);
-        metrics::counter!("leyden_terms_total").increment(1);
-        self.wake();
+        if is_new {
+            tracing::info!(holder, epoch = lease.epoch, "this instance does the work now");
+            metrics::gauge!("leyden_leader").set(1.0);
+            metrics::counter!("leyden_terms_total").increment(1);
+            self.wake();
+            self.begun.store(true, Ordering::Relaxed);
+        }
         Ok(())
     }
 
@@ -121,6 +136,12 @@ impl LeaseKeeper {
     async fn begin_term(&self) -> Result<(), StoreError> {
         let Shared { ports, .. } = self.shared.as_ref();
         for account in ports.store.pool_accounts().await? {
+            // An instance with another configuration may have made it known after we started.
+            if let Some(agents) = self.shared.wires.agents.get()
+                && let Err(error) = agents.start(account.id)
+            {
+                tracing::error!(account = %account.address, %error, "an account has no agent here");
+            }
             if matches!(account.state, AccountState::AgentQuarantined | AccountState::KeyUnfit) {
                 let (ready, reason, now) = (AccountState::Ready, "a term of work began", ports.clock.now());
                 ports.store.set_account_state(account.id, account.state, ready, reason, now).await?;

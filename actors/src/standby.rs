@@ -11,6 +11,7 @@ use crate::{
 use async_trait::async_trait;
 use leyden_domain::{
     Energy, Height, Timestamp,
+    chain::Head,
     order::{OrderState, undelivered},
 };
 use leyden_ports::{StoreError, store::OrderWait};
@@ -61,21 +62,35 @@ impl Standby {
         }
         boards.pool.post(pool);
         if let Some(position) = position {
-            let answered_at = Some(self.first_seen(position.view.head.height(), now));
-            let (processed, solid) = (Some(position.view.head), Some(position.view.solid));
-            boards.chain.post(ChainStatus { processed, solid, answered_at, ..ChainStatus::default() });
+            let head = position.view.head;
+            let answered_at = Some(self.first_seen(head, now));
+            let (processed, solid) = (Some(head), Some(position.view.solid));
+            // What stops money stays, whoever works.
+            boards.chain.update(|status| {
+                let (below_solid, paused) = (status.below_solid, status.paused);
+                *status = ChainStatus {
+                    processed,
+                    solid,
+                    answered_at,
+                    below_solid,
+                    paused,
+                    ..ChainStatus::default()
+                };
+            });
         }
         Ok(())
     }
 
-    /// When the newest block was first seen here: that somebody recorded it then is a sign that a node answers him.
-    fn first_seen(&self, height: Height, now: Timestamp) -> Timestamp {
+    /// When the newest block was first seen here: that somebody recorded it then is a sign that a node answers him. Of the
+    /// very first nobody knows when it was recorded, only that it was not before its own time.
+    fn first_seen(&self, head: Head, now: Timestamp) -> Timestamp {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match *seen {
-            Some((known, at)) if known == height => at,
-            _ => {
-                *seen = Some((height, now));
-                now
+            Some((known, at)) if known == head.height() => at,
+            before => {
+                let at = if before.is_none() { head.timestamp.min(now) } else { now };
+                *seen = Some((head.height(), at));
+                at
             }
         }
     }

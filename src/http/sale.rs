@@ -4,6 +4,7 @@
 use super::{auth::Caller, code::Code, error::ApiError, prices, recipient, state::AppState};
 use leyden_domain::{
     Address, Energy, OrderId, Span, Sun, Timestamp,
+    chain::Head,
     order::{Channel, CountRule, EnergyPrices, Order, OrderState, PriceTerms},
     payment::random_tails,
 };
@@ -125,8 +126,11 @@ pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Resu
 fn chain_is_read(state: &AppState, now: Timestamp) -> Result<Timestamp, ApiError> {
     let chain = state.handles.boards().chain.read();
     let answers = chain.answered_at.is_some_and(|at| now.since(at) <= NODE_SILENCE);
+    // Without a node's head, as on an instance that stands by, the newest block itself must be fresh: while the books catch
+    // up, an order would be made in the past.
+    let fresh = |processed: Head| chain.node_head.is_some() || now.since(processed.timestamp) <= NODE_SILENCE;
     match chain.processed {
-        Some(processed) if answers && chain.below_solid.is_none() => {
+        Some(processed) if answers && fresh(processed) && chain.below_solid.is_none() => {
             Ok(chain.node_head.map_or(processed.timestamp, |head| head.timestamp.max(processed.timestamp)))
         }
         _ => Err(ApiError::plain(Code::ChainUnavailable).retry_after(CHAIN_RETRY_S)),

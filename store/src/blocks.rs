@@ -251,6 +251,14 @@ pub(crate) async fn record_all(
     position(conn).await?.ok_or_else(|| Place::new("chain_cursor", "1").bad("id"))
 }
 
+/// What is signed while payments are served must outlast whatever happens, before anybody sees it. And what became of a
+/// transaction of ours must not be forgotten by the books while an actor remembers how late it is: not having seen it in
+/// any block proves it dead.
+fn durability_of(blocks: &[BlockCommit]) -> Durability {
+    let concerns_us = |block: &BlockCommit| !block.payments.is_empty() || !block.resource_events.is_empty();
+    if blocks.iter().any(concerns_us) { Durability::Strict } else { Durability::Relaxed }
+}
+
 /// Undoes the blocks above `to`.
 async fn undo(conn: &mut Conn, to: BlockRef, now: Timestamp) -> Result<RewindReport, StoreError> {
     let recorded = block_at(conn, to.height()).await?.map(|row| row.head()).transpose()?;
@@ -308,7 +316,7 @@ impl BlockStore for SqlStore {
         solid: Head,
         now: Timestamp,
     ) -> Result<ChainPosition, StoreError> {
-        self.write_as(Durability::Relaxed, move |conn| {
+        self.write_as(durability_of(&blocks), move |conn| {
             Box::pin(async move { record_all(conn, &blocks, solid, now).await })
         })
         .await
@@ -322,9 +330,7 @@ impl BlockStore for SqlStore {
         rules: Arc<dyn Settlement>,
     ) -> Result<Settled, StoreError> {
         let wall = self.now();
-        // What is signed on the way must outlast whatever happens, before anybody sees it.
-        let pays = blocks.iter().any(|block| !block.payments.is_empty());
-        let durability = if pays { Durability::Strict } else { Durability::Relaxed };
+        let durability = durability_of(&blocks);
         self.write_as(durability, move |conn| {
             Box::pin(async move {
                 let settling = Settling { conn, rules: rules.as_ref(), now, wall };

@@ -209,17 +209,25 @@ pub(crate) type Epochs = Vec<(String, i64)>;
 /// What they are read by.
 pub(crate) const EPOCHS: &str = "SELECT name, epoch FROM leases";
 
-/// How writing begins: one round trip, with all that is to be known before the first statement.
+/// How writing begins: one round trip, with all that is to be known before the first statement. At this level, whatever
+/// the database's default, each statement sees what was committed before it: what the lock was waited for, too.
 const fn beginning(durability: Durability, epochs: bool) -> &'static str {
     match (durability, epochs) {
-        (Durability::Strict, false) => concat!("BEGIN; ", write_lock!()),
-        (Durability::Strict, true) => concat!("BEGIN; ", write_lock!(), "; SELECT name, epoch FROM leases"),
+        (Durability::Strict, false) => concat!("BEGIN ISOLATION LEVEL READ COMMITTED; ", write_lock!()),
+        (Durability::Strict, true) => concat!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; ",
+            write_lock!(),
+            "; SELECT name, epoch FROM leases"
+        ),
         (Durability::Relaxed, false) => {
-            concat!("BEGIN; SET LOCAL synchronous_commit = off; ", write_lock!())
+            concat!(
+                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off; ",
+                write_lock!()
+            )
         }
         (Durability::Relaxed, true) => {
             concat!(
-                "BEGIN; SET LOCAL synchronous_commit = off; ",
+                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off; ",
                 write_lock!(),
                 "; SELECT name, epoch FROM leases"
             )

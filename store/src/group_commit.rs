@@ -180,15 +180,18 @@ async fn commit(db: &Db, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     let is_fenced = batch.iter().any(|job| job.terms().term.is_some());
     let (mut conn, epochs) = db.begin_write(durability, is_fenced).await?;
     // Leases change hands under the same lock that this transaction has: what holds now holds until it ends.
-    for job in &mut *batch {
-        if !holds(job.terms(), &epochs) {
+    let mut allowed = Vec::with_capacity(batch.len());
+    for job in batch {
+        if holds(job.terms(), &epochs) {
+            allowed.push(job);
+        } else {
             job.refuse(StoreError::Fenced);
         }
     }
-    if let [only] = batch {
+    if let [only] = allowed.as_mut_slice() {
         return if only.run(&mut conn).await { conn.commit().await } else { conn.rollback().await };
     }
-    for job in batch {
+    for job in allowed {
         savepoint(&mut conn).await?;
         let keep = job.run(&mut conn).await;
         release(&mut conn, keep).await?;

@@ -30,7 +30,7 @@ async fn now(conn: &mut Conn, clock: &dyn Clock) -> Result<Timestamp, StoreError
     }
 }
 
-/// Takes a lease that is free, or that this holder has.
+/// Takes a lease that is free, or that this holder has, or that ends so late that the clock must have gone back since.
 async fn take(
     conn: &mut Conn,
     name: &str,
@@ -43,7 +43,8 @@ async fn take(
         "INSERT INTO leases (name, holder, epoch, taken_at, expires_at) VALUES ($1, $2, 1, $3, $4) \
          ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, epoch = leases.epoch + 1, \
          taken_at = excluded.taken_at, expires_at = excluded.expires_at \
-         WHERE leases.expires_at <= excluded.taken_at OR leases.holder = excluded.holder RETURNING epoch",
+         WHERE leases.expires_at <= excluded.taken_at OR leases.holder = excluded.holder \
+         OR leases.expires_at > excluded.expires_at + 600000 RETURNING epoch",
         name.to_owned(),
         holder.to_owned(),
         now.ms(),

@@ -3,7 +3,7 @@
 use crate::{
     SqlStore,
     db::{Conn, all, exec, opt},
-    order_change,
+    new_orders, order_change,
     order_list::{list_query, waiting_ids},
     row::{
         AttemptRow, OperationRow, OrderRow, PaymentRow, Place, attempt_columns, convert, operation_columns,
@@ -138,7 +138,11 @@ pub(crate) const DROP_PRICES: &str = "DELETE FROM offered_prices WHERE last_clos
 #[async_trait]
 impl OrderStore for SqlStore {
     async fn create_order(&self, new: NewOrder) -> Result<Created, CreateRefusal> {
-        self.creates.submit(&self.writer, new, self.now()).await
+        let now = self.now();
+        if self.fence.is_none() {
+            return self.creates.submit(&self.writer, new, now).await;
+        }
+        self.write(move |conn| Box::pin(async move { new_orders::create(conn, new, now).await })).await
     }
 
     async fn claim_idempotency(&self, key: &IdempotencyKey) -> Result<IdempotencyClaim, StoreError> {

@@ -60,7 +60,19 @@ pub(crate) fn options(url: &str, session: Session) -> Result<PgConnectOptions, O
     let lock = if session == Session::Lease { "1000" } else { "5000" };
     // Holding on to a lease that was taken durably need not be durable itself: at worst it is over earlier.
     let commit = if session == Session::Lease { "off" } else { "on" };
+    // Everything that is asked all day is found by an index, and the tables are empty when the first plans are made: a plan
+    // that reads them through would be kept while they grow. Compiling a plan costs more than any of them takes.
+    let options = match session {
+        Session::Write | Session::Lease => options.options([
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("plan_cache_mode", "force_generic_plan"),
+        ]),
+        Session::Read | Session::Migrate => options,
+    };
     Ok(options.options([
+        ("jit", "off"),
         ("statement_timeout", statement),
         ("lock_timeout", lock),
         ("idle_in_transaction_session_timeout", idle),

@@ -7,6 +7,7 @@ use crate::{
     group_commit::{release, savepoint},
     operations, order_change, orders, payments, pool,
 };
+use futures_util::FutureExt as _;
 use leyden_domain::{
     OrderId, Timestamp,
     chain::Head,
@@ -15,10 +16,13 @@ use leyden_domain::{
     pool::PoolAccount,
 };
 use leyden_ports::store::{BlockCommit, OrderDetail, Routing, Settled, Settlement, StoreError};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, panic::AssertUnwindSafe, time::Duration};
 
 /// Most payments served in one transaction; others wait for the actors.
 const PAYMENTS_AT_ONCE: u32 = 500;
+
+/// How long the signer may take.
+const SIGNING_PATIENCE: Duration = Duration::from_millis(500);
 
 /// One settling.
 pub(crate) struct Settling<'a> {
@@ -46,16 +50,24 @@ impl Settling<'_> {
             return Ok(settled);
         }
         let view = settled.position.view;
-        let unrouted = payments::unrouted(self.conn, PAYMENTS_AT_ONCE).await?;
-        let routings = self.rules.route(&unrouted, view);
-        if routings.is_empty() {
-            return Ok(settled);
-        }
-        let mut accounts = pool::accounts(self.conn).await?;
+        // Whatever is the matter with other rows, the blocks are recorded.
+        let known = match self.known(view).await {
+            Err(error) if error.concerns_all() => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, "payments are not served in their block's commit");
+                return Ok(settled);
+            }
+            Ok(known) => known,
+        };
+        let (routings, mut accounts) = known;
         for routing in &routings {
             let before = accounts.clone();
             savepoint(self.conn).await?;
-            let served = self.serve(routing, &mut accounts, view).await;
+            let served = AssertUnwindSafe(self.serve(routing, &mut accounts, view)).catch_unwind().await;
+            let served = served.unwrap_or_else(|_| {
+                tracing::error!(payment = %routing.payment, "serving a payment panicked");
+                Ok(Served::Not)
+            });
             release(self.conn, matches!(served, Ok(Served::Order(..)))).await?;
             match served {
                 Ok(Served::Order(order, signed)) => {
@@ -71,6 +83,14 @@ impl Settling<'_> {
             }
         }
         Ok(settled)
+    }
+
+    /// What the rules say of the payments that nobody has looked at, and the accounts that may serve them.
+    async fn known(&mut self, view: ChainView) -> Result<(Vec<Routing>, Vec<PoolAccount>), StoreError> {
+        let unrouted = payments::unrouted(self.conn, PAYMENTS_AT_ONCE).await?;
+        let routings = self.rules.route(&unrouted, view);
+        let accounts = if routings.is_empty() { Vec::new() } else { pool::accounts(self.conn).await? };
+        Ok((routings, accounts))
     }
 
     /// Takes one payment as far as the rules allow.
@@ -117,7 +137,9 @@ impl Settling<'_> {
             .filter(|operation| matches!(operation.kind, OperationKind::Delegate { .. }))
             .map(|operation| OperationWork { operation, newest: None, payment_block, sibling_live: false })
             .collect();
-        let attempts = self.rules.sign(work.clone(), accounts, view).await;
+        // All writers wait with us: a signer that takes longer is asked by the agents.
+        let signing = self.rules.sign(work.clone(), accounts, view);
+        let attempts = tokio::time::timeout(SIGNING_PATIENCE, signing).await.unwrap_or_default();
         for attempt in &attempts {
             operations::record(self.conn, attempt, self.wall).await?;
         }

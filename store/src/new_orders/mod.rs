@@ -113,6 +113,12 @@ pub(crate) async fn create_all(
     Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect())
 }
 
+/// Makes one order, in a transaction that holds nothing else of its caller's.
+pub(crate) async fn create(conn: &mut Conn, request: NewOrder, now: Timestamp) -> Answer {
+    let answer = create_all(conn, vec![request], now).await?.pop();
+    answer.unwrap_or_else(|| Err(StoreError::Unavailable("an order was passed over".to_owned()).into()))
+}
+
 /// Makes those orders together for which nothing is in the way. Returns those that must be looked at one by one.
 async fn together(
     conn: &mut Conn,

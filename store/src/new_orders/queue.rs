@@ -33,6 +33,9 @@ impl Creates {
         if is_first {
             let job = Making { waiting: Arc::clone(&self.0), now, terms: Terms::default(), made: Vec::new() };
             place.send(Box::new(job));
+        } else {
+            // Others need it more while we wait.
+            drop(place);
         }
         answer.await.unwrap_or_else(|_| Err(closed()))
     }

@@ -107,6 +107,7 @@ impl NodePool {
         let height = first.1.block.height();
         let mut asked = vec![first.0];
         let mut shown = vec![first];
+        let mut somebody_has_none = false;
         for (index, endpoint) in self.order() {
             if asked.contains(&index) || (!endpoint.admits()) {
                 continue;
@@ -114,7 +115,7 @@ impl NodePool {
             asked.push(index);
             match self.ask_one(endpoint, Box::pin(endpoint.client.fetch(height))).await {
                 Ok(Some(other)) => shown.push((index, other)),
-                Ok(None) => {}
+                Ok(None) => somebody_has_none = true,
                 Err(error) => tracing::debug!(node = endpoint.name(), %error, %height, "no second opinion"),
             }
             self.memory().spent(1);
@@ -125,7 +126,7 @@ impl NodePool {
         }
         let mut left = shown.into_iter();
         match (left.next(), left.next()) {
-            (Some(one), None) => self.alone(one),
+            (Some(one), None) => self.alone(one, somebody_has_none),
             (Some(one), Some(other)) => self.contradiction(one, other, left.collect()),
             (None, _) => Err(super::nobody()),
         }
@@ -166,7 +167,8 @@ impl NodePool {
     /// another block is on another fork.
     fn settled(&self, shown: &mut Vec<Shown>) -> Option<Fetched> {
         let agreed = shown.iter().enumerate().find_map(|(place, (_, one))| {
-            let twice = shown.iter().skip(place.saturating_add(1)).any(|(_, other)| other.block == one.block);
+            let twice =
+                shown.iter().skip(place.saturating_add(1)).any(|(_, other)| self.same_for_us(one, other));
             twice.then(|| one.clone())
         });
         if agreed.is_some() {
@@ -181,15 +183,26 @@ impl NodePool {
             let Ok(endpoint) = self.endpoint(*index) else { continue };
             if other.block.id != block.block.id {
                 endpoint.judge_fork(false);
-            } else if other.block != block.block {
+            } else if !self.same_for_us(other, &block) {
                 endpoint.accuse(&format!("block {}: its receipts are not the others'", block.block.height()));
             }
         }
         Some(block)
     }
 
-    /// Nobody else could be asked.
-    fn alone(&self, (index, shown): Shown) -> Result<Fetched, ChainError> {
+    /// Whether two show the same block as far as it concerns us. What contracts did for others only receipts tell, and
+    /// not every honest node tells all of it: internal transfers are there where `vm.saveInternalTx` is on.
+    fn same_for_us(&self, one: &Fetched, other: &Fetched) -> bool {
+        let ours = |shown: &Fetched| {
+            let mut block = shown.block.clone();
+            block.transfers.retain(|t| t.evidence == Evidence::Contract || self.is_ours(t.to));
+            block
+        };
+        one.block == other.block || ours(one) == ours(other)
+    }
+
+    /// Nobody else could be asked, or nobody else has the block yet.
+    fn alone(&self, (index, shown): Shown, somebody_has_none: bool) -> Result<Fetched, ChainError> {
         // What is left may be another's than the one that was doubted.
         let Some(doubt) = self.doubt(&shown) else { return Ok(shown) };
         let height = shown.block.height();
@@ -197,12 +210,18 @@ impl NodePool {
             Doubt::Root => self.settings.patience.saturating_mul(UNPROVEN_PATIENCE),
             _ => self.settings.patience,
         };
-        let waited = self.is_alone() || self.memory().waited(patience);
+        let waited = if self.is_alone() {
+            true
+        } else if somebody_has_none {
+            self.memory().waited_for(height, self.settings.patience.saturating_mul(UNPROVEN_PATIENCE))
+        } else {
+            self.memory().waited(patience)
+        };
         let why = doubt.name();
-        counter!("leyden_node_unconfirmed_blocks_total", "doubt" => why).increment(1);
         if self.settings.agreement == Agreement::Required || !waited {
             return Err(ChainError::Unavailable(format!("block {height} waits for a second node ({why})")));
         }
+        counter!("leyden_node_unconfirmed_blocks_total", "doubt" => why).increment(1);
         // With one node configured the doubt about payments is there with every payment, and the operator's choice.
         tracing::warn!(node = self.endpoint(index)?.name(), %height, doubt = why, "a block is believed on one node's word");
         Ok(shown)

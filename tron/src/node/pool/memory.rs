@@ -52,6 +52,8 @@ pub(super) struct Memory {
     pub(super) nobody_since: Option<Instant>,
     /// How often a second node was waited for in vain since there last was one.
     waits: u32,
+    /// The height that another node answered not to have yet, and how often in a row.
+    not_there: (Height, u32),
     hinted: bool,
 }
 
@@ -83,6 +85,7 @@ impl Memory {
             last_probe: None,
             nobody_since: None,
             waits: 0,
+            not_there: (Height::new(0), 0),
             hinted: false,
         }
     }
@@ -208,6 +211,14 @@ impl Memory {
     pub(super) const fn waited(&mut self, patience: u32) -> bool {
         self.waits = self.waits.saturating_add(1);
         self.waits > patience
+    }
+
+    /// Another node is there and has no such block yet; whether it has said so of this very block long enough. It counts for
+    /// this block alone: a node that is a moment behind is not one that is gone.
+    pub(super) fn waited_for(&mut self, height: Height, patience: u32) -> bool {
+        let (known, times) = self.not_there;
+        self.not_there = (height, if known == height { times.saturating_add(1) } else { 1 });
+        self.not_there.1 > patience
     }
 
     /// Two nodes agreed about a block.

@@ -42,7 +42,7 @@ const PROBE_AT_MOST_EVERY: Duration = Duration::from_secs(5);
 /// A head that is that old is looked for elsewhere.
 const OLD_HEAD: Duration = Duration::from_secs(10);
 /// A head this far above the newest known must be signed by a witness that is known.
-const PLAUSIBLE_JUMP: i64 = 100;
+const PLAUSIBLE_JUMP: i64 = 3;
 /// Where nobody could be asked for so long, those on another fork are asked again: it may be ours that died.
 const FORGIVE_FORKS_AFTER: Duration = Duration::from_mins(1);
 /// How often all nodes are asked in turn where they only want us to wait a moment.

@@ -32,7 +32,10 @@ fn main() -> Result<(), Failure> {
         cached_read::run()?;
     }
     if is_wanted("open_orders") {
-        open_orders::run()?;
+        open_orders::run(false)?;
+    }
+    if is_wanted("open_orders_postgres") {
+        open_orders::run(true)?;
     }
     Ok(())
 }

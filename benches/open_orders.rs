@@ -11,8 +11,9 @@ use leyden_domain::OrderId;
 use leyden_ports::{Clock, Entropy, Store, store::OrderStore};
 use leyden_sim::{ChainConfig, SimNode};
 use leyden_store::{OpenOptions, SqlStore};
+use leyden_test_servers::{Postgres, PostgresOptions};
 use leyden_tron::keys::KeyRing;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// Resident memory in bytes, as the kernel counts it.
 fn resident() -> u64 {
@@ -30,18 +31,17 @@ fn idle(order: OrderId) -> actix_rt::task::JoinHandle<OrderId> {
     })
 }
 
-async fn measure(folder: &Path, orders: usize) -> Result<(), crate::Failure> {
+async fn measure(url: &str, orders: usize) -> Result<(), crate::Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let url = format!("sqlite:{}", folder.join("books.sqlite").display());
     {
-        let store = SqlStore::open(&url, Arc::clone(&clock), OpenOptions::default()).await?;
+        let store = SqlStore::open(url, Arc::clone(&clock), OpenOptions::default()).await?;
         fill(&store, clock.as_ref(), entropy.as_ref(), i64::try_from(orders)?).await?;
         store.close().await;
     }
 
     // The bare references: read the rows; hold as many sleeping tasks.
-    let store = Arc::new(SqlStore::open(&url, Arc::clone(&clock), OpenOptions::default()).await?);
+    let store = Arc::new(SqlStore::open(url, Arc::clone(&clock), OpenOptions::default()).await?);
     let begin = now();
     let rows = store.open_orders().await?;
     let read = begin.elapsed();
@@ -59,7 +59,7 @@ async fn measure(folder: &Path, orders: usize) -> Result<(), crate::Failure> {
     node.mine_many(30)?;
     let before = resident();
     let begin = now();
-    let store = Arc::new(SqlStore::open(&url, Arc::clone(&clock), OpenOptions::default()).await?);
+    let store = Arc::new(SqlStore::open(url, Arc::clone(&clock), OpenOptions::default()).await?);
     let ports = Ports {
         store: Arc::clone(&store) as Arc<dyn Store>,
         chain: Arc::new(node.clone()),
@@ -83,7 +83,8 @@ async fn measure(folder: &Path, orders: usize) -> Result<(), crate::Failure> {
     let ready = begin.elapsed();
     tokio::time::sleep(Duration::from_millis(500)).await;
     let each = (resident().saturating_sub(before)) / u64::try_from(orders)?;
-    line(&format!("{orders} open orders"));
+    let books = if url.starts_with("sqlite") { "SQLite" } else { "PostgreSQL" };
+    line(&format!("{orders} open orders, {books}"));
     line(&format!(
         "memory per order with its watcher: {each} B (goal 1331 B; a bare idle task with the id: {bare_task} B)"
     ));
@@ -98,8 +99,13 @@ async fn measure(folder: &Path, orders: usize) -> Result<(), crate::Failure> {
     Ok(())
 }
 
-pub(crate) fn run() -> Result<(), crate::Failure> {
+pub(crate) fn run(on_postgres: bool) -> Result<(), crate::Failure> {
     let orders = crate::measure::variable("LEYDEN_BENCH_ORDERS").map_or(Ok(100_000), |text| text.parse())?;
     let folder = tempfile::tempdir()?;
-    actix_rt::System::new().block_on(measure(folder.path(), orders))
+    let server = on_postgres.then(|| Postgres::start(&PostgresOptions::default())).transpose()?;
+    let url = match &server {
+        None => format!("sqlite:{}", folder.path().join("books.sqlite").display()),
+        Some(server) => server.create("books", None)?,
+    };
+    actix_rt::System::new().block_on(measure(&url, orders))
 }

@@ -27,7 +27,9 @@ pub(crate) async fn fresh_url(on_postgres: bool, clock: &Arc<dyn Clock>) -> Stri
     }
     let server = SERVER
         .get_or_init(|| async {
-            let server = Postgres::start(&PostgresOptions::fast()).unwrap();
+            // Tests leave their connections open; the server ends with all of them.
+            let options = PostgresOptions { connections: 1_000, ..PostgresOptions::fast() };
+            let server = Postgres::start(&options).unwrap();
             let url = server.create(TEMPLATE, None).unwrap();
             open_at(&url, Arc::clone(clock)).await.close().await;
             server

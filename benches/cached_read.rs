@@ -1,7 +1,7 @@
 //! A cached read with everything on (key, rate limit, request id, metrics, security headers) beside a bare handler that
 //! gives the same bytes: requests a second over keep-alive connections, both servers in this process, in turn.
 
-use crate::measure::{line, now};
+use crate::measure::{line, median, now};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use leyden::{
     Application, Settings, SystemClock, SystemEntropy, World, http::scope::Scope, settings::Environment,
@@ -77,11 +77,6 @@ async fn body(address: SocketAddr, key: &str) -> Result<Vec<u8>, crate::Failure>
     let mut buffer = Vec::new();
     let length = exchange(&mut stream, &request, &mut buffer).await?;
     Ok(buffer.split_off(buffer.len() - length))
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates.get(rates.len() / 2).copied().unwrap_or_default()
 }
 
 async fn measure() -> Result<(), crate::Failure> {

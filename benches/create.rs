@@ -3,7 +3,7 @@
 
 use crate::{
     books::{make_order, payment_address, recipient},
-    measure::{line, now},
+    measure::{line, median, now},
 };
 use leyden::{SystemClock, SystemEntropy};
 use leyden_ports::{Clock, Entropy};
@@ -90,11 +90,6 @@ async fn ours(store: &Arc<SqlStore>, next: &Arc<AtomicI64>, callers: u32) -> Res
     });
     let made: u32 = futures_util::future::try_join_all(callers).await?.into_iter().sum();
     Ok(f64::from(made) / begin.elapsed().as_secs_f64())
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates.get(rates.len() / 2).copied().unwrap_or_default()
 }
 
 async fn measure() -> Result<(), crate::Failure> {

@@ -18,6 +18,12 @@ pub(crate) fn percentiles(mut times: Vec<Duration>) -> (Duration, Duration) {
     (at(50), at(99))
 }
 
+/// The middle one of some rates.
+pub(crate) fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or_default()
+}
+
 /// Prints a line of a benchmark.
 #[expect(clippy::print_stdout, reason = "a benchmark prints")]
 pub(crate) fn line(text: &str) {

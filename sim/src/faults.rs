@@ -170,4 +170,6 @@ pub enum Lie {
     },
     /// Receipts show no logs.
     HiddenLog,
+    /// The newest block is called solid.
+    SolidIsHead,
 }

@@ -148,6 +148,7 @@ impl<'a> Call<'a> {
     pub(super) fn newest(&self, lens: &Lens<'_>) -> i64 {
         match self.scope {
             Scope::Wallet => lens.head_number(),
+            Scope::Solidity if self.lie == Some(Lie::SolidIsHead) => lens.head_number(),
             Scope::Solidity => lens.solid_number(),
         }
     }

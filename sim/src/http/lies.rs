@@ -77,6 +77,8 @@ pub(super) fn block(honest: &StoredBlock, lie: Lie, usdt: Address) -> StoredBloc
                 one.info.log.clear();
             }
         }
+        // A lie about where the chain stands, not about a block.
+        Lie::SolidIsHead => {}
     }
     told
 }

@@ -3,7 +3,7 @@
 
 use crate::decode::RawBlock;
 use leyden_domain::{
-    Address, BlockId, Height,
+    Address, BlockId, BlockRef, Height, Timestamp,
     chain::{Block, Head},
 };
 use std::{
@@ -29,11 +29,25 @@ const MOST_OWED: i64 = 8;
 /// The solid block is asked for at least this often, in blocks, whatever else there was to ask.
 const SOLID_AT_LEAST_EVERY: u32 = 4;
 
+/// So many witnesses must have produced a block at or after a solid one: 19 of 27 (java-tron
+/// `DposService.updateSolidBlock`: the ninth lowest of their newest blocks).
+const WITNESSES_PAST_SOLID: usize = 19;
+/// After so many blocks every witness had its turn twice, and a network of fewer witnesses is known to be one.
+const BLOCKS_THAT_TELL: usize = 64;
+
+/// A block that was handed out.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    id: BlockId,
+    timestamp: Timestamp,
+    witness: Address,
+}
+
 /// What a pool remembers.
 #[derive(Debug)]
 pub(super) struct Memory {
     began: Instant,
-    window: BTreeMap<Height, BlockId>,
+    window: BTreeMap<Height, Shown>,
     witnesses: BTreeSet<Address>,
     /// The newest head that was believed, and since when.
     head: Option<(Head, Instant)>,
@@ -92,7 +106,7 @@ impl Memory {
 
     /// The id that was handed out at this height; `None` where none is remembered.
     pub(super) fn at(&self, height: Height) -> Option<BlockId> {
-        self.window.get(&height).copied()
+        self.window.get(&height).map(|shown| shown.id)
     }
 
     /// The newest block that was handed out.
@@ -126,7 +140,8 @@ impl Memory {
             // The chain has turned: what stood above is of another branch.
             self.window.retain(|known, _| *known < height);
         }
-        self.window.insert(height, block.id);
+        let (id, timestamp, witness) = (block.id, block.timestamp, block.witness);
+        self.window.insert(height, Shown { id, timestamp, witness });
         while self.window.len() > WINDOW {
             self.window.pop_first();
         }
@@ -189,6 +204,31 @@ impl Memory {
         let due = self.blocks_since_solid >= SOLID_AT_LEAST_EVERY
             || (self.blocks_since_solid > 0 && self.allowance > 0);
         self.solid.filter(|_| !due)
+    }
+
+    /// What of a claim about the solid block the blocks that were handed out bear out. A node can name any block solid; what
+    /// makes one solid is that enough witnesses built on it, and their signatures were checked. A claim about what lies
+    /// before the blocks that are remembered stays as it is; one beyond what they prove becomes what they prove.
+    pub(super) fn borne_out(&self, claim: Head) -> Head {
+        let Some((first, _)) = self.window.first_key_value() else { return claim };
+        if claim.height() < *first {
+            return claim;
+        }
+        let head = |shown: &Shown| Head { block: BlockRef::new(shown.id), timestamp: shown.timestamp };
+        let mut needed = WITNESSES_PAST_SOLID;
+        if self.window.len() >= BLOCKS_THAT_TELL {
+            let all = self.window.values().map(|shown| shown.witness).collect::<BTreeSet<_>>().len();
+            needed = needed.min(all.saturating_sub(all.saturating_mul(3) / 10));
+        }
+        let mut builders = BTreeSet::new();
+        for (height, shown) in self.window.iter().rev() {
+            builders.insert(shown.witness);
+            if builders.len() >= needed {
+                return if *height < claim.height() { head(shown) } else { claim };
+            }
+        }
+        // Nothing is proven yet: what was known before is what is known.
+        self.solid.filter(|known| known.height() < claim.height()).unwrap_or(claim)
     }
 
     pub(super) const fn saw_solid(&mut self, solid: Head) {

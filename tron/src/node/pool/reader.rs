@@ -158,6 +158,7 @@ impl ChainReader for NodePool {
             }
             return Err(error);
         }
+        let solid = memory.borne_out(solid);
         memory.saw_solid(solid);
         Ok(solid)
     }

@@ -160,10 +160,15 @@ pub async fn open_store(settings: &Settings, migrations: MigrationMode) -> Resul
 pub(crate) async fn open_books(url: &str, migrations: MigrationMode) -> Result<Arc<SqlStore>, StartError> {
     make_folder(url)?;
     let options = OpenOptions { migrations, ..OpenOptions::default() };
-    let store = SqlStore::open(url, Arc::new(SystemClock), options)
+    let store = SqlStore::open(url, Arc::new(SystemClock), options).await;
+    store.map(Arc::new).map_err(|error| StartError::Database { url: without_credentials(url), error })
+}
+
+/// Opens the books that are to be moved elsewhere.
+pub(crate) async fn open_books_to_move(url: &str) -> Result<SqlStore, StartError> {
+    SqlStore::open_to_move(url, Arc::new(SystemClock), OpenOptions::default())
         .await
-        .map_err(|error| StartError::Database { url: without_credentials(url), error })?;
-    Ok(Arc::new(store))
+        .map_err(|error| StartError::Database { url: without_credentials(url), error })
 }
 
 /// A file of SQLite wants its folder to be there.

@@ -5,7 +5,7 @@ use super::{Failure, args::MigrateArgs, line};
 use crate::{
     Settings,
     settings::without_credentials,
-    wiring::{StartError, open_books, open_store},
+    wiring::{StartError, open_books, open_books_to_move, open_store},
 };
 use leyden_store::{MigrationMode, OpenError, transfer};
 
@@ -44,7 +44,7 @@ async fn copy(from: &str, to: &str) -> Result<u8, Failure> {
     if !std::path::Path::new(path).exists() {
         return Err(Failure::new(format!("{}: there is no such database", names.0)));
     }
-    let source = open_books(from, MigrationMode::Apply).await?;
+    let source = open_books_to_move(from).await?;
     let target = open_books(to, MigrationMode::Apply).await?;
     let moved = transfer(&source, &target).await.map_err(|error| Failure::new(error.to_string()))?;
     source.close().await;
@@ -56,5 +56,6 @@ async fn copy(from: &str, to: &str) -> Result<u8, Failure> {
         line(format_args!("broken in the source, and in the copy as it was: {violation}"))?;
     }
     line(format_args!("{} was copied to {}: the same rows, the same books", names.0, names.1))?;
+    line(format_args!("{} does not start any more", names.0))?;
     Ok(0)
 }

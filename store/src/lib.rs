@@ -102,6 +102,24 @@ impl SqlStore {
     /// may not be applied.
     pub async fn open(url: &str, clock: Arc<dyn Clock>, options: OpenOptions) -> Result<Self, OpenError> {
         let db = Db::connect(url, options.readers).await?;
+        migrate::refuse_moved(&db).await?;
+        Self::of(db, clock, options).await
+    }
+
+    /// The same, for books that are to be copied elsewhere, also where they were before.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::open`].
+    pub async fn open_to_move(
+        url: &str,
+        clock: Arc<dyn Clock>,
+        options: OpenOptions,
+    ) -> Result<Self, OpenError> {
+        Self::of(Db::connect(url, options.readers).await?, clock, options).await
+    }
+
+    async fn of(db: Db, clock: Arc<dyn Clock>, options: OpenOptions) -> Result<Self, OpenError> {
         migrate::prepare(&db, options.migrations).await?;
         let writer = Arc::new(Writer::start(db.clone())?);
         let store = Self { db, writer, creates: Arc::default(), clock, fence: None };

@@ -39,9 +39,26 @@ pub enum OpenError {
     /// The schema was made, but could not be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The books were moved to another database: whoever went on here would do everything twice.
+    #[error(
+        "these books were moved to another database (leyden migrate --from); what is here is a copy of that moment"
+    )]
+    Moved,
     /// The writer's thread could not be started.
     #[error("cannot start the writer: {0}")]
     Writer(#[source] std::io::Error),
+}
+
+/// SQLite's `user_version` in a file whose books are elsewhere now.
+pub(crate) const MOVED: i64 = 0x6d6f_7665;
+
+/// Whether these books may be worked on.
+pub(crate) async fn refuse_moved(db: &Db) -> Result<(), OpenError> {
+    let Db::Lite { wr, .. } = db else { return Ok(()) };
+    let mut guard = wr.acquire().await?;
+    let (mark,): (i64,) =
+        sqlx::query_as("PRAGMA user_version").fetch_one(guard.get()).await.map_err(OpenError::Connect)?;
+    if mark == MOVED { Err(OpenError::Moved) } else { Ok(()) }
 }
 
 /// The migrations of one database, in order.

@@ -6,7 +6,7 @@ use crate::{
     db::{Conn, exec, failed, one},
     lend::Guard,
     lite::Lite,
-    partitions,
+    migrate, partitions,
     pg::{Args, Pg},
 };
 use futures_util::TryStreamExt as _;
@@ -102,7 +102,8 @@ pub enum TransferError {
 }
 
 /// Copies all of `from`, a SQLite database that nobody else writes, into `to`, a migrated and empty PostgreSQL
-/// database. All or nothing.
+/// database. All or nothing. Afterwards `from` opens for another copying only: two services on two copies of the same
+/// books would both sign.
 ///
 /// # Errors
 ///
@@ -143,9 +144,24 @@ pub async fn transfer(from: &SqlStore, to: &SqlStore) -> Result<Transferred, Tra
     if before != after {
         return Err(TransferError::Differs("its books"));
     }
-    target.commit().await?;
-    source.rollback().await?;
+    // First here: should anything die in between, neither of the two can be started by mistake.
+    mark(&mut source, migrate::MOVED).await?;
+    source.commit().await?;
+    if let Err(error) = target.commit().await {
+        let (mut source, _) = from.db.begin_write(Durability::Strict, false).await?;
+        mark(&mut source, 0).await?;
+        source.commit().await?;
+        return Err(error.into());
+    }
     Ok(Transferred { tables, violations: found })
+}
+
+/// Says in the source whether its books are elsewhere now.
+async fn mark(source: &mut Conn, mark: i64) -> Result<(), TransferError> {
+    let Conn::Lite(lite) = source else { return Err(TransferError::Direction) };
+    let statement = AssertSqlSafe(format!("PRAGMA user_version = {mark}"));
+    sqlx::query(statement).execute(lite.get()).await.map(drop).map_err(failed)?;
+    Ok(())
 }
 
 /// Every table of the source must be one that is copied.

@@ -14,7 +14,7 @@ use leyden_domain::order::OrderEvent;
 use leyden_ports::store::{
     Lease, LeaseStore as _, NewOrder, OperationChange, OrderStore as _, Store, StoreError,
 };
-use leyden_store::{SqlStore, TransferError, transfer};
+use leyden_store::{OpenError, OpenOptions, SqlStore, TransferError, transfer};
 use std::sync::Arc;
 
 /// Books with something of everything.
@@ -63,6 +63,10 @@ async fn all_books_move_at_once() {
     let again = transfer(&from, &to).await;
     assert!(matches!(again, Err(TransferError::NotEmpty("orders"))), "{again:?}");
     assert!(to.order(kit::order_id(2_501)).await.unwrap().is_some());
+    // Nobody goes on with the old ones.
+    from.close().await;
+    let old = SqlStore::open(&url_in(&dir), Arc::new(kit::Still), OpenOptions::default()).await;
+    assert!(matches!(old, Err(OpenError::Moved)), "{old:?}");
 }
 
 #[tokio::test]

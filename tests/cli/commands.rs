@@ -126,6 +126,8 @@ fn the_books_move_to_postgresql() {
     assert_eq!(moved.code, 0, "{}", moved.err);
     assert!(moved.out.contains("         1  api_keys\n"), "{}", moved.out);
     assert_eq!(server.sql("books", "SELECT name FROM api_keys").unwrap(), "shop");
+    let old = run(here, &["keys", "api", "--name", "late", "--scope", "data:read"], "");
+    assert!(old.code != 0 && old.err.contains("were moved to another database"), "{}", old.err);
     let again = run(here, &["migrate", "--from", file, "--to", &url], "");
     assert!(again.code == 1 && again.err.contains("api_keys has rows"), "{}", again.err);
     let nothing = run(here, &["migrate", "--from", "sqlite:typo.db", "--to", &url], "");

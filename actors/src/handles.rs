@@ -3,7 +3,6 @@
 
 use crate::{
     boards::{Board, ChainStatus, PoolStatus, SaleTerms},
-    claims,
     kernel::{Ending, Shutdown, Supervisor, TreeStatus},
     leadership::Leadership,
     lease_keeper,
@@ -12,9 +11,8 @@ use crate::{
     shared::Shared,
 };
 use leyden_domain::{
-    Height, OrderId, TxId,
+    OrderId,
     order::{Order, OrderEvent, OrderStateKind, Party},
-    payment::Payment,
 };
 use leyden_ports::{StoreError, store::StepError};
 use std::{sync::Arc, time::Duration};
@@ -45,45 +43,6 @@ pub enum ReleaseError {
     /// The books.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// What is known of a transaction that somebody names as the payment of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClaimOutcome {
-    /// It is in no block that the node knows.
-    NotSeen,
-    /// It is in a block that we have not read yet; the ordinary way will find it.
-    Ahead {
-        /// That block.
-        height: Height,
-    },
-    /// It is in a block that we have read, and pays nothing to us.
-    NotAPayment {
-        /// That block.
-        height: Height,
-    },
-    /// It is recorded and not looked at yet.
-    Pending,
-    /// It is this order's payment.
-    Matched(Box<Payment>),
-    /// It belongs to another order.
-    MatchedElsewhere,
-    /// It waits: under, late, second or unmatched, as its state says.
-    Waiting(Box<Payment>),
-}
-
-/// Why a claim was not answered.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ClaimError {
-    /// There is no such order.
-    #[error("no such order")]
-    NoOrder,
-    /// The books.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The chain.
-    #[error(transparent)]
-    Chain(#[from] leyden_ports::ChainError),
 }
 
 /// The boards that actors post to.
@@ -228,9 +187,11 @@ impl Handles {
         Ok(released)
     }
 
-    /// Looks up a transaction that somebody names as the payment of an order. Never gives the payment to anybody:
-    /// the ordinary rules decide.
-    pub async fn claim_payment(&self, order: OrderId, tx_id: TxId) -> Result<ClaimOutcome, ClaimError> {
-        claims::look_up(&self.shared, order, tx_id).await
+    /// Hint: somebody waits for a payment. Whose it is the ordinary rules decide, in the ordinary way.
+    pub fn hurry_payments(&self) {
+        self.shared.hint_router();
+        if let Some(listener) = self.shared.wires.listener.get() {
+            listener.cast(Look);
+        }
     }
 }

@@ -20,7 +20,6 @@ mod account_agent;
 mod allocation;
 mod block_listener;
 pub mod boards;
-mod claims;
 pub mod handles;
 mod janitor;
 pub mod kernel;
@@ -40,7 +39,7 @@ mod system;
 mod worker;
 
 pub use boards::SaleTerms;
-pub use handles::{CancelError, ClaimError, ClaimOutcome, Handles, ReleaseError};
+pub use handles::{CancelError, Handles, ReleaseError};
 pub use leadership::{Election, Leadership, SaleSource, WORK};
 pub use settings::{ActorSettings, OrderlessTerms, StepHook};
 pub use shared::Ports;

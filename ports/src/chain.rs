@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use leyden_domain::{
     Address, Bandwidth, Energy, EnergyRatio, Height, Span, Sun, TxId,
-    chain::{Block, BroadcastAnswer, Head, SignedTransaction},
+    chain::{Block, BroadcastAnswer, Head, SignedTransaction, TransactionReport},
 };
 
 /// Why a question to the chain got no answer. None of these says anything about the chain's state.
@@ -132,6 +132,10 @@ pub trait ChainReader: Send + Sync + 'static {
 
     /// Which block holds a transaction; `None` where no block does.
     async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError>;
+
+    /// What a node says of any transaction, in a block or waiting for one; `None` where it knows none of that id. For
+    /// people who ask, never for decisions: nothing of it is proven.
+    async fn transaction(&self, tx_id: TxId) -> Result<Option<TransactionReport>, ChainError>;
 
     /// How the nodes behind it do; empty where it does not know.
     fn nodes(&self) -> Vec<NodeStatus> {

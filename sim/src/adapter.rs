@@ -12,7 +12,7 @@ use crate::{
 use async_trait::async_trait;
 use leyden_domain::{
     Address, Bandwidth, Energy, EnergyRatio, Height, Span, Sun, TxId,
-    chain::{Block, BroadcastAnswer, Head, Resource, SignedTransaction},
+    chain::{Block, BroadcastAnswer, Head, Resource, SignedTransaction, TransactionReport},
 };
 use leyden_ports::{AccountInfo, ChainError, ChainReader, ChainWriter, PoolChainState, Sighting};
 use leyden_tron::wire::proto::ResponseCode;
@@ -113,6 +113,16 @@ impl ChainReader for SimNode {
             height: Height::new(block.number()),
             solid: block.number() <= shown.solid_number(),
         }))
+    }
+
+    async fn transaction(&self, tx_id: TxId) -> Result<Option<TransactionReport>, ChainError> {
+        let shown = self.ask().map_err(failed)?;
+        let usdt = shown.chain.config().usdt;
+        if let Some((_, one)) = shown.transaction(&tx_id) {
+            return Ok(view::report(one, usdt));
+        }
+        let waiting = shown.chain.pending().find(|tx| tx.id == tx_id);
+        Ok(waiting.and_then(|tx| view::report_waiting(tx, usdt)))
     }
 }
 

@@ -3,13 +3,20 @@
 use crate::{
     block::{Included, StoredBlock},
     exec::stakeable,
-    tx::Action,
+    tx::{Action, SignedTx},
 };
 use leyden_domain::{
     Address, Asset, BlockId, Sun, Timestamp,
-    chain::{Block, ContractKind, Evidence, Lock, Resource, ResourceAction, ResourceEvent, Transfer},
+    chain::{
+        Block, ContractKind, Evidence, Lock, Resource, ResourceAction, ResourceEvent, TransactionReport,
+        Transfer,
+    },
 };
-use leyden_tron::wire::proto::{ContractResult, Log};
+use leyden_tron::{
+    decode::{self, Whereabouts},
+    wire::proto::{ContractResult, Log, TransactionInfoList},
+};
+use prost::Message as _;
 use std::collections::BTreeMap;
 
 /// The block with its transfers and its changes of stake. `usdt` is the token whose logs count.
@@ -38,6 +45,21 @@ pub fn block(stored: &StoredBlock, usdt: Address) -> Block {
         transfers,
         resource_events,
     }
+}
+
+/// A transaction as a reader that looks it up by its id would hand it on; `None` for one that cannot be read.
+pub fn report(one: &Included, usdt: Address) -> Option<TransactionReport> {
+    let facts = decode::transaction_from_protobuf(&one.bytes()).ok()?;
+    let list = TransactionInfoList { transaction_info: vec![one.info.clone()] };
+    let receipts = decode::receipts_from_protobuf(&list.encode_to_vec()).ok()?;
+    Some(decode::report(&facts, Whereabouts::InBlock(receipts.first()?), usdt))
+}
+
+/// The same of one that waits for a block.
+pub fn report_waiting(tx: &SignedTx, usdt: Address) -> Option<TransactionReport> {
+    let facts = decode::transaction_from_protobuf(&tx.encode(None)).ok()?;
+    let expires_at = Some(Timestamp::from_ms(tx.raw.expiration));
+    Some(decode::report(&facts, Whereabouts::Waiting(expires_at), usdt))
 }
 
 /// The transfers of one successful transaction.

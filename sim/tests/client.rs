@@ -135,10 +135,17 @@ async fn the_client_reads_what_the_ports_say() {
         }
         for offer in &offers {
             same!(node, client, sighting(offer.tx_id));
+            same!(node, client, transaction(offer.tx_id));
+            assert!(client.transaction(offer.tx_id).await.unwrap().unwrap().height.is_some());
             assert_eq!(client.sighting(offer.tx_id).await.unwrap().unwrap().solid, solid);
         }
         same!(node, client, sighting(TxId::new([3; 32])));
+        same!(node, client, transaction(TxId::new([3; 32])));
     }
+    let waits = node.transfer_usdt(&keys::test_key(0), keys::pool_address(0), 7).unwrap().tx_id;
+    same!(node, client, transaction(waits));
+    let report = client.transaction(waits).await.unwrap().unwrap();
+    assert_eq!((report.height, report.failed, report.movements.len()), (None, false, 1));
     // What the customer paid, in each of the three ways.
     let block = client.block(Height::new(3)).await.unwrap().unwrap();
     let paid: Vec<(Asset, i64)> = block

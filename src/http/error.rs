@@ -9,7 +9,7 @@ use actix_web::{
         header::{self, HeaderValue},
     },
 };
-use leyden_actors::{CancelError, ClaimError, ReleaseError};
+use leyden_actors::{CancelError, ReleaseError};
 use leyden_domain::ArithmeticError;
 use leyden_ports::{ChainError, StoreError, store::CreateRefusal};
 use serde::Serialize;
@@ -278,16 +278,6 @@ impl From<ReleaseError> for ApiError {
                 Self::new(Code::OrderNotHeld, format!("the order is {}, not held", order.state.kind().name()))
             }
             ReleaseError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<ClaimError> for ApiError {
-    fn from(error: ClaimError) -> Self {
-        match error {
-            ClaimError::NoOrder => Self::plain(Code::OrderNotFound),
-            ClaimError::Store(error) => error.into(),
-            ClaimError::Chain(error) => error.into(),
         }
     }
 }

@@ -190,6 +190,23 @@ pub(crate) fn tx_id(text: &str, member: &str) -> Result<TxId, ApiError> {
     })
 }
 
+/// The same where a parameter of the query holds it.
+pub(crate) fn query_tx_id(text: &str, name: &str) -> Result<TxId, ApiError> {
+    text.strip_prefix("0x")
+        .unwrap_or(text)
+        .parse()
+        .map_err(|error: leyden_domain::ParseError| ApiError::query(name, error.to_string()))
+}
+
+/// Reads a number that is not negative from a parameter of the query.
+pub(crate) fn query_number(text: &str, name: &str) -> Result<u32, ApiError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits
+        .then(|| text.parse().ok())
+        .flatten()
+        .ok_or_else(|| ApiError::query(name, "must be a whole number that is not negative"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Code, names, params, parse, printable};

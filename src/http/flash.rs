@@ -7,16 +7,17 @@ use super::{
     error::ApiError,
     extract::{self, Json, OrderPath},
     idempotency,
+    lookup::{self, Lookup, Missing},
     openapi::Refusals,
     sale::{self, Wanted, Wish},
     state::AppState,
-    view::{Answer, FlashOrderView, FlashStatusView, MessageAnswer, PaymentView},
+    view::{Answer, FlashOrderView, FlashStatusView, LookupView, MessageAnswer, PaymentView},
 };
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
-use leyden_actors::ClaimOutcome;
 use leyden_domain::{
-    OrderId,
+    Height, OrderId,
     order::{Channel, Order, Party},
+    payment::{Absence, Payment, PaymentState},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -79,7 +80,7 @@ pub(crate) struct ConfirmPayment {
     tx_hash: String,
 }
 
-/// What was found of a transaction.
+/// What was found of a transaction that is said to pay for an order.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ClaimView {
@@ -89,7 +90,8 @@ pub(crate) struct ClaimView {
     tx_hash: String,
     /// `not_seen`: in no block yet. `ahead`: in a block that is about to be read. `not_a_payment`: it pays nothing to
     /// us. `pending`: recorded, about to be looked at. `matched`: it is this order's payment. `matched_elsewhere`:
-    /// it belongs to another. `waiting`: under, late, second or unmatched, as `payment` says.
+    /// it belongs to another. `waiting`: under, late, second or unmatched, as `payment` says. `unknown`: not in the books,
+    /// and no node could be asked.
     outcome: &'static str,
     /// The block that holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,6 +99,8 @@ pub(crate) struct ClaimView {
     /// The payment, where it is recorded and the caller's to see.
     #[serde(skip_serializing_if = "Option::is_none")]
     payment: Option<PaymentView>,
+    /// All that is known of the transaction, as `GET /api/v1/payments/lookup` says it.
+    lookup: LookupView,
 }
 
 /// Says which transaction pays for an order
@@ -109,10 +113,11 @@ pub(crate) struct ClaimView {
 pub(super) async fn confirm_payment(
     Permit(caller, _): Permit<OrdersWrite>,
     state: web::Data<AppState>,
+    request: HttpRequest,
     body: Json<ConfirmPayment>,
 ) -> Result<HttpResponse, ApiError> {
     let order = extract::order_id(&body.value.order_id, "orderId")?;
-    let view = claim(&state, &caller, order, &body.value.tx_hash).await?;
+    let view = claim(&state, &caller, &request, order, &body.value.tx_hash).await?;
     Ok(HttpResponse::Ok().json(MessageAnswer::new("支付确认处理中", view)))
 }
 
@@ -120,34 +125,58 @@ pub(super) async fn confirm_payment(
 pub(super) async fn claim(
     state: &AppState,
     caller: &Caller,
+    request: &HttpRequest,
     id: OrderId,
     tx_hash: &str,
 ) -> Result<ClaimView, ApiError> {
     let tx_id = extract::tx_id(tx_hash, "txHash")?;
     let order = owned(state, id, |order| caller.may_change(order)).await?;
-    let (outcome, block_height, payment) = match state.handles.claim_payment(order.id, tx_id).await? {
-        ClaimOutcome::NotSeen => ("not_seen", None, None),
-        ClaimOutcome::Ahead { height } => ("ahead", Some(height), None),
-        ClaimOutcome::NotAPayment { height } => ("not_a_payment", Some(height), None),
-        ClaimOutcome::Pending => ("pending", None, None),
-        ClaimOutcome::Matched(payment) => ("matched", None, Some(payment)),
-        ClaimOutcome::MatchedElsewhere => ("matched_elsewhere", None, None),
-        // What was meant for nobody, or for another order, is not shown to whoever knows its hash.
-        ClaimOutcome::Waiting(payment) if payment.state.order() == Some(order.id) => {
-            ("waiting", None, Some(payment))
-        }
-        ClaimOutcome::Waiting(_) => ("waiting", None, None),
-    };
-    let block_height = block_height
-        .or_else(|| payment.as_ref().and_then(|payment| payment.block).map(|block| block.block.height()))
-        .map(leyden_domain::Height::get);
+    let found = lookup::look_up(state, caller, tx_id, None).await?;
+    let (outcome, payment, block_height) = judged(&found, order.id);
     Ok(ClaimView {
         order_id: order.id.to_string(),
         tx_hash: tx_id.to_string(),
         outcome,
-        block_height,
-        payment: payment.as_deref().map(PaymentView::from),
+        block_height: block_height.map(Height::get),
+        payment: payment.map(PaymentView::from),
+        lookup: lookup::view(state, caller, request, &found),
     })
+}
+
+/// What a lookup means for one order, the payment where it is this order's, and the block.
+fn judged(found: &Lookup, order: OrderId) -> (&'static str, Option<&Payment>, Option<Height>) {
+    let height = |payment: &Payment| payment.block.map(|block| block.block.height());
+    let payments = || found.recorded.iter().map(|one| &one.payment);
+    // Two transfers of one transaction are two payments: the one that concerns this order speaks first.
+    let first = payments().find(|payment| payment.state.order() == Some(order)).or_else(|| payments().next());
+    if let Some(payment) = first {
+        return match payment.state {
+            PaymentState::Unrouted => ("pending", None, None),
+            PaymentState::Settles { order: of, .. } if of == order => {
+                ("matched", Some(payment), height(payment))
+            }
+            _ if payment.state.order() == Some(order) => ("waiting", Some(payment), height(payment)),
+            // What was meant for nobody, or for another order, is not shown to whoever knows its hash.
+            _ if payment.state.order().is_some() => ("matched_elsewhere", None, None),
+            _ => ("waiting", None, None),
+        };
+    }
+    match &found.missing {
+        None | Some(Missing::NobodyToAsk) => ("unknown", None, None),
+        Some(Missing::Told(why, report)) => {
+            let outcome = match why {
+                Absence::NotSeen | Absence::Waiting => "not_seen",
+                Absence::Ahead => "ahead",
+                Absence::Failed
+                | Absence::PaysOthers
+                | Absence::OtherToken
+                | Absence::Dust
+                | Absence::BeforeFirst
+                | Absence::OtherFork => "not_a_payment",
+            };
+            (outcome, None, report.as_ref().and_then(|report| report.height))
+        }
+    }
 }
 
 /// An order, if the caller may. To everybody else it does not exist.

@@ -13,6 +13,7 @@ mod guard;
 mod health;
 mod idempotency;
 mod json;
+mod lookup;
 mod metrics;
 mod monitoring;
 mod number;
@@ -63,6 +64,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(orders::confirm_payment)
         .service(quotes::ask)
         .service(pool::read)
+        .service(lookup::lookup)
         .service(payments::list)
         .service(configs::list_prices)
         .service(configs::read_price)

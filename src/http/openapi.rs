@@ -2,7 +2,8 @@
 //! knows, so that the document and the service cannot disagree.
 
 use super::{
-    configs, error::Problem, flash, health, metrics, monitoring, orders, payments, pool, quotes, status,
+    configs, error::Problem, flash, health, lookup, metrics, monitoring, orders, payments, pool, quotes,
+    status,
 };
 use actix_web::{HttpResponse, get};
 use std::sync::LazyLock;
@@ -113,6 +114,7 @@ pub(crate) enum Refusals {
         orders::confirm_payment,
         quotes::ask,
         pool::read,
+        lookup::lookup,
         payments::list,
         configs::list_prices,
         configs::read_price,

@@ -291,9 +291,10 @@ pub(crate) struct ClaimPayment {
 pub(super) async fn confirm_payment(
     Permit(caller, _): Permit<OrdersWrite>,
     state: web::Data<AppState>,
+    request: HttpRequest,
     OrderPath(id): OrderPath,
     body: Json<ClaimPayment>,
 ) -> Result<HttpResponse, ApiError> {
-    let view = flash::claim(&state, &caller, id, &body.value.tx_hash).await?;
+    let view = flash::claim(&state, &caller, &request, id, &body.value.tx_hash).await?;
     Ok(HttpResponse::Ok().json(Answer::new(view)))
 }

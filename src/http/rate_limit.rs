@@ -73,6 +73,7 @@ pub(crate) struct RateLimits {
     keys: Option<Table<ApiKeyId>>,
     addresses: Option<Table<IpAddr>>,
     look_ups: Option<Table<IpAddr>>,
+    chain: Option<Table<ApiKeyId>>,
 }
 
 impl fmt::Debug for RateLimits {
@@ -82,12 +83,13 @@ impl fmt::Debug for RateLimits {
 }
 
 impl RateLimits {
-    /// Requests per minute; 0 means no limit.
-    pub(crate) fn new(per_key: u32, per_address: u32) -> Self {
+    /// Requests per minute, and questions of one key that only a node can answer; 0 means no limit.
+    pub(crate) fn new(per_key: u32, per_address: u32, questions: u32) -> Self {
         Self {
             keys: Table::new("key", per_key),
             addresses: Table::new("ip", per_address),
             look_ups: Table::new("ip", per_address),
+            chain: Table::new("lookup", questions),
         }
     }
 
@@ -95,6 +97,12 @@ impl RateLimits {
     /// address with a noisy neighbour keeps its key's own limit.
     pub(crate) fn ask_look_up(&self, address: IpAddr) -> Result<(), ApiError> {
         self.look_ups.as_ref().map_or(Ok(()), |table| table.ask(&neighbourhood(address)).map(drop))
+    }
+
+    /// Counts a question that a node must be asked for: nodes are limited too, and one caller must not use up what
+    /// reading the chain needs.
+    pub(crate) fn ask_chain(&self, key: ApiKeyId) -> Result<(), ApiError> {
+        self.chain.as_ref().map_or(Ok(()), |table| table.ask(&key).map(drop))
     }
 
     /// Counts a request with a good key.
@@ -135,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_limit_holds_and_says_how_long() {
-        let limits = RateLimits::new(0, 3);
+        let limits = RateLimits::new(0, 3, 0);
         let ask = || limits.ask_address("203.0.113.7".parse().unwrap());
         assert!((0..3).all(|_| ask().is_ok()));
         let refusal = ask().unwrap_err();

@@ -1,6 +1,6 @@
 //! What handlers work with: the ports, the way to the actors, the configuration.
 
-use super::{auth::KeyCache, health::Pulse, rate_limit::RateLimits};
+use super::{auth::KeyCache, health::Pulse, lookup::Reports, rate_limit::RateLimits};
 use crate::{gauges::Census, settings::Settings};
 use leyden_actors::Handles;
 use leyden_ports::{Cache, ChainReader, Clock, Entropy, Store};
@@ -43,6 +43,8 @@ pub struct AppState {
     /// Reads through the cache.
     pub(crate) loader: Loader,
     pub(crate) limits: RateLimits,
+    /// What nodes said of single transactions a moment ago.
+    pub(crate) reports: Reports,
     /// Changes of configurations go one by one, so that what is told of them last is what is in the books.
     pub(crate) configs: Mutex<()>,
     pub(crate) pulse: Pulse,
@@ -53,7 +55,8 @@ impl AppState {
     /// From its parts.
     pub fn new(parts: Parts) -> Self {
         let http = &parts.settings.http;
-        let limits = RateLimits::new(http.key_rate_per_minute, http.ip_rate_per_minute);
+        let limits =
+            RateLimits::new(http.key_rate_per_minute, http.ip_rate_per_minute, http.lookup_rate_per_minute);
         let keys = KeyCache::new(parts.settings.cache.api_key_ttl.duration());
         let loader = Loader::new(Arc::clone(&parts.cache), Arc::clone(&parts.entropy));
         Self {
@@ -61,6 +64,7 @@ impl AppState {
             keys,
             loader,
             limits,
+            reports: Reports::default(),
             configs: Mutex::new(()),
             pulse: Pulse::default(),
             census: Census::default(),

@@ -25,6 +25,8 @@ pub struct Http {
     pub key_rate_per_minute: u32,
     /// Requests per minute of one network address without a key; 0 means no limit.
     pub ip_rate_per_minute: u32,
+    /// Transactions that one API key may have looked up on the chain per minute; 0 means no limit.
+    pub lookup_rate_per_minute: u32,
     /// How long requests that have begun may go on after a stop.
     pub shutdown_timeout: Length,
     /// Whether the metrics answer without a key.

@@ -26,6 +26,7 @@ const ROUTES: &[(&str, &str, Scope)] = &[
     ("POST", "/api/v1/orders/FLASH_1_000000000/release", Scope::OpsWrite),
     ("POST", "/api/v1/orders/FLASH_1_000000000/confirm-payment", Scope::OrdersWrite),
     ("GET", "/api/v1/payments", Scope::OpsRead),
+    ("GET", "/api/v1/payments/lookup", Scope::OrdersRead),
     ("GET", "/api/v1/pool", Scope::DataRead),
     ("GET", "/api/v1/price-configs", Scope::DataRead),
     ("GET", "/api/v1/price-configs/energy_flash", Scope::DataRead),

@@ -4,9 +4,11 @@
 mod block;
 mod follow;
 mod intent;
+mod report;
 
 pub use block::{
     Block, ContractKind, Delivery, Evidence, Head, Lock, Resource, ResourceAction, ResourceEvent, Transfer,
 };
 pub use follow::{Follower, Resolution};
 pub use intent::{BroadcastAnswer, ChainAction, RefusalCode, SignedTransaction, TransactionIntent};
+pub use report::{Moved, Movement, TransactionReport};

@@ -2,10 +2,13 @@
 
 mod books;
 mod flash;
+mod lookup;
+mod lookup_texts;
 mod order;
 
 pub(crate) use books::{MonitoringView, PaymentView, PoolAccountView};
 pub(crate) use flash::{FlashOrderView, FlashStatusView};
+pub(crate) use lookup::{LookupView, RecordedView};
 pub(crate) use order::{OrderView, TimelineView};
 
 use leyden_domain::{operation::RefusalMeaning, order::Order};

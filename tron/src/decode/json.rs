@@ -2,8 +2,8 @@
 
 use super::{DecodeError, Form, Header, RawBlock, Receipt, TxFacts, protobuf::bare_transaction};
 use crate::wire::{hexadecimal, json, json_raw, proto};
-use leyden_domain::TxId;
-use prost::encoding;
+use leyden_domain::{Timestamp, TxId};
+use prost::{Message as _, encoding};
 
 /// Reads a block; `None` for `{}`, a node's way to say that there is none.
 pub fn block_from_json(block: &json::Block<'_>) -> Result<Option<RawBlock>, DecodeError> {
@@ -22,6 +22,22 @@ pub fn block_from_json(block: &json::Block<'_>) -> Result<Option<RawBlock>, Deco
 /// Reads a block's header alone; `None` for `{}`.
 pub fn header_from_json(block: &json::Block<'_>) -> Result<Option<Header>, DecodeError> {
     block.block_header.as_ref().map(|header| Header::from_json(block.block_id.as_deref(), header)).transpose()
+}
+
+/// Reads one transaction on its own; `None` for `{}`, a node's way to say that it knows none. With it the time at which it
+/// expires, where its signed bytes are shown.
+pub fn transaction_from_json(
+    transaction: &json::Transaction<'_>,
+) -> Result<Option<(TxFacts, Option<Timestamp>)>, DecodeError> {
+    if transaction.raw_data_hex.is_none() && transaction.raw_data.is_none() {
+        return Ok(None);
+    }
+    let facts = read_transaction(transaction, &mut Vec::new())?;
+    let expires_at = transaction.raw_data_hex.as_ref().and_then(|text| {
+        let raw = proto::TransactionRaw::decode(hexadecimal::decode(text).ok()?.as_slice()).ok()?;
+        (raw.expiration > 0).then(|| Timestamp::from_ms(raw.expiration))
+    });
+    Ok(Some((facts, expires_at)))
 }
 
 /// Reads the receipts of a block.

@@ -8,13 +8,17 @@ mod header;
 mod json;
 mod protobuf;
 mod receipt;
+mod report;
 mod transaction;
 
 pub use domain::{MissingReceipt, to_domain};
 pub use header::Header;
-pub use json::{block_from_json, header_from_json, receipts_from_json};
-pub use protobuf::{block_from_protobuf, blocks_from_block_list, receipts_from_protobuf};
+pub use json::{block_from_json, header_from_json, receipts_from_json, transaction_from_json};
+pub use protobuf::{
+    block_from_protobuf, blocks_from_block_list, receipts_from_protobuf, transaction_from_protobuf,
+};
 pub use receipt::{InternalTransfer, LogTransfer, Receipt};
+pub use report::{Whereabouts, report};
 pub(crate) use transaction::resource;
 pub use transaction::{TxAction, TxFacts};
 

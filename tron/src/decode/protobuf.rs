@@ -115,6 +115,11 @@ fn transaction_at(field: &Field<'_>, wrapped: bool) -> Result<TxFacts, DecodeErr
     Ok(facts)
 }
 
+/// Reads a whole serialized `Transaction` on its own.
+pub fn transaction_from_protobuf(bytes: &[u8]) -> Result<TxFacts, DecodeError> {
+    bare_transaction(bytes, 0)
+}
+
 /// Reads a whole serialized `Transaction` that starts at `offset` of the input.
 pub(super) fn bare_transaction(bytes: &[u8], offset: usize) -> Result<TxFacts, DecodeError> {
     let mut raw = None;

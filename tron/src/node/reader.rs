@@ -2,13 +2,13 @@
 
 use super::{NodeClient, client::malformed};
 use crate::{
-    decode::{self, Header, RawBlock, Receipt, TxAction},
+    decode::{self, Header, RawBlock, Receipt, TxAction, TxFacts, Whereabouts},
     wire::{answers, json},
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    Address, Bandwidth, Energy, EnergyRatio, Height, Sun, TxId,
-    chain::{Block, Head},
+    Address, Bandwidth, Energy, EnergyRatio, Height, Sun, Timestamp, TxId,
+    chain::{Block, Head, TransactionReport},
 };
 use leyden_ports::{AccountInfo, ChainError, ChainReader, PoolChainState, Sighting};
 use serde::Deserialize;
@@ -231,6 +231,39 @@ impl NodeClient {
         })
     }
 
+    /// The receipt of one transaction; `None` where no block holds it.
+    async fn receipt_of(&self, tx_id: TxId) -> Result<Option<Receipt>, ChainError> {
+        self.read("/wallet/gettransactioninfobyid", &json!({ "value": tx_id.to_string() }), |body| {
+            let info: json::TransactionInfo<'_> = parse(body)?;
+            if info.id.is_none() {
+                return Ok(None);
+            }
+            let receipt = decode::receipts_from_json(&[info]).map_err(|error| malformed(&error))?.pop();
+            if receipt.as_ref().is_some_and(|receipt| receipt.tx_id != tx_id) {
+                return Err(ChainError::Malformed("receipt of another transaction".to_owned()));
+            }
+            Ok(receipt)
+        })
+        .await
+    }
+
+    /// One transaction under this path, with the time at which it expires.
+    async fn transaction_under(
+        &self,
+        path: &str,
+        tx_id: TxId,
+    ) -> Result<Option<(TxFacts, Option<Timestamp>)>, ChainError> {
+        self.read(path, &json!({ "value": tx_id.to_string() }), |body| {
+            let transaction: json::Transaction<'_> = parse(body)?;
+            let found = decode::transaction_from_json(&transaction).map_err(|error| malformed(&error))?;
+            if found.as_ref().is_some_and(|(facts, _)| facts.id != tx_id) {
+                return Err(ChainError::Malformed("another transaction than was asked for".to_owned()));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     async fn sighting_under(&self, root: &str, tx_id: TxId) -> Result<Option<Height>, ChainError> {
         let path = format!("{root}/gettransactioninfobyid");
         self.read(&path, &json!({ "value": tx_id.to_string() }), |body| {
@@ -297,5 +330,22 @@ impl ChainReader for NodeClient {
         }
         let height = self.sighting_under("/wallet", tx_id).await?;
         Ok(height.map(|height| Sighting { height, solid: false }))
+    }
+
+    async fn transaction(&self, tx_id: TxId) -> Result<Option<TransactionReport>, ChainError> {
+        let usdt = self.settings.usdt_contract;
+        if let Some(receipt) = self.receipt_of(tx_id).await? {
+            let (facts, _) = self
+                .transaction_under("/wallet/gettransactionbyid", tx_id)
+                .await?
+                .ok_or_else(|| ChainError::Unavailable("a receipt, and no transaction to it".to_owned()))?;
+            return Ok(Some(decode::report(&facts, Whereabouts::InBlock(&receipt), usdt)));
+        }
+        let waiting = match self.transaction_under("/wallet/gettransactionfrompending", tx_id).await {
+            // Gateways keep their pool to themselves.
+            Err(ChainError::Refused(_)) => None,
+            answer => answer?,
+        };
+        Ok(waiting.map(|(facts, expires_at)| decode::report(&facts, Whereabouts::Waiting(expires_at), usdt)))
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use leyden_domain::{
     Address, BlockRef, Height, Sun, TxId,
-    chain::{Block, Head},
+    chain::{Block, Head, TransactionReport},
 };
 use leyden_ports::{AccountInfo, ChainError, ChainReader, NodeStatus, PoolChainState, Sighting};
 use std::sync::Arc;
@@ -225,6 +225,10 @@ impl ChainReader for NodePool {
 
     async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError> {
         Ok(self.ask(|endpoint| endpoint.client.sighting(tx_id)).await?.1)
+    }
+
+    async fn transaction(&self, tx_id: TxId) -> Result<Option<TransactionReport>, ChainError> {
+        Ok(self.ask(|endpoint| endpoint.client.transaction(tx_id)).await?.1)
     }
 
     fn nodes(&self) -> Vec<NodeStatus> {

@@ -1,0 +1,199 @@
+//! Why a transaction that somebody names is in the books as no payment. One pure function over what a node says of it:
+//! it explains, and nothing is decided by it.
+
+use super::MatchPolicy;
+use crate::{
+    address::{Address, Height},
+    amount::Asset,
+    chain::{ContractKind, Moved, Movement, TransactionReport},
+};
+use std::collections::BTreeSet;
+
+/// Who reads the chain, for whom, and how far.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    /// Addresses that customers pay to.
+    pub addresses: &'a BTreeSet<Address>,
+    /// What counts as dust.
+    pub policy: &'a MatchPolicy,
+    /// The newest block in the books, as it was before the books were asked for the transaction.
+    pub read_up_to: Option<Height>,
+    /// The first block that was ever read, where it is known.
+    pub first: Option<Height>,
+}
+
+/// Why a transaction is in the books as no payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Absence {
+    /// The node knows no such transaction.
+    NotSeen,
+    /// It waits for a block in the pool of a node. Until a block holds it, it may as well be lost.
+    Waiting,
+    /// It is in a block, and failed there: nothing was paid.
+    Failed,
+    /// It pays somebody else, or nobody.
+    PaysOthers,
+    /// It pays us in a token that we do not take.
+    OtherToken,
+    /// It pays us less than anything is recorded of.
+    Dust,
+    /// It pays us in a block that was not read yet: the ordinary way will find it.
+    Ahead,
+    /// It paid us in a block before the first that was ever read.
+    BeforeFirst,
+    /// The node shows it paying us in a block that was read without it: the node follows another fork than we do, or
+    /// did when it answered.
+    OtherFork,
+}
+
+impl Absence {
+    /// A stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotSeen => "not_seen",
+            Self::Waiting => "waiting",
+            Self::Failed => "failed",
+            Self::PaysOthers => "pays_others",
+            Self::OtherToken => "other_token",
+            Self::Dust => "dust",
+            Self::Ahead => "ahead",
+            Self::BeforeFirst => "before_first",
+            Self::OtherFork => "other_fork",
+        }
+    }
+}
+
+/// What one movement means to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Meaning {
+    Payment,
+    Dust,
+    OtherToken,
+    Others,
+}
+
+fn meaning(movement: &Movement, reader: &Reader<'_>) -> Meaning {
+    if !reader.addresses.contains(&movement.to) {
+        return Meaning::Others;
+    }
+    let dust = match movement.what {
+        Moved::Token(_) => return Meaning::OtherToken,
+        Moved::Asset(Asset::Trx) => reader.policy.dust_sun.get(),
+        Moved::Asset(Asset::Usdt) => reader.policy.dust_usdt_micro,
+    };
+    if movement.amount.is_some_and(|amount| amount >= dust) { Meaning::Payment } else { Meaning::Dust }
+}
+
+/// Says why a transaction that the books do not know is not in them. What it would pay us decides first: somebody who
+/// sent the wrong token must not be told to wait.
+pub fn absence(report: Option<&TransactionReport>, reader: &Reader<'_>) -> Absence {
+    let Some(report) = report else { return Absence::NotSeen };
+    if report.failed {
+        return Absence::Failed;
+    }
+    let best = report.movements.iter().map(|movement| meaning(movement, reader)).min();
+    match best {
+        Some(Meaning::Payment) => {}
+        Some(Meaning::Dust) => return Absence::Dust,
+        Some(Meaning::OtherToken) => return Absence::OtherToken,
+        // Tokens without a contract have no transfers that anything of ours reads.
+        None if report.kind == ContractKind::TransferAssetContract => return Absence::OtherToken,
+        // What a contract does is only known when it has done it.
+        None | Some(Meaning::Others)
+            if report.height.is_none() && report.kind == ContractKind::TriggerSmartContract =>
+        {
+            return Absence::Waiting;
+        }
+        None | Some(Meaning::Others) => return Absence::PaysOthers,
+    }
+    match report.height {
+        None => Absence::Waiting,
+        Some(height) if reader.read_up_to.is_none_or(|read| height > read) => Absence::Ahead,
+        Some(height) if reader.first.is_some_and(|first| height < first) => Absence::BeforeFirst,
+        Some(_) => Absence::OtherFork,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Absence, Reader, absence};
+    use crate::{
+        address::{Address, Height},
+        amount::{Asset, Sun},
+        chain::{ContractKind, Moved, Movement, TransactionReport},
+        payment::MatchPolicy,
+    };
+    use std::collections::BTreeSet;
+
+    const OURS: Address = Address::from_evm([1; 20]);
+    const OTHER: Address = Address::from_evm([2; 20]);
+    const TRX: Moved = Moved::Asset(Asset::Trx);
+
+    fn of(movements: &[(Moved, Address, Option<i64>)], height: Option<i64>) -> TransactionReport {
+        TransactionReport {
+            height: height.map(Height::new),
+            failed: false,
+            kind: ContractKind::TransferContract,
+            expires_at: None,
+            movements: (0..)
+                .zip(movements)
+                .map(|(index, (what, to, amount))| Movement {
+                    index,
+                    what: *what,
+                    from: OTHER,
+                    to: *to,
+                    amount: *amount,
+                })
+                .collect(),
+        }
+    }
+
+    fn said(report: Option<&TransactionReport>) -> Absence {
+        let addresses = BTreeSet::from([OURS]);
+        let policy = MatchPolicy {
+            dust_sun: Sun::new(100),
+            dust_usdt_micro: 10,
+            orderless: None,
+            denied_senders: BTreeSet::new(),
+        };
+        let (read_up_to, first) = (Some(Height::new(50)), Some(Height::new(20)));
+        absence(report, &Reader { addresses: &addresses, policy: &policy, read_up_to, first })
+    }
+
+    #[test]
+    fn each_reason_has_its_name() {
+        let token = Moved::Token(OTHER);
+        let usdt = Moved::Asset(Asset::Usdt);
+        let table = [
+            (of(&[(TRX, OURS, Some(100))], None), Absence::Waiting),
+            (of(&[(TRX, OURS, Some(100))], Some(51)), Absence::Ahead),
+            (of(&[(TRX, OURS, Some(100))], Some(50)), Absence::OtherFork),
+            (of(&[(TRX, OURS, Some(100))], Some(19)), Absence::BeforeFirst),
+            (of(&[(TRX, OURS, Some(99))], Some(51)), Absence::Dust),
+            (of(&[(usdt, OURS, Some(9))], None), Absence::Dust),
+            (of(&[(usdt, OURS, Some(10))], Some(51)), Absence::Ahead),
+            (of(&[(token, OURS, None)], Some(30)), Absence::OtherToken),
+            (of(&[(TRX, OTHER, Some(100))], Some(30)), Absence::PaysOthers),
+            (of(&[(TRX, OTHER, Some(100))], None), Absence::PaysOthers),
+            (of(&[(TRX, OTHER, Some(100)), (TRX, OURS, Some(500))], Some(51)), Absence::Ahead),
+            (of(&[], Some(30)), Absence::PaysOthers),
+        ];
+        for (report, expected) in table {
+            assert_eq!(said(Some(&report)), expected, "{report:?}");
+        }
+        assert_eq!(said(None), Absence::NotSeen);
+    }
+
+    #[test]
+    fn what_failed_paid_nobody_and_what_a_contract_will_do_is_not_known() {
+        let mut report = of(&[(TRX, OURS, Some(100))], Some(30));
+        report.failed = true;
+        assert_eq!(said(Some(&report)), Absence::Failed);
+        let mut call = of(&[], None);
+        call.kind = ContractKind::TriggerSmartContract;
+        assert_eq!(said(Some(&call)), Absence::Waiting);
+        let mut asset = of(&[], Some(30));
+        asset.kind = ContractKind::TransferAssetContract;
+        assert_eq!(said(Some(&asset)), Absence::OtherToken);
+    }
+}

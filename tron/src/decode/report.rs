@@ -1,0 +1,65 @@
+//! One transaction on its own, as a node shows it to whoever asks for it by its id.
+
+use super::{Receipt, TxAction, TxFacts};
+use leyden_domain::{
+    Address, Asset, Timestamp,
+    chain::{Moved, Movement, TransactionReport, Transfer},
+};
+
+/// Where a transaction is.
+#[derive(Debug, Clone, Copy)]
+pub enum Whereabouts<'a> {
+    /// It waits for a block until then, where that is known.
+    Waiting(Option<Timestamp>),
+    /// It is in a block, with this receipt.
+    InBlock(&'a Receipt),
+}
+
+/// Says what a transaction does or did. `usdt` is the token whose transfers are USDT.
+pub fn report(facts: &TxFacts, place: Whereabouts<'_>, usdt: Address) -> TransactionReport {
+    let token = |contract: Address| {
+        if contract == usdt { Moved::Asset(Asset::Usdt) } else { Moved::Token(contract) }
+    };
+    let mut movements: Vec<Movement> = Vec::new();
+    match &facts.action {
+        TxAction::Transfer { from, to, amount } => movements.push(Movement {
+            index: 0,
+            what: Moved::Asset(Asset::Trx),
+            from: *from,
+            to: *to,
+            amount: Some(*amount),
+        }),
+        TxAction::Call { owner, contract, token: call } => match place {
+            Whereabouts::InBlock(receipt) if facts.success && receipt.counts() => {
+                movements.extend(receipt.logs.iter().map(|log| Movement {
+                    index: log.index,
+                    what: token(log.contract),
+                    from: log.from,
+                    to: log.to,
+                    amount: log.amount,
+                }));
+                movements.extend(receipt.internals.iter().map(|internal| Movement {
+                    index: Transfer::INTERNAL_INDEX.saturating_add(internal.index),
+                    what: Moved::Asset(Asset::Trx),
+                    from: internal.from,
+                    to: internal.to,
+                    amount: Some(internal.amount),
+                }));
+            }
+            // What is asked for, of one that waits or failed.
+            _ => movements.extend(call.map(|call| Movement {
+                index: 0,
+                what: token(*contract),
+                from: call.from.unwrap_or(*owner),
+                to: call.to,
+                amount: call.amount,
+            })),
+        },
+        TxAction::Resource { .. } | TxAction::Other => {}
+    }
+    let (height, failed, expires_at) = match place {
+        Whereabouts::Waiting(expires_at) => (None, false, expires_at),
+        Whereabouts::InBlock(receipt) => (Some(receipt.height), !facts.success || receipt.failed, None),
+    };
+    TransactionReport { height, failed, kind: facts.kind, expires_at, movements }
+}

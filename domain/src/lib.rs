@@ -29,6 +29,7 @@ pub mod energy;
 pub mod error;
 pub mod id;
 pub mod invariants;
+pub mod journal;
 pub mod operation;
 pub mod order;
 pub mod payment;

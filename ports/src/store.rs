@@ -6,6 +6,7 @@
 
 mod blocks;
 mod inspect;
+mod journal;
 mod leases;
 mod operations;
 mod orders;
@@ -16,6 +17,7 @@ mod settle;
 
 pub use blocks::{BlockCommit, BlockStore, ChainPosition, DustCount, RewindReport};
 pub use inspect::{Connections, InspectStore, StrangeDelegation};
+pub use journal::{Difference, JournalStore, Verified, VerifyError};
 pub use leases::{Fence, Lease, LeaseRow, LeaseStore};
 pub use operations::{AttemptCommit, OperationChange, OperationCommit, OperationStore, ReclaimDraft};
 pub use orders::{
@@ -89,6 +91,7 @@ pub trait Store:
     + OperationStore
     + ServiceStore
     + InspectStore
+    + JournalStore
     + std::fmt::Debug
 {
     /// Answers if the database can be read and written.

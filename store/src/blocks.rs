@@ -3,6 +3,7 @@
 use crate::{
     SqlStore,
     db::{Conn, all, exec, opt},
+    journal::{BLOCKS, CHAIN_CURSOR, ORDERS, PAYMENTS, RESOURCE_EVENTS},
     row::{BlockRow, Place, row},
     settle::Settling,
 };
@@ -10,6 +11,7 @@ use async_trait::async_trait;
 use leyden_domain::{
     Asset, BlockRef, Height, OrderId, Sun, Timestamp,
     chain::{Head, Resource, ResourceAction, ResourceEvent},
+    journal::Image,
     operation::ChainView,
     payment::Payment,
 };
@@ -95,6 +97,18 @@ async fn record(conn: &mut Conn, commit: &BlockCommit, now: Timestamp) -> Result
         usdt.1,
         now.ms(),
     )?;
+    let image = Image::default()
+        .with("height", head.height().get())
+        .with("block_id", head.block.id().to_string())
+        .with("parent_id", commit.parent.to_string())
+        .with("block_time", head.timestamp.ms())
+        .with("transactions", i64::from(commit.transactions))
+        .with("trx_dust_count", trx.0)
+        .with("trx_dust_amount", trx.1)
+        .with("usdt_dust_count", usdt.0)
+        .with("usdt_dust_amount", usdt.1)
+        .with("recorded_at", now.ms());
+    conn.journal().made_as(&BLOCKS, head.height().get(), image);
     for (position, payment) in (0_i64..).zip(&commit.payments) {
         record_payment(conn, head, position, payment, now).await?;
     }
@@ -113,14 +127,11 @@ async fn record_payment(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let (height, time, block) = (head.height().get(), head.timestamp.ms(), head.block.id().to_string());
-    let order: Option<(Option<String>,)> = opt!(
+    let made = exec!(
         conn,
         "INSERT INTO payments (id, tx_id, transfer_index, asset, from_address, to_address, amount, block_id, \
          block_height, block_time, position, state, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'unrouted', $12, $12) \
-         ON CONFLICT (id) DO UPDATE SET block_id = excluded.block_id, block_height = excluded.block_height, \
-         block_time = excluded.block_time, position = excluded.position, updated_at = excluded.updated_at \
-         RETURNING order_id",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'unrouted', $12, $12) ON CONFLICT (id) DO NOTHING",
         payment.id.to_string(),
         payment.id.tx_id.to_string(),
         i64::from(payment.id.index),
@@ -134,17 +145,36 @@ async fn record_payment(
         position,
         now.ms(),
     )?;
+    if made == 1 {
+        conn.journal().made(&PAYMENTS, payment.id);
+        return Ok(());
+    }
+    let order: Option<(Option<String>,)> = opt!(
+        conn,
+        "UPDATE payments SET block_id = $2, block_height = $3, block_time = $4, position = $5, updated_at = $6 \
+         WHERE id = $1 RETURNING order_id",
+        payment.id.to_string(),
+        block.clone(),
+        height,
+        time,
+        position,
+        now.ms(),
+    )?;
+    conn.journal().changed(&PAYMENTS, payment.id);
     if let Some((Some(order),)) = order {
-        exec!(
+        let changed = exec!(
             conn,
             "UPDATE orders SET payment_block = $3, payment_height = $4, payment_time = $5 \
              WHERE id = $1 AND assigned_payment = $2",
-            order,
+            order.clone(),
             payment.id.to_string(),
             block,
             height,
             time,
         )?;
+        if changed == 1 {
+            conn.journal().changed(&ORDERS, order);
+        }
     }
     Ok(())
 }
@@ -182,8 +212,21 @@ async fn record_event(
         resource.map(Resource::name),
         balance.map(Sun::get),
         lock.map(|lock| lock.period_blocks),
-    )
-    .map(drop)
+    )?;
+    let image = Image::default()
+        .with("height", head.height().get())
+        .with("position", position)
+        .with("block_id", head.block.id().to_string())
+        .with("block_time", head.timestamp.ms())
+        .with("tx_id", event.tx_id.to_string())
+        .with("owner", event.owner.to_string())
+        .with("action", event.action.name())
+        .with("receiver", receiver.map(|receiver| receiver.to_string()))
+        .with("resource", resource.map(Resource::name))
+        .with("balance", balance.map(Sun::get))
+        .with("lock_blocks", lock.map(|lock| lock.period_blocks));
+    conn.journal().made_as(&RESOURCE_EVENTS, format_args!("{}:{position}", head.height().get()), image);
+    Ok(())
 }
 
 /// Writes the new solid block: never above the newest recorded one, never back, and never one that our own chain
@@ -197,7 +240,7 @@ async fn write_solid(conn: &mut Conn, solid: Head, newest: Head, now: Timestamp)
         }
         solid = ours;
     }
-    exec!(
+    let changed = exec!(
         conn,
         "UPDATE chain_cursor SET solid_block = $1, solid_height = $2, solid_time = $3, updated_at = $4 \
          WHERE id = 1 AND solid_height < $2",
@@ -205,14 +248,28 @@ async fn write_solid(conn: &mut Conn, solid: Head, newest: Head, now: Timestamp)
         solid.height().get(),
         solid.timestamp.ms(),
         now.ms(),
-    )
-    .map(drop)
+    )?;
+    if changed == 1 {
+        conn.journal().changed_to(&CHAIN_CURSOR, 1, solid_image(solid, now));
+    }
+    Ok(())
+}
+
+/// The part of the cursor that moves.
+fn solid_image(solid: Head, now: Timestamp) -> Image {
+    Image::default()
+        .with("solid_block", solid.block.id().to_string())
+        .with("solid_height", solid.height().get())
+        .with("solid_time", solid.timestamp.ms())
+        .with("updated_at", now.ms())
 }
 
 /// Begins to record the chain with this block.
 async fn begin(conn: &mut Conn, first: Head, solid: Head, now: Timestamp) -> Result<(), StoreError> {
     // What is solid below the first block is known by name only.
     let solid = if solid.height() > first.height() { first } else { solid };
+    let image = solid_image(solid, now).with("id", 1).with("first_height", first.height().get());
+    conn.journal().made_as(&CHAIN_CURSOR, 1, image);
     exec!(
         conn,
         "INSERT INTO chain_cursor (id, first_height, solid_block, solid_height, solid_time, updated_at) \
@@ -268,22 +325,27 @@ async fn undo(conn: &mut Conn, to: BlockRef, now: Timestamp) -> Result<RewindRep
         return Err(StoreError::Conflict("chain"));
     }
     let height = to.height().get();
-    let undone: Vec<(Option<String>,)> = all!(
+    let undone: Vec<(String, Option<String>)> = all!(
         conn,
         "UPDATE payments SET block_id = NULL, block_height = NULL, block_time = NULL, updated_at = $2 \
-         WHERE block_height > $1 RETURNING order_id",
+         WHERE block_height > $1 RETURNING id, order_id",
         height,
         now.ms(),
     )?;
     let mut orders = BTreeSet::new();
-    for order in undone.into_iter().filter_map(|(order,)| order) {
-        exec!(
+    for (payment, order) in undone {
+        conn.journal().changed(&PAYMENTS, payment);
+        let Some(order) = order else { continue };
+        let changed = exec!(
             conn,
             "UPDATE orders SET payment_block = NULL, payment_height = NULL, payment_time = NULL \
              WHERE id = $1 AND payment_height > $2",
             order.clone(),
             height,
         )?;
+        if changed == 1 {
+            conn.journal().changed(&ORDERS, &order);
+        }
         orders.insert(Place::new("payments", &order).parse::<OrderId>("order_id", &order)?);
     }
     // What an account showed above may be undone with it: what was seen there counts as unseen again, and the new
@@ -293,10 +355,17 @@ async fn undo(conn: &mut Conn, to: BlockRef, now: Timestamp) -> Result<RewindRep
         "UPDATE energy_pools SET observed_height = $1, version = version + 1 WHERE observed_height > $1",
         height,
     )?;
-    exec!(conn, "DELETE FROM resource_events WHERE height > $1", height)?;
-    let blocks = exec!(conn, "DELETE FROM blocks WHERE height > $1", height)?;
+    let events: Vec<(i64, i64)> =
+        all!(conn, "DELETE FROM resource_events WHERE height > $1 RETURNING height, position", height)?;
+    for (height, position) in events {
+        conn.journal().gone(&RESOURCE_EVENTS, format_args!("{height}:{position}"));
+    }
+    let blocks: Vec<(i64,)> = all!(conn, "DELETE FROM blocks WHERE height > $1 RETURNING height", height)?;
+    for (height,) in &blocks {
+        conn.journal().gone(&BLOCKS, height);
+    }
     Ok(RewindReport {
-        blocks: u32::try_from(blocks).unwrap_or(u32::MAX),
+        blocks: u32::try_from(blocks.len()).unwrap_or(u32::MAX),
         orders: orders.into_iter().collect(),
     })
 }

@@ -2,6 +2,7 @@
 //! statement's text single and every row typed; a difference between dialects is visible as a `match` on the enum.
 
 use crate::{
+    journal::Log,
     lend::{Guard, Lenders},
     lite::{self, Lite},
     migrate::OpenError,
@@ -339,6 +340,14 @@ impl Db {
 }
 
 impl Conn {
+    /// What the journal is to have of the transaction.
+    pub(crate) const fn journal(&mut self) -> &mut Log {
+        match self {
+            Self::Lite(lite) => &mut lite.journal,
+            Self::Pg(pg) => &mut pg.journal,
+        }
+    }
+
     /// Makes a transaction's writes durable.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {

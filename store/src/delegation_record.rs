@@ -3,6 +3,7 @@
 
 use crate::{
     db::{Conn, all, exec},
+    journal::ORDERS,
     row::{Place, row},
 };
 use leyden_domain::{
@@ -82,6 +83,7 @@ pub(crate) async fn update_result(
         (OrderStateKind::Active, OrderStateKind::Delegating) => None,
         _ => return Ok(()),
     };
+    conn.journal().changed(&ORDERS, order.id);
     exec!(conn, "UPDATE orders SET delegation_result = $2 WHERE id = $1", order.id.to_string(), result)
         .map(drop)
 }

@@ -7,14 +7,19 @@
 
 use crate::{
     db::{Conn, Db, Epochs, exec},
+    journal,
     migrate::OpenError,
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
-use leyden_ports::store::{Durability, StoreError};
+use leyden_domain::journal::Head;
+use leyden_ports::{
+    Clock,
+    store::{Durability, StoreError},
+};
 use std::{
     fmt,
     panic::AssertUnwindSafe,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -112,8 +117,8 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// Starts the writer's thread.
-    pub(crate) fn start(db: Db) -> Result<Self, OpenError> {
+    /// Starts the writer's thread. `clock` stamps the journal.
+    pub(crate) fn start(db: Db, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let (jobs, inbox) = mpsc::channel(QUEUE);
         let (alive, ended) = watch::channel(());
         let runtime =
@@ -121,7 +126,7 @@ impl Writer {
         std::thread::Builder::new()
             .name("leyden-writer".to_owned())
             .spawn(move || {
-                runtime.block_on(write_all(db, inbox));
+                runtime.block_on(write_all(db, clock, inbox));
                 drop(alive);
             })
             .map_err(OpenError::Writer)?;
@@ -159,22 +164,34 @@ impl Writer {
 }
 
 /// Commits what waits until nobody can send any more.
-async fn write_all(db: Db, mut inbox: mpsc::Receiver<Box<dyn Job>>) {
+async fn write_all(db: Db, clock: Arc<dyn Clock>, mut inbox: mpsc::Receiver<Box<dyn Job>>) {
     let mut batch = Vec::new();
+    let mut head = None;
     while inbox.recv_many(&mut batch, BATCH).await > 0 {
         // A panic in a job drops the transaction, which rolls it back; nobody's job was written then.
-        let committed = AssertUnwindSafe(commit(&db, &mut batch)).catch_unwind().await.unwrap_or_else(|_| {
+        let writing = commit(&db, clock.as_ref(), &mut head, &mut batch);
+        let committed = AssertUnwindSafe(writing).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!("a write job panicked; its batch was rolled back");
             Err(StoreError::Unavailable("a write job panicked".to_owned()))
         });
+        if committed.is_err() {
+            // Nobody knows what was written.
+            head = None;
+        }
         for job in batch.drain(..) {
             job.answer(&committed);
         }
     }
 }
 
-/// Runs jobs in one transaction, each so that its failure leaves the others.
-async fn commit(db: &Db, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+/// Runs jobs in one transaction, each so that its failure leaves the others. What they have to say to the journal is
+/// written last; `head` is its newest entry as far as this writer knows.
+async fn commit(
+    db: &Db,
+    clock: &dyn Clock,
+    head: &mut Option<Head>,
+    batch: &mut [Box<dyn Job>],
+) -> Result<(), StoreError> {
     let is_strict = batch.iter().any(|job| job.terms().durability == Durability::Strict);
     let durability = if is_strict { Durability::Strict } else { Durability::Relaxed };
     let is_fenced = batch.iter().any(|job| job.terms().term.is_some());
@@ -189,13 +206,18 @@ async fn commit(db: &Db, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         }
     }
     if let [only] = allowed.as_mut_slice() {
-        return if only.run(&mut conn).await { conn.commit().await } else { conn.rollback().await };
+        if !only.run(&mut conn).await {
+            return conn.rollback().await;
+        }
+        journal::append(&mut conn, head, clock.now()).await?;
+        return conn.commit().await;
     }
     for job in allowed {
         savepoint(&mut conn).await?;
         let keep = job.run(&mut conn).await;
         release(&mut conn, keep).await?;
     }
+    journal::append(&mut conn, head, clock.now()).await?;
     conn.commit().await
 }
 
@@ -209,11 +231,13 @@ fn holds(terms: &Terms, epochs: &Epochs) -> bool {
 
 /// Begins a part of a transaction that can be taken back alone. Parts nest.
 pub(crate) async fn savepoint(conn: &mut Conn) -> Result<(), StoreError> {
+    conn.journal().mark();
     exec!(conn, "SAVEPOINT part").map(drop)
 }
 
 /// Ends the innermost part. An error means that the whole transaction is lost.
 pub(crate) async fn release(conn: &mut Conn, keep: bool) -> Result<(), StoreError> {
+    conn.journal().release(keep);
     if !keep {
         exec!(conn, "ROLLBACK TO SAVEPOINT part")?;
     }
@@ -228,12 +252,21 @@ mod tests {
     use crate::db::{all, one};
     use futures_util::future::join;
 
+    #[derive(Debug)]
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> leyden_domain::Timestamp {
+            leyden_domain::Timestamp::from_ms(1)
+        }
+    }
+
     async fn writer() -> (Db, Writer) {
         let db = Db::connect("sqlite::memory:", 1).await.unwrap();
         let (mut conn, _) = db.begin_write(Durability::Strict, false).await.unwrap();
         exec!(conn, "CREATE TABLE notes (text TEXT NOT NULL UNIQUE) STRICT").unwrap();
         conn.commit().await.unwrap();
-        let writer = Writer::start(db.clone()).unwrap();
+        let writer = Writer::start(db.clone(), Arc::new(Stopped)).unwrap();
         (db, writer)
     }
 

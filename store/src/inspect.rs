@@ -110,12 +110,13 @@ pub(crate) const ROLE: &str = "SELECT current_user::text, r.rolsuper, \
              AND c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'USAGE')) \
      FROM pg_roles r WHERE r.rolname = current_user";
 
-/// What migrations have run is for their owner alone to write.
+/// What migrations have run is for their owner alone to write; the journal is added to and never changed.
 pub(crate) const LACKS: &str = "SELECT c.relname::text FROM pg_class c \
      WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition \
      AND c.relname <> '_sqlx_migrations' \
      AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') \
-              AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')) ORDER BY 1";
+              AND (c.relname = 'journal' OR (has_table_privilege(c.oid, 'UPDATE') \
+                                             AND has_table_privilege(c.oid, 'DELETE')))) ORDER BY 1";
 
 /// The names of partitions end in their month, and sort by it.
 pub(crate) const PARTITIONS: &str = "SELECT MAX(substring(c.relname::text FROM '[0-9]{4}_[0-9]{2}$')) FROM pg_class c \

@@ -3,6 +3,7 @@
 //! end without a connection being lost. The one writer waits for its connection as long as it takes; readers, of whom
 //! there may be any number, are told after a while that the database is busy.
 
+use crate::journal::Log;
 use futures_util::future::BoxFuture;
 use leyden_ports::store::{Durability, StoreError};
 use std::{
@@ -105,7 +106,8 @@ impl<D: Driver> Lenders<D> {
             None if self.permits.is_closed() => return Err(closed()),
             None => Lent::new(self.driver.open().await?),
         };
-        Ok(Guard { lent: Some(lent), lender: Arc::clone(self), _permit: permit, patience: None })
+        let lender = Arc::clone(self);
+        Ok(Guard { lent: Some(lent), lender, _permit: permit, patience: None, journal: Log::default() })
     }
 
     /// The next connection: first those that somebody left inside a transaction, for an open one keeps a log from
@@ -149,6 +151,8 @@ pub(crate) struct Guard<D: Driver> {
     _permit: OwnedSemaphorePermit,
     /// How long a statement may take, where that is not the usual time.
     pub(crate) patience: Option<Duration>,
+    /// What the journal is to have of the transaction.
+    pub(crate) journal: Log,
 }
 
 impl<D: Driver> fmt::Debug for Guard<D> {

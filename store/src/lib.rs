@@ -14,6 +14,7 @@ mod db;
 mod delegation_record;
 mod group_commit;
 mod inspect;
+mod journal;
 mod keys;
 mod leases;
 mod lend;
@@ -121,12 +122,22 @@ impl SqlStore {
 
     async fn of(db: Db, clock: Arc<dyn Clock>, options: OpenOptions) -> Result<Self, OpenError> {
         migrate::prepare(&db, options.migrations).await?;
-        let writer = Arc::new(Writer::start(db.clone())?);
+        let writer = Arc::new(Writer::start(db.clone(), Arc::clone(&clock))?);
         let store = Self { db, writer, creates: Arc::default(), clock, fence: None };
         let now = store.now();
         store.write(move |conn| Box::pin(migrate::stamp(conn, now))).await?;
+        store.open_journal(now).await?;
         store.make_partitions(now).await;
         Ok(store)
+    }
+
+    /// Writes down what the journal does not know yet: books that are older than it.
+    async fn open_journal(&self, now: Timestamp) -> Result<(), StoreError> {
+        let rows = self.write(move |conn| Box::pin(journal::open(conn, now))).await?;
+        if rows > 0 {
+            tracing::info!(rows, "the journal begins with what is there");
+        }
+        Ok(())
     }
 
     /// The same books, written only while `fence` has an epoch that still is its lease's: what was decided in an

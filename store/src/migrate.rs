@@ -63,23 +63,32 @@ pub(crate) async fn refuse_moved(db: &Db) -> Result<(), OpenError> {
 
 /// The migrations of one database, in order.
 macro_rules! migrations {
-    ($folder:literal: $($number:literal $name:literal),* $(,)?) => {
-        [$((
-            $number,
-            $name,
-            include_str!(concat!("../../migrations/", $folder, "/000", $number, "_", $name, ".sql")),
-        )),*]
+    ($folder:literal: $($number:literal $name:literal),*; $($later:literal $later_name:literal),* $(,)?) => {
+        &[
+            $((
+                $number,
+                $name,
+                include_str!(concat!("../../migrations/", $folder, "/000", $number, "_", $name, ".sql")),
+            ),)*
+            $((
+                $later,
+                $later_name,
+                include_str!(concat!("../../migrations/", $folder, "/00", $later, "_", $later_name, ".sql")),
+            ),)*
+        ]
     };
 }
 
-type Migrations = [(i64, &'static str, &'static str); 8];
+type Migrations = &'static [(i64, &'static str, &'static str)];
 
 const LITE: Migrations = migrations!(
-    "sqlite": 1 "orders", 2 "chain", 3 "pool", 4 "service", 5 "views", 6 "tails", 7 "leases", 8 "roles"
+    "sqlite": 1 "orders", 2 "chain", 3 "pool", 4 "service", 5 "views", 6 "tails", 7 "leases", 8 "roles";
+    10 "journal"
 );
 
 const PG: Migrations = migrations!(
-    "postgres": 1 "orders", 2 "chain", 3 "pool", 4 "service", 5 "views", 6 "tails", 7 "leases", 8 "roles"
+    "postgres": 1 "orders", 2 "chain", 3 "pool", 4 "service", 5 "views", 6 "tails", 7 "leases", 8 "roles";
+    10 "journal"
 );
 
 /// The table in which sqlx keeps what has run.
@@ -89,7 +98,7 @@ const TABLE: &str = "_sqlx_migrations";
 /// migration wait for other locks no longer than their session's `lock_timeout` says.
 const LOCK: &str = "SET lock_timeout = '120s'; SELECT pg_advisory_lock(119183083825511); RESET lock_timeout";
 
-fn migrator(migrations: &Migrations) -> Migrator {
+fn migrator(migrations: Migrations) -> Migrator {
     let mut migrator = Migrator::with_migrations(
         migrations
             .iter()
@@ -109,11 +118,11 @@ pub(crate) async fn prepare(db: &Db, mode: MigrationMode) -> Result<(), OpenErro
             let mut guard = wr.acquire().await?;
             // Begun once, the table is there: it is made where the file is.
             guard.get().ensure_migrations_table(TABLE).await?;
-            bring(guard.get(), &migrator(&LITE), mode, true).await
+            bring(guard.get(), &migrator(LITE), mode, true).await
         }
         Db::Pg { url, .. } => {
             let mut session = pg::migrating(url).await?;
-            let migrator = migrator(&PG);
+            let migrator = migrator(PG);
             let begun = has_begun(&mut session).await?;
             if mode == MigrationMode::Refuse
                 || (begun && pending(&mut session, &migrator, begun).await?.is_empty())

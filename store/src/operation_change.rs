@@ -1,8 +1,10 @@
 //! Changes of an operation, with the reservation and the attempts that must change in the same commit.
 
 use crate::{
-    db::{Conn, exec, opt},
-    delegation_record, operations, order_change,
+    db::{Conn, all, exec, opt},
+    delegation_record,
+    journal::{ATTEMPTS, OPERATIONS, RESERVATIONS},
+    operations, order_change,
     row::{Place, row},
 };
 use leyden_domain::{
@@ -27,11 +29,14 @@ pub(crate) async fn apply(
     }
     let next = Next::of(operation.state, commit.change).ok_or_else(conflict)?;
     if next.buries {
-        exec!(
+        let buried: Vec<(String,)> = all!(
             conn,
-            "UPDATE attempts SET dead = 1 WHERE operation_id = $1 AND dead = 0",
+            "UPDATE attempts SET dead = 1 WHERE operation_id = $1 AND dead = 0 RETURNING tx_id",
             operation.id.to_string()
         )?;
+        for (attempt,) in buried {
+            conn.journal().changed(&ATTEMPTS, attempt);
+        }
     }
     write(conn, &operation, &next, now).await?;
     move_reservation(conn, &operation, &next).await?;
@@ -99,6 +104,7 @@ async fn write(
         next.failure.map(RefusalMeaning::name),
         now.ms(),
     )?;
+    conn.journal().changed(&OPERATIONS, operation.id);
     if changed == 1 { Ok(()) } else { Err(StoreError::Conflict("operation")) }
 }
 
@@ -150,6 +156,7 @@ async fn move_reservation(conn: &mut Conn, operation: &Operation, next: &Next) -
         target.name(),
         posted.map(Height::get),
     )?;
+    conn.journal().changed(&RESERVATIONS, &hold.id);
     if from.holds_capacity() && !target.holds_capacity() {
         order_change::unhold(conn, &hold.account_id, Sun::new(hold.balance)).await?;
     }

@@ -5,6 +5,7 @@ use crate::{
     db::{Conn, all, exec, opt},
     delegation_record,
     group_commit::{release, savepoint},
+    journal::{ATTEMPTS, OPERATIONS},
     operation_change,
     row::{AttemptRow, OperationRow, Place, attempt_columns, convert, operation_columns, row},
 };
@@ -157,6 +158,8 @@ pub(crate) async fn record(
         id.clone(),
         now.ms(),
     )?;
+    conn.journal().made(&ATTEMPTS, attempt.tx_id);
+    conn.journal().changed(&OPERATIONS, &id);
     delegation_record::reflect(conn, &id, now).await
 }
 
@@ -202,6 +205,7 @@ impl OperationStore for SqlStore {
                     code,
                     message,
                 )?;
+                conn.journal().changed(&ATTEMPTS, tx_id);
                 if changed == 1 { Ok(()) } else { Err(StoreError::Conflict("attempt")) }
             })
         })

@@ -3,7 +3,9 @@
 
 use crate::{
     db::{Conn, all, exec, opt},
-    delegation_record, monitoring, order_payment,
+    delegation_record,
+    journal::{OPERATIONS, ORDERS, RESERVATIONS},
+    monitoring, order_payment,
     row::{OperationRow, Place, operation_columns},
 };
 use leyden_domain::{
@@ -12,6 +14,7 @@ use leyden_domain::{
     order::{Effect, Order, OrderState, OrderStateKind, Transition},
 };
 use leyden_ports::store::{OrderCommit, ReclaimDraft, StoreError};
+use serde::Serialize;
 
 /// Writes consecutive transitions with their effects. `now` stamps the history.
 pub(crate) async fn apply(conn: &mut Conn, commit: &OrderCommit, now: Timestamp) -> Result<(), StoreError> {
@@ -65,6 +68,10 @@ async fn apply_steps(
         delegation_record::update_result(conn, &step.order, step.from).await?;
         monitoring::follow(conn, &step.order, step.from, now).await?;
         let note = note.filter(|_| std::ptr::eq(step, last));
+        if let Some(note) = note {
+            let said = Said { event: step.event, note };
+            conn.journal().told("note.order", step.order.id, &said);
+        }
         let line = Line { at: step.order.updated_at, event: step.event, from: Some(step.from), note };
         write_line(conn, &step.order, &line, now).await?;
     }
@@ -103,6 +110,7 @@ async fn write_state(conn: &mut Conn, order: &Order, from_version: i64) -> Resul
         columns.ends_at,
         columns.funding_block,
     )?;
+    conn.journal().changed(&ORDERS, order.id);
     if changed == 1 { Ok(()) } else { Err(StoreError::Conflict("order")) }
 }
 
@@ -147,6 +155,13 @@ pub(crate) fn price_config(order: &Order) -> String {
         order.unit_price.to_decimal().normalize(),
         order.count.most(),
     )
+}
+
+/// What a person or the service said of a step, for the journal.
+#[derive(Serialize)]
+struct Said<'a> {
+    event: &'a str,
+    note: &'a str,
 }
 
 /// A line of history to be written.
@@ -212,7 +227,9 @@ async fn release_capacity(conn: &mut Conn, order: &Order, now: Timestamp) -> Res
             row.id.clone(),
             now.ms(),
         )?;
+        conn.journal().changed(&RESERVATIONS, &reservation);
         exec!(conn, "UPDATE reservations SET state = 'voided' WHERE id = $1", reservation)?;
+        conn.journal().changed(&OPERATIONS, &row.id);
         unhold(conn, &row.account_id, Sun::new(row.balance)).await?;
         delegation_record::reflect(conn, &row.id, now).await?;
     }
@@ -305,6 +322,7 @@ pub(crate) async fn insert_operation(
         operation.created_at.ms(),
         now.ms(),
     )?;
+    conn.journal().made(&OPERATIONS, operation.id);
     if matches!(operation.kind, OperationKind::Delegate { .. }) {
         delegation_record::begin(conn, operation, now).await?;
     }

@@ -1,6 +1,9 @@
 //! What binds an order to its payment: whether one is there or on its way, and giving up one whose block is undone.
 
-use crate::db::{Conn, exec, opt};
+use crate::{
+    db::{Conn, all, exec, opt},
+    journal::{ORDERS, PAYMENTS},
+};
 use leyden_domain::{Timestamp, order::Order};
 use leyden_ports::store::StoreError;
 
@@ -50,6 +53,8 @@ pub(crate) async fn give_up_undone(conn: &mut Conn, order: &str, now: Timestamp)
 
 /// Sends a payment back to be routed anew.
 async fn unassign(conn: &mut Conn, order: &str, payment: String, now: Timestamp) -> Result<(), StoreError> {
+    conn.journal().changed(&PAYMENTS, &payment);
+    conn.journal().changed(&ORDERS, order);
     exec!(
         conn,
         "UPDATE payments SET state = 'unrouted', order_id = NULL, bought = NULL, excess = NULL, \
@@ -68,12 +73,15 @@ async fn unassign(conn: &mut Conn, order: &str, payment: String, now: Timestamp)
 
 /// The order awaits its payment again: what came beside the first may pay for it now.
 pub(crate) async fn reopen_seconds(conn: &mut Conn, order: &Order, now: Timestamp) -> Result<(), StoreError> {
-    exec!(
+    let reopened: Vec<(String,)> = all!(
         conn,
         "UPDATE payments SET state = 'unrouted', order_id = NULL, updated_at = $2 \
-         WHERE order_id = $1 AND state = 'second'",
+         WHERE order_id = $1 AND state = 'second' RETURNING id",
         order.id.to_string(),
         now.ms(),
-    )
-    .map(drop)
+    )?;
+    for (payment,) in reopened {
+        conn.journal().changed(&PAYMENTS, payment);
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@ use crate::{
     SqlStore,
     db::{Arg, Built, Conn, all, exec, opt},
     group_commit::{release, savepoint},
+    journal::{ORDERS, PAYMENTS},
     monitoring, new_orders, order_payment,
     row::{OrderRow, PaymentRow, convert, order_columns},
 };
@@ -145,6 +146,9 @@ pub(crate) async fn route(
         if assigned == 0 {
             return Ok(false);
         }
+        if let Some(order) = routing.state.order() {
+            conn.journal().changed(&ORDERS, order);
+        }
     }
     let bucket = Bucket::of(&routing.state);
     let routed = exec!(
@@ -159,6 +163,7 @@ pub(crate) async fn route(
         bucket.reason,
         now.ms(),
     )?;
+    conn.journal().changed(&PAYMENTS, routing.payment);
     Ok(routed == 1)
 }
 

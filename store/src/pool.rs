@@ -4,6 +4,7 @@ use crate::{
     SqlStore,
     db::{Conn, all, exec, one},
     group_commit::{release, savepoint},
+    journal::{ENERGY_POOLS, RESERVATIONS},
     order_change,
     row::{AccountRow, convert},
 };
@@ -95,6 +96,7 @@ async fn hold(conn: &mut Conn, reservation: &Reservation) -> Result<(), StoreErr
     if held == 0 {
         return Err(StoreError::Conflict("pool account"));
     }
+    conn.journal().made(&RESERVATIONS, reservation.id);
     exec!(
         conn,
         "INSERT INTO reservations (id, order_id, account_id, balance, energy, state, created_at) \
@@ -154,7 +156,7 @@ impl PoolStore for SqlStore {
     ) -> Result<PoolAccount, StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
-                exec!(
+                let written = exec!(
                     conn,
                     "INSERT INTO energy_pools (address, account_id, permission_id, state, state_changed_at, \
                      last_updated_at, created_at, version) VALUES ($1, $2, $3, $4, $5, $5, $5, 1) \
@@ -169,7 +171,13 @@ impl PoolStore for SqlStore {
                 )?;
                 let row: AccountRow =
                     one!(conn, concat!(account_select!(), " WHERE p.address = $1"), new.address.to_string())?;
-                row.try_into()
+                let account: PoolAccount = row.try_into()?;
+                match written {
+                    0 => {}
+                    _ if account.id == new.id => conn.journal().made(&ENERGY_POOLS, account.id),
+                    _ => conn.journal().changed(&ENERGY_POOLS, account.id),
+                }
+                Ok(account)
             })
         })
         .await
@@ -206,7 +214,9 @@ impl PoolStore for SqlStore {
                     now.ms(),
                     i64::from(state == AccountState::Ready),
                 )?;
-                if changed == 0 {
+                if changed == 1 {
+                    conn.journal().changed(&ENERGY_POOLS, id);
+                } else {
                     // Another state is an answer; an account that nobody knows is a defect of the caller.
                     known(conn, id).await?;
                 }

@@ -7,7 +7,7 @@ use crate::{
     OpenOptions, SqlStore,
     configs::{PRICES, RESOURCES},
     db::{Conn, EPOCHS},
-    inspect, monitoring, new_orders, operations, order_list, order_payment, orders, payments, pool,
+    inspect, journal, monitoring, new_orders, operations, order_list, order_payment, orders, payments, pool,
     row::{attempt_columns, operation_columns, order_columns},
     service,
 };
@@ -56,6 +56,7 @@ fn named() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("PARTITIONS", vec![inspect::PARTITIONS]),
         ("ELSEWHERE", vec![inspect::ELSEWHERE]),
         ("BACKENDS", vec![inspect::BACKENDS]),
+        ("INSERT_LITE", vec![journal::INSERT_LITE]),
     ])
 }
 
@@ -70,7 +71,9 @@ fn pieces() -> BTreeMap<&'static str, &'static str> {
 }
 
 /// What only PostgreSQL has. Whoever asks it has matched on the database.
-const PG_ALONE: [&str; 7] = [
+const PG_ALONE: [&str; 9] = [
+    "json_build_object(",
+    "UNNEST(",
     "jsonb_array_elements(",
     "make_order_partitions(",
     "clock_timestamp(",
@@ -81,13 +84,14 @@ const PG_ALONE: [&str; 7] = [
 ];
 
 /// What only SQLite has.
-const LITE_ALONE: [&str; 2] = ["json_each(", "sqlite_version("];
+const LITE_ALONE: [&str; 3] = ["json_each(", "json_object(", "sqlite_version("];
 
 /// Files in which statements are put together at run time, and in how many places.
 const BUILT: [(&str, usize); 3] = [("monitoring.rs", 1), ("order_list.rs", 2), ("payments.rs", 1)];
 
-/// Files that run statements in other ways: drivers, and what moves the schema itself.
-const DRIVERS: [&str; 4] = ["db.rs", "lite.rs", "migrate.rs", "pg.rs"];
+/// Files that run statements in other ways: drivers, what moves the schema itself, and what reads rows by the names of
+/// their columns.
+const DRIVERS: [&str; 5] = ["db.rs", "images.rs", "lite.rs", "migrate.rs", "pg.rs"];
 
 /// The text of a literal that begins at `text`, and what is behind it.
 fn literal(text: &str) -> Option<(String, &str)> {
@@ -162,12 +166,13 @@ fn all_statements() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let (mut met, mut built) = (BTreeSet::new(), Vec::new());
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files: Vec<_> = [folder.clone(), folder.join("new_orders"), folder.join("row")]
-        .iter()
-        .flat_map(|folder| fs::read_dir(folder).unwrap())
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .collect();
+    let mut files: Vec<_> =
+        [folder.clone(), folder.join("new_orders"), folder.join("row"), folder.join("journal")]
+            .iter()
+            .flat_map(|folder| fs::read_dir(folder).unwrap())
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+            .collect();
     files.sort();
     for path in files {
         let name = path.file_name().unwrap().to_str().unwrap();
@@ -217,6 +222,9 @@ fn built_statements() -> Vec<String> {
             monitoring::status_query(Some(order), 10),
         ])
         .map(|query| query.sql().to_owned())
+        .chain(journal::every_query(true))
+        .chain(journal::every_query(false))
+        .chain([journal::INSERT_PG.to_owned()])
         .collect()
 }
 

@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Row as _, sqlite::SqliteRow};
 use std::{collections::BTreeSet, time::Duration};
 
 /// Tables, each behind those that it refers to. Rows of the seeded ones are replaced.
-const TABLES: [Table; 23] = [
+const TABLES: [Table; 24] = [
     Table::new("orders"),
     Table::seeded("order_counts"),
     Table::new("offered_prices"),
@@ -41,6 +41,7 @@ const TABLES: [Table; 23] = [
     Table::new("payment_monitoring_logs"),
     Table::seeded("pings"),
     Table::new("leases"),
+    Table { order: "ORDER BY seq", ..Table::new("journal") },
 ];
 
 /// Rows that one statement writes.

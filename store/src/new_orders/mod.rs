@@ -12,6 +12,7 @@ pub(crate) use sql::{FREE_TAIL, KNOWN_LITE, KNOWN_PG, TAKEN, WRITE_LITE, WRITE_P
 use crate::{
     db::{Conn, all, exec, opt},
     group_commit::{release, savepoint},
+    journal::ORDERS,
     orders,
     row::{Place, row},
 };
@@ -34,6 +35,9 @@ fn json(rows: &[NewRow<'_>]) -> Result<String, StoreError> {
 
 /// Writes orders, each with its key where it has one.
 async fn write(conn: &mut Conn, rows: &[NewRow<'_>]) -> Result<(), StoreError> {
+    for row in rows {
+        conn.journal().made_as(&ORDERS, row.id(), row.image());
+    }
     let json = json(rows)?;
     match conn {
         Conn::Pg(_) => exec!(conn, WRITE_PG, json).map(drop),

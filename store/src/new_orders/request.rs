@@ -3,6 +3,7 @@
 use crate::order_change::{StateColumns, price_config};
 use leyden_domain::{
     Timestamp,
+    journal::Image,
     order::{CountRule, Order},
 };
 use leyden_ports::store::{IdempotencyKey, StoreError};
@@ -49,6 +50,44 @@ pub(super) struct NewRow<'a> {
 }
 
 impl<'a> NewRow<'a> {
+    /// The order's id.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The row that it becomes.
+    pub(super) fn image(&self) -> Image {
+        Image::default()
+            .with("id", self.id.as_str())
+            .with("user_id", self.user_id)
+            .with("order_type", self.order_type)
+            .with("recipient_address", self.recipient.as_str())
+            .with("payment_address", self.payment_address.as_str())
+            .with("paid_amount", self.paid)
+            .with("transaction_count", self.count)
+            .with("from_address", self.payer.as_deref())
+            .with("price_config", self.price_config.as_str())
+            .with("status", self.status)
+            .with("created_at", self.created_at)
+            .with("updated_at", self.updated_at)
+            .with("expires_at", self.expires_at)
+            .with("chat_id", self.chat_id)
+            .with("state", self.state)
+            .with("state_json", self.state_json.as_str())
+            .with("version", self.version)
+            .with("unit_price", self.unit_price)
+            .with("tail", self.tail)
+            .with("count_rule", self.count_rule)
+            .with("count_limit", i64::from(self.count_limit))
+            .with("energy_per_transfer", self.energy_per_transfer)
+            .with("duration_ms", self.duration_ms)
+            .with("bound_sender", self.bound_sender.as_deref())
+            .with("owner", self.owner.as_deref())
+            .with("closes_at", self.closes_at)
+            .with("ends_at", self.ends_at)
+            .with("funding_block", self.funding_block.as_deref())
+    }
+
     pub(super) fn of(
         n: usize,
         order: &'a Order,

@@ -5,7 +5,7 @@ use leyden_domain::{
     AccountId, Address, ApiKeyId, Asset, Bandwidth, BlockId, BlockRef, Energy, EnergyRatio, Height,
     OperationId, OrderId, PaymentId, ReservationId, Span, Sun, Timestamp, TxId,
     chain::{Delivery, Head, Resource, ResourceAction, ResourceEvent},
-    invariants,
+    invariants, journal,
     operation::{Attempt, Operation, OperationKind, OperationState},
     order::{Channel, Confirmation, CountRule, Funding, Order, OrderEvent, OrderState, Transition, step},
     payment::{Payment, PaymentState},
@@ -80,10 +80,13 @@ impl Kit {
         Self { store, _dir: None }
     }
 
-    /// All invariants on all books.
+    /// All invariants on all books, and whether the journal tells the same.
     pub(crate) async fn check(&self) {
         let found = invariants::check_all(&self.store.book().await.unwrap());
         assert!(found.is_empty(), "{found:#?}");
+        if let Err(difference) = self.store.verify(journal::Head::genesis()).await {
+            panic!("{difference}");
+        }
     }
 
     /// Makes an order as it stands, with its own tail.

@@ -21,7 +21,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         folder: "domain",
         ours: &[],
-        others: Some(&["serde", "thiserror", "rust_decimal", "sha2", "bs58", "hex"]),
+        others: Some(&["serde", "serde_json", "thiserror", "rust_decimal", "sha2", "bs58", "hex"]),
         never: &[],
     },
     Layer {

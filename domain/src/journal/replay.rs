@@ -1,0 +1,174 @@
+//! What the entries say the tables are. Fed from the first entry, it has every row whole; fed from a later one, it has of
+//! each row that was touched since then the columns that were written since then.
+
+use super::{
+    entry::Entry,
+    image::{Field, Image},
+    kind::{RowChange, row_of},
+};
+use std::collections::BTreeMap;
+
+/// What the entries say of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Row {
+    /// All its columns.
+    Whole(Image),
+    /// Some of its columns: it was made before the first entry that was read.
+    Part(Image),
+    /// It is not there.
+    Gone,
+}
+
+/// The same, kept small: images as their JSON.
+#[derive(Debug)]
+enum Kept {
+    Whole(Box<str>),
+    Part(Box<str>),
+    Gone,
+}
+
+/// An entry that cannot follow those before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayFault {
+    /// Its body is not an image.
+    #[error("the body cannot be read")]
+    Unreadable,
+    /// A row is made that is there.
+    #[error("a row is made that is there already")]
+    MadeTwice,
+    /// A row is changed that nobody made.
+    #[error("a row is changed that is not there")]
+    Unmade,
+    /// A row that is written down anew is not what the journal said it was.
+    #[error("{column} is written down as {found}, and the entries before say {expected}")]
+    Reopened {
+        /// The column.
+        column: String,
+        /// What the entries say.
+        expected: String,
+        /// What is written down.
+        found: String,
+    },
+}
+
+/// The rows that entries give, by table and id.
+#[derive(Debug)]
+pub struct Replay {
+    rows: BTreeMap<Box<str>, BTreeMap<Box<str>, Kept>>,
+    /// Whether it was fed from the first entry.
+    is_whole: bool,
+}
+
+impl Replay {
+    /// To be fed with the entries behind this number.
+    pub const fn from(seq: i64) -> Self {
+        Self { rows: BTreeMap::new(), is_whole: seq == 0 }
+    }
+
+    /// Whether it has all rows.
+    pub const fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// Takes the next entry.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), ReplayFault> {
+        let Some((table, change)) = row_of(&entry.kind) else { return Ok(()) };
+        let is_whole = self.is_whole;
+        let rows = match self.rows.get_mut(table) {
+            Some(rows) => rows,
+            None => self.rows.entry(table.into()).or_default(),
+        };
+        if change == RowChange::Gone {
+            // What a commit made and took away again was never there for anybody.
+            if is_whole {
+                rows.remove(entry.subject.as_str());
+            } else {
+                rows.insert(entry.subject.as_str().into(), Kept::Gone);
+            }
+            return Ok(());
+        }
+        let later = Image::decode(&entry.body).ok_or(ReplayFault::Unreadable)?;
+        let next = match (change, rows.get(entry.subject.as_str())) {
+            (RowChange::New, Some(Kept::Whole(_) | Kept::Part(_))) => return Err(ReplayFault::MadeTwice),
+            (RowChange::Changed, Some(Kept::Gone)) => return Err(ReplayFault::Unmade),
+            (RowChange::Changed, None) if is_whole => return Err(ReplayFault::Unmade),
+            (RowChange::Opened, Some(Kept::Whole(known) | Kept::Part(known))) => {
+                reopened(&decoded(known)?, &later)?;
+                Kept::Whole(kept(later.dense()))
+            }
+            (RowChange::New | RowChange::Opened, _) => Kept::Whole(kept(later.dense())),
+            (RowChange::Changed, Some(Kept::Whole(known))) => {
+                let mut image = decoded(known)?;
+                image.overlay(later);
+                Kept::Whole(kept(image.dense()))
+            }
+            (RowChange::Changed, Some(Kept::Part(known))) => {
+                let mut image = decoded(known)?;
+                image.overlay(later);
+                Kept::Part(kept(image))
+            }
+            (RowChange::Changed, _) => Kept::Part(kept(later)),
+            (RowChange::Gone, _) => return Ok(()),
+        };
+        rows.insert(entry.subject.as_str().into(), next);
+        Ok(())
+    }
+
+    /// Takes a row out.
+    pub fn take(&mut self, table: &str, subject: &str) -> Option<Row> {
+        self.rows.get_mut(table)?.remove(subject).map(Kept::row)
+    }
+
+    /// The ids of the rows of a table that were not taken out yet, in order.
+    pub fn subjects(&self, table: &str) -> impl Iterator<Item = &str> {
+        self.rows.get(table).into_iter().flat_map(|rows| rows.keys().map(|subject| &**subject))
+    }
+
+    /// The tables that entries name.
+    pub fn tables(&self) -> impl Iterator<Item = &str> {
+        self.rows.keys().map(|table| &**table)
+    }
+
+    /// How many rows there are that are not gone.
+    pub fn len(&self) -> usize {
+        self.rows.values().flat_map(BTreeMap::values).filter(|row| !matches!(row, Kept::Gone)).count()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Kept {
+    fn row(self) -> Row {
+        match self {
+            Self::Whole(image) => Row::Whole(Image::decode(&image).unwrap_or_default()),
+            Self::Part(image) => Row::Part(Image::decode(&image).unwrap_or_default()),
+            Self::Gone => Row::Gone,
+        }
+    }
+}
+
+fn kept(image: Image) -> Box<str> {
+    image.encode().into_boxed_str()
+}
+
+fn decoded(kept: &str) -> Result<Image, ReplayFault> {
+    Image::decode(kept).ok_or(ReplayFault::Unreadable)
+}
+
+/// A row is written down anew with columns that nobody knew before; those that were known are what they were.
+fn reopened(known: &Image, found: &Image) -> Result<(), ReplayFault> {
+    for (column, expected) in known.columns() {
+        let found = found.get(column).unwrap_or(&Field::Null);
+        if found != expected {
+            return Err(ReplayFault::Reopened {
+                column: column.to_owned(),
+                expected: expected.to_string(),
+                found: found.to_string(),
+            });
+        }
+    }
+    Ok(())
+}

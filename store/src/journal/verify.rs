@@ -1,0 +1,155 @@
+//! Whether the books are what the journal says. The chain of hashes is read entry by entry; the rows that entries give are
+//! kept, as the books themselves are for the invariants, and compared with the tables page by page. All reads see one moment.
+
+use super::{
+    images,
+    read::entries,
+    tables::{self, Key, Table},
+};
+use crate::{book, db::Conn};
+use leyden_domain::{
+    invariants,
+    journal::{Head, Image, Replay, Row},
+};
+use leyden_ports::store::{Difference, Verified, VerifyError};
+use std::collections::BTreeMap;
+
+/// Entries or rows that are read at once.
+const PAGE: i64 = 1_000;
+
+/// Looks at everything behind `from`; the connection must be in a transaction.
+pub(super) async fn run(conn: &mut Conn, from: Head) -> Result<Verified, VerifyError> {
+    let mut replay = Replay::from(from.seq);
+    let (newest, read) = chain(conn, from, &mut replay).await?;
+    for table in replay.tables() {
+        if tables::ALL.iter().all(|known| known.name != table) {
+            return Err(Difference::UnknownTable(table.to_owned()).into());
+        }
+    }
+    let is_whole = replay.is_whole();
+    let rows = if is_whole { all_rows(conn, replay).await? } else { touched_rows(conn, replay).await? };
+    if is_whole {
+        let book = book::read(conn).await?;
+        if let Some(violation) = invariants::check_all(&book).into_iter().next() {
+            return Err(Difference::Invariant(violation).into());
+        }
+    }
+    Ok(Verified { head: newest, entries: read, rows, is_whole })
+}
+
+/// Follows the entries from a known one to the newest; how many there are.
+async fn chain(conn: &mut Conn, from: Head, replay: &mut Replay) -> Result<(Head, u64), VerifyError> {
+    let mut newest = from;
+    let mut read = 0_u64;
+    if from.seq > 0 {
+        let known = entries(conn, from.seq.saturating_sub(1), 1).await?;
+        if known.first().is_none_or(|entry| entry.seq != from.seq || entry.hash != from.hash) {
+            return Err(Difference::Head { seq: from.seq, known: from.hash }.into());
+        }
+    }
+    loop {
+        let page = entries(conn, newest.seq, PAGE).await?;
+        for entry in &page {
+            newest.follow(entry).map_err(Difference::Chain)?;
+            replay.apply(entry).map_err(|fault| Difference::Entry {
+                seq: entry.seq,
+                kind: entry.kind.clone(),
+                subject: entry.subject.clone(),
+                fault,
+            })?;
+            read = read.saturating_add(1);
+        }
+        if page.is_empty() {
+            break;
+        }
+    }
+    Ok((newest, read))
+}
+
+/// Compares all rows of all tables, both ways.
+async fn all_rows(conn: &mut Conn, mut replay: Replay) -> Result<u64, VerifyError> {
+    let mut compared = 0_u64;
+    for table in tables::ALL {
+        let mut last: Option<String> = None;
+        loop {
+            let page = images::page(conn, table, last.as_deref(), PAGE).await?;
+            let Some((id, _)) = page.last() else { break };
+            last = Some(id.clone());
+            for (id, books) in page {
+                match replay.take(table.name, &id) {
+                    Some(Row::Whole(journal)) => compare(table, &id, &journal, &books.dense())?,
+                    _ => return Err(Difference::Unexplained { table: table.name, id }.into()),
+                }
+                compared = compared.saturating_add(1);
+            }
+        }
+        if let Some(id) = replay.subjects(table.name).next() {
+            return Err(Difference::Missing { table: table.name, id: id.to_owned() }.into());
+        }
+    }
+    Ok(compared)
+}
+
+/// Compares the rows that entries speak of, in the columns that they speak of.
+async fn touched_rows(conn: &mut Conn, mut replay: Replay) -> Result<u64, VerifyError> {
+    let mut compared = 0_u64;
+    for table in tables::ALL {
+        let ids: Vec<String> = replay.subjects(table.name).map(str::to_owned).collect();
+        for some in ids.chunks(usize::try_from(PAGE).unwrap_or(1)) {
+            let mut books = rows_of(conn, table, some).await?;
+            for id in some {
+                let found = books.remove(id);
+                let Some(said) = replay.take(table.name, id) else { continue };
+                match (said, found) {
+                    (Row::Gone, None) => {}
+                    (Row::Gone, Some(_)) => {
+                        return Err(Difference::Unexplained { table: table.name, id: id.clone() }.into());
+                    }
+                    (Row::Whole(_) | Row::Part(_), None) => {
+                        return Err(Difference::Missing { table: table.name, id: id.clone() }.into());
+                    }
+                    (Row::Whole(journal), Some(books)) => compare(table, id, &journal, &books.dense())?,
+                    (Row::Part(journal), Some(mut books)) => {
+                        books.retain(|column, _| journal.get(column).is_some());
+                        compare(table, id, &journal, &books)?;
+                    }
+                }
+                compared = compared.saturating_add(1);
+            }
+        }
+    }
+    Ok(compared)
+}
+
+/// These rows of a table, by id.
+async fn rows_of(
+    conn: &mut Conn,
+    table: &'static Table,
+    ids: &[String],
+) -> Result<BTreeMap<String, Image>, VerifyError> {
+    if matches!(table.key, Key::Pair(..)) {
+        let mut found = BTreeMap::new();
+        for id in ids {
+            if let Some(image) = images::read_pair(conn, table, id).await? {
+                found.insert(id.clone(), image);
+            }
+        }
+        return Ok(found);
+    }
+    let wanted = BTreeMap::from([(tables::place(table), ids.to_vec())]);
+    let found = images::read(conn, wanted).await?;
+    Ok(found.into_iter().map(|(_, id, image)| (id, image)).collect())
+}
+
+fn compare(table: &Table, id: &str, journal: &Image, books: &Image) -> Result<(), Difference> {
+    match journal.first_difference(books) {
+        None => Ok(()),
+        Some((column, journal, books)) => Err(Difference::Row {
+            table: table.name,
+            id: id.to_owned(),
+            column,
+            journal: journal.to_string(),
+            books: books.to_string(),
+        }),
+    }
+}

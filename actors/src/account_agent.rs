@@ -77,7 +77,7 @@ struct Decisions {
 impl Decisions {
     /// A change to commit.
     fn change(&mut self, operation: &Operation, change: OperationChange) {
-        self.touched.insert(operation.order);
+        self.touched.extend(operation.order);
         self.counted.push(Outcome::of(operation.kind, &change));
         self.commit.push(OperationCommit {
             operation: operation.id,
@@ -156,7 +156,7 @@ impl AccountAgent {
                     {
                         // Signed in the commit of its payment's block, or before a restart: its order may not know yet.
                         if !self.memory().sent.contains_key(&tracked.attempt.tx_id) {
-                            decisions.touched.insert(operation.order);
+                            decisions.touched.extend(operation.order);
                         }
                         decisions.send.push(signed(&tracked.attempt));
                     }
@@ -277,7 +277,7 @@ impl AccountAgent {
             match answer {
                 Ok(()) => {
                     // Only what was recorded moves its order; driving what could not be signed would come back at once.
-                    decisions.touched.insert(order);
+                    decisions.touched.extend(order);
                     recorded.push(transaction);
                 }
                 // Another generation was quicker, or the order moved on: its bytes are the ones that count.

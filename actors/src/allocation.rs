@@ -65,7 +65,7 @@ impl Shared {
             });
             operations.push(Operation {
                 id: self.operation_id(),
-                order: detail.order.id,
+                order: Some(detail.order.id),
                 account: leg.account,
                 owner,
                 receiver: detail.order.recipient,

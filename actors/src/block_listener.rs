@@ -12,8 +12,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    Asset, Height, PaymentId,
-    chain::{Block, Follower, Head, Resolution, ResourceAction, ResourceEvent},
+    Address, Asset, Height, PaymentId,
+    chain::{Block, Evidence, Follower, Head, Resolution, ResourceAction, ResourceEvent, SentTransfer},
     payment::{Payment, PaymentState},
 };
 use leyden_ports::{
@@ -194,11 +194,16 @@ impl BlockListener {
         let settings = &self.shared.settings;
         let watched = self.shared.boards.pool.read();
         let is_pool = |address| watched.accounts.iter().any(|account| account.address == address);
+        let refunding = self.shared.boards.refunds.read();
+        let is_refund_account =
+            |address| refunding.accounts.iter().any(|account| account.address == address);
         let mut payments = Vec::new();
         let mut dust: BTreeMap<Asset, DustCount> = BTreeMap::new();
         for transfer in &block.transfers {
             let to_us = settings.payment_addresses.contains(&transfer.to);
-            let from_us = settings.payment_addresses.contains(&transfer.from);
+            // Nor is what the refund account gives back to us a customer's.
+            let from_us =
+                settings.payment_addresses.contains(&transfer.from) || is_refund_account(transfer.from);
             if !to_us || from_us || !transfer.evidence.is_proof() || transfer.amount <= 0 {
                 continue;
             }
@@ -238,9 +243,41 @@ impl BlockListener {
             parent: block.parent,
             payments,
             resource_events: block.resource_events.iter().filter(touches_pool).cloned().collect(),
+            sent: self.sent(block),
             dust: dust.into_values().collect(),
             transactions: block.transaction_count(),
         }
+    }
+
+    /// Money that our own accounts have sent in a block. A successful transaction of the block itself says so, or a token
+    /// call that failed; both are under its Merkle root, as no log is.
+    fn sent(&self, block: &Block) -> Vec<SentTransfer> {
+        let watched = self.shared.boards.refunds.read();
+        let is_ours = |address: &Address| {
+            self.shared.settings.payment_addresses.contains(address)
+                || watched.accounts.iter().any(|account| account.address == *address)
+        };
+        let coins = block
+            .transfers
+            .iter()
+            .filter(|transfer| transfer.evidence == Evidence::Contract && is_ours(&transfer.from))
+            .map(|transfer| SentTransfer {
+                tx_id: transfer.tx_id,
+                asset: transfer.asset,
+                from: transfer.from,
+                to: transfer.to,
+                amount: transfer.amount,
+                succeeded: true,
+            });
+        let tokens = block.token_calls.iter().filter(|call| is_ours(&call.owner)).map(|call| SentTransfer {
+            tx_id: call.tx_id,
+            asset: Asset::Usdt,
+            from: call.owner,
+            to: call.to,
+            amount: call.amount,
+            succeeded: call.succeeded,
+        });
+        coins.chain(tokens).collect()
     }
 
     fn post_position(&self, position: &ChainPosition) {

@@ -8,6 +8,7 @@ use leyden_domain::{
     chain::Head,
     payment::Orderless,
     pool::{PlanPolicy, PoolAccount, capacity_of, plan},
+    refund::RefundAccount,
 };
 use std::sync::Arc;
 
@@ -92,6 +93,20 @@ pub struct SaleTerms {
     pub orderless: Option<Orderless>,
     /// What such a sale gives.
     pub terms: OrderlessTerms,
+}
+
+/// The accounts that refunds are paid from, as the clerk sees them.
+#[derive(Debug, Clone, Default)]
+pub struct RefundStatus {
+    /// All of them; at most one is active.
+    pub accounts: Vec<RefundAccount>,
+}
+
+impl RefundStatus {
+    /// The one that refunds are paid from.
+    pub fn active(&self) -> Option<&RefundAccount> {
+        self.accounts.iter().find(|account| account.is_active)
+    }
 }
 
 /// The pool, as the allocator sees it.

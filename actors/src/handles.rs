@@ -2,7 +2,7 @@
 //! lost without harm, boards grow old, requests answer that they cannot be served now.
 
 use crate::{
-    boards::{Board, ChainStatus, PoolStatus, SaleTerms},
+    boards::{Board, ChainStatus, PoolStatus, RefundStatus, SaleTerms},
     kernel::{Ending, Shutdown, Supervisor, TreeStatus},
     leadership::Leadership,
     lease_keeper,
@@ -54,6 +54,8 @@ pub struct Boards {
     pub pool: Board<PoolStatus>,
     /// What is sold without an order.
     pub sale: Board<SaleTerms>,
+    /// The accounts that refunds are paid from.
+    pub refunds: Board<RefundStatus>,
 }
 
 /// The way to the actors. Cheap to clone.

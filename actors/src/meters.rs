@@ -14,10 +14,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Of a change.
     pub(crate) const fn of(kind: OperationKind, change: &OperationChange) -> Self {
-        let kind = match kind {
-            OperationKind::Delegate { .. } => "delegate",
-            OperationKind::Undelegate { .. } => "undelegate",
-        };
+        let kind = kind.name();
         let outcome = match change {
             OperationChange::Include(_) => "included",
             OperationChange::Exclude => "excluded",

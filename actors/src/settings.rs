@@ -2,6 +2,7 @@
 
 use leyden_domain::{
     Address, Energy, Span, Sun, operation::OperationPolicy, payment::MatchPolicy, pool::PlanPolicy,
+    refund::RefundPolicy,
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -40,6 +41,8 @@ pub struct ActorSettings {
     pub serve_at_once: bool,
     /// Read and record, but move no energy: what was signed since a backup is not in the books that were restored.
     pub observe_only: bool,
+    /// How money goes back.
+    pub refunds: RefundSettings,
     /// Most orders that may be watched at once.
     pub max_watchers: usize,
     /// How long monitoring rows are kept.
@@ -48,6 +51,21 @@ pub struct ActorSettings {
     pub keep_keys: Span,
     /// Called with a name after each step of an actor; tests kill actors there. `None` outside tests.
     pub step_hook: Option<StepHook>,
+}
+
+/// How money goes back.
+#[derive(Debug, Clone)]
+pub struct RefundSettings {
+    /// What is owed, and what may be sent.
+    pub policy: RefundPolicy,
+    /// Most TRX that may be burnt for the energy of one USDT refund.
+    pub fee_limit: Sun,
+    /// The USDT contract.
+    pub usdt_contract: Address,
+    /// How many transactions may be signed for one refund before a person looks.
+    pub max_attempts: u32,
+    /// Whether a late payment is served at today's price where there is capacity.
+    pub serve_late: bool,
 }
 
 /// What an orderless sale gives.

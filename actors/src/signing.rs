@@ -1,8 +1,8 @@
 //! What is signed for an operation. Used by the agents, and when a payment is served in the commit of its block.
 
-use crate::shared::Shared;
+use crate::{settings::RefundSettings, shared::Shared};
 use leyden_domain::{
-    AccountId, BlockRef, Span, Timestamp,
+    AccountId, Asset, BlockRef, Span, Timestamp, UsdtMicro,
     chain::{ChainAction, Resource, SignedTransaction, TransactionIntent},
     operation::{Attempt, Operation, OperationKind},
 };
@@ -40,7 +40,7 @@ impl Shared {
         let half_a_life = Span::from_ms(self.settings.operations.lifetime.ms().max(2) / 2);
         let wanted = self.ports.clock.now().min(expiration.minus(half_a_life));
         let timestamp = self.milliseconds.own(operation.account, wanted);
-        TransactionIntent { action: action_of(operation), permission_id, reference, timestamp, expiration }
+        TransactionIntent { action: action_of(operation, &self.settings.refunds), permission_id, reference, timestamp, expiration }
     }
 
     /// A signed transaction as it is stored before anybody sees it.
@@ -63,7 +63,7 @@ impl Shared {
 }
 
 /// What an operation asks of the chain.
-fn action_of(operation: &Operation) -> ChainAction {
+fn action_of(operation: &Operation, refunds: &RefundSettings) -> ChainAction {
     let Operation { owner, receiver, balance, .. } = *operation;
     match operation.kind {
         OperationKind::Delegate { lock, .. } => {
@@ -72,5 +72,15 @@ fn action_of(operation: &Operation) -> ChainAction {
         OperationKind::Undelegate { .. } => {
             ChainAction::Undelegate { owner, receiver, resource: Resource::Energy, balance }
         }
+        OperationKind::Refund { asset: Asset::Trx, .. } => {
+            ChainAction::Transfer { owner, to: receiver, amount: balance }
+        }
+        OperationKind::Refund { asset: Asset::Usdt, .. } => ChainAction::TransferToken {
+            owner,
+            contract: refunds.usdt_contract,
+            to: receiver,
+            amount: UsdtMicro::new(balance.get()),
+            fee_limit: refunds.fee_limit,
+        },
     }
 }

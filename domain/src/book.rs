@@ -2,11 +2,12 @@
 
 use crate::{
     address::BlockId,
-    chain::{Head, ResourceEvent},
+    chain::{Head, ResourceEvent, SentTransfer},
     operation::{Attempt, Operation},
     order::Order,
     payment::Payment,
     pool::{PoolAccount, Reservation},
+    refund::{Refund, RefundAccount},
 };
 
 /// All rows that the invariants speak of, read at one moment.
@@ -28,6 +29,12 @@ pub struct Book {
     pub blocks: Vec<(Head, BlockId)>,
     /// Recorded resource events with their blocks.
     pub events: Vec<(Head, ResourceEvent)>,
+    /// Refunds.
+    pub refunds: Vec<Refund>,
+    /// The accounts they are paid from.
+    pub refund_accounts: Vec<RefundAccount>,
+    /// Recorded money that our own accounts have sent, with its blocks.
+    pub sent: Vec<(Head, SentTransfer)>,
     /// The newest solid block.
     pub solid: Option<Head>,
 }

@@ -95,6 +95,11 @@ prefixed_id!(
     "acc_"
 );
 prefixed_id!(
+    /// Names one refund.
+    RefundId,
+    "rfd_"
+);
+prefixed_id!(
     /// Names one API key (not its secret).
     ApiKeyId,
     "key_"

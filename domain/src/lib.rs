@@ -9,6 +9,7 @@
 //! * [`pool::plan`] is the only code that chooses who delegates;
 //! * [`operation::next_act`] with [`operation::may_resign`] is the only code that allows a second signature;
 //! * [`chain::Follower`] is the only code that decides what the canonical chain is;
+//! * [`refund::step`] is the only code that changes a refund's state.
 #![cfg_attr(
     not(test),
     deny(
@@ -34,11 +35,12 @@ pub mod operation;
 pub mod order;
 pub mod payment;
 pub mod pool;
+pub mod refund;
 pub mod time;
 
 pub use address::{Address, BlockId, BlockRef, Height, TxId};
 pub use amount::{Asset, Sun, UsdtMicro};
 pub use energy::{Bandwidth, Energy, EnergyRatio};
 pub use error::{ArithmeticError, ParseError};
-pub use id::{AccountId, ApiKeyId, OperationId, OrderId, PaymentId, ReservationId};
+pub use id::{AccountId, ApiKeyId, OperationId, OrderId, PaymentId, RefundId, ReservationId};
 pub use time::{Span, Timestamp};

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use leyden_domain::{
-    Address, Bandwidth, Energy, EnergyRatio, Height, Span, Sun, TxId,
+    Address, Bandwidth, Energy, EnergyRatio, Height, Span, Sun, TxId, UsdtMicro,
     chain::{Block, BroadcastAnswer, Head, SignedTransaction, TransactionReport},
 };
 
@@ -123,6 +123,9 @@ pub trait ChainReader: Send + Sync + 'static {
 
     /// A pool account's stake and what can be done with it.
     async fn pool_account(&self, address: Address) -> Result<PoolChainState, ChainError>;
+
+    /// How much of the configured USDT token an address holds, in millionths.
+    async fn usdt_balance(&self, address: Address) -> Result<UsdtMicro, ChainError>;
 
     /// Whether the address holds any of the configured USDT token: decides what a transfer to it costs.
     async fn holds_usdt(&self, address: Address) -> Result<bool, ChainError>;

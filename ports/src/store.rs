@@ -12,6 +12,7 @@ mod operations;
 mod orders;
 mod payments;
 mod pool;
+mod refunds;
 mod service;
 mod settle;
 
@@ -26,6 +27,11 @@ pub use orders::{
 };
 pub use payments::{PaymentFilter, PaymentStore, Routing, UnroutedPayment};
 pub use pool::{NewPoolAccount, PoolStore, ReserveCommit};
+pub use refunds::{
+    NewRefundAccount, RefundAnswer, RefundCommit, RefundCount, RefundDetail, RefundDraft, RefundEntry,
+    RefundFilter, RefundStore, RefundTarget, RefundTransfer, RefundWish, RefundWork, Transfer, WarrantError,
+    WishError,
+};
 pub use service::{
     ApiKeyRecord, ConfigDocument, EncryptedKey, MonitoringRow, NewApiKey, ServiceStore, StoredQuote, Totals,
 };
@@ -89,6 +95,7 @@ pub trait Store:
     + BlockStore
     + PoolStore
     + OperationStore
+    + RefundStore
     + ServiceStore
     + InspectStore
     + JournalStore

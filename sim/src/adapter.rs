@@ -11,7 +11,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    Address, Bandwidth, Energy, EnergyRatio, Height, Span, Sun, TxId,
+    Address, Bandwidth, Energy, EnergyRatio, Height, Span, Sun, TxId, UsdtMicro,
     chain::{Block, BroadcastAnswer, Head, Resource, SignedTransaction, TransactionReport},
 };
 use leyden_ports::{AccountInfo, ChainError, ChainReader, ChainWriter, PoolChainState, Sighting};
@@ -99,6 +99,11 @@ impl ChainReader for SimNode {
 
     async fn holds_usdt(&self, address: Address) -> Result<bool, ChainError> {
         Ok(self.ask().map_err(failed)?.chain.usdt_balance(View::Pending, &address) > 0)
+    }
+
+    async fn usdt_balance(&self, address: Address) -> Result<UsdtMicro, ChainError> {
+        let shown = self.ask().map_err(failed)?;
+        Ok(UsdtMicro::new(shown.chain.usdt_balance(View::Pending, &address)))
     }
 
     async fn delegated(&self, owner: Address, receiver: Address) -> Result<Sun, ChainError> {

@@ -8,8 +8,8 @@ use crate::{
 use leyden_domain::{
     Address, Asset, BlockId, Sun, Timestamp,
     chain::{
-        Block, ContractKind, Evidence, Lock, Resource, ResourceAction, ResourceEvent, TransactionReport,
-        Transfer,
+        Block, ContractKind, Evidence, Lock, Resource, ResourceAction, ResourceEvent, TokenCall,
+        TransactionReport, Transfer,
     },
 };
 use leyden_tron::{
@@ -24,9 +24,12 @@ pub fn block(stored: &StoredBlock, usdt: Address) -> Block {
     let mut transactions: BTreeMap<ContractKind, u32> = BTreeMap::new();
     let mut transfers = Vec::new();
     let mut resource_events = Vec::new();
+    let mut token_calls = Vec::new();
     for one in &stored.transactions {
         *transactions.entry(ContractKind::from_number(one.tx.contract_type)).or_default() += 1;
-        if one.result.contract_ret != i32::from(ContractResult::Success) {
+        let succeeded = one.result.contract_ret == i32::from(ContractResult::Success);
+        token_calls.extend(token_call(one, usdt, succeeded));
+        if !succeeded {
             continue;
         }
         transfers.extend(transfers_of(one, usdt));
@@ -44,6 +47,7 @@ pub fn block(stored: &StoredBlock, usdt: Address) -> Block {
         transactions,
         transfers,
         resource_events,
+        token_calls,
     }
 }
 
@@ -60,6 +64,17 @@ pub fn report_waiting(tx: &SignedTx, usdt: Address) -> Option<TransactionReport>
     let facts = decode::transaction_from_protobuf(&tx.encode(None)).ok()?;
     let expires_at = Some(Timestamp::from_ms(tx.raw.expiration));
     Some(decode::report(&facts, Whereabouts::Waiting(expires_at), usdt))
+}
+
+/// The call of the token that a transaction is, where it asks for a transfer of the caller's own tokens.
+fn token_call(one: &Included, usdt: Address, succeeded: bool) -> Option<TokenCall> {
+    let Action::Trigger(message) = &one.tx.action else { return None };
+    if message.contract_address != usdt.to_bytes() {
+        return None;
+    }
+    let asked = leyden_tron::abi::decode_token_call(&message.data).filter(|asked| asked.from.is_none())?;
+    let (to, amount) = (asked.to, asked.amount?);
+    Some(TokenCall { tx_id: one.tx.id, owner: one.tx.owner, to, amount, succeeded })
 }
 
 /// The transfers of one successful transaction.

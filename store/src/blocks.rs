@@ -10,7 +10,7 @@ use crate::{
 use async_trait::async_trait;
 use leyden_domain::{
     Asset, BlockRef, Height, OrderId, Sun, Timestamp,
-    chain::{Head, Resource, ResourceAction, ResourceEvent},
+    chain::{Head, Resource, ResourceAction, ResourceEvent, SentTransfer},
     journal::Image,
     operation::ChainView,
     payment::Payment,
@@ -114,6 +114,9 @@ async fn record(conn: &mut Conn, commit: &BlockCommit, now: Timestamp) -> Result
     }
     for (position, event) in (0_i64..).zip(&commit.resource_events) {
         record_event(conn, head, position, event).await?;
+    }
+    for (position, sent) in (0_i64..).zip(&commit.sent) {
+        record_sent(conn, head, position, sent).await?;
     }
     Ok(())
 }
@@ -229,6 +232,30 @@ async fn record_event(
     Ok(())
 }
 
+async fn record_sent(
+    conn: &mut Conn,
+    head: Head,
+    position: i64,
+    sent: &SentTransfer,
+) -> Result<(), StoreError> {
+    exec!(
+        conn,
+        "INSERT INTO sent_transfers (height, position, block_id, block_time, tx_id, asset, from_address, to_address, \
+         amount, succeeded) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        head.height().get(),
+        position,
+        head.block.id().to_string(),
+        head.timestamp.ms(),
+        sent.tx_id.to_string(),
+        sent.asset.name(),
+        sent.from.to_string(),
+        sent.to.to_string(),
+        sent.amount,
+        i64::from(sent.succeeded),
+    )
+    .map(drop)
+}
+
 /// Writes the new solid block: never above the newest recorded one, never back, and never one that our own chain
 /// contradicts.
 async fn write_solid(conn: &mut Conn, solid: Head, newest: Head, now: Timestamp) -> Result<(), StoreError> {
@@ -312,7 +339,9 @@ pub(crate) async fn record_all(
 /// transaction of ours must not be forgotten by the books while an actor remembers how late it is: not having seen it in
 /// any block proves it dead.
 fn durability_of(blocks: &[BlockCommit]) -> Durability {
-    let concerns_us = |block: &BlockCommit| !block.payments.is_empty() || !block.resource_events.is_empty();
+    let concerns_us = |block: &BlockCommit| {
+        !block.payments.is_empty() || !block.resource_events.is_empty() || !block.sent.is_empty()
+    };
     if blocks.iter().any(concerns_us) { Durability::Strict } else { Durability::Relaxed }
 }
 
@@ -359,6 +388,11 @@ async fn undo(conn: &mut Conn, to: BlockRef, now: Timestamp) -> Result<RewindRep
         all!(conn, "DELETE FROM resource_events WHERE height > $1 RETURNING height, position", height)?;
     for (height, position) in events {
         conn.journal().gone(&RESOURCE_EVENTS, format_args!("{height}:{position}"));
+    }
+    let sent: Vec<(i64, i64)> =
+        all!(conn, "DELETE FROM sent_transfers WHERE height > $1 RETURNING height, position", height)?;
+    for (height, position) in sent {
+        conn.journal().gone(&SENT_TRANSFERS, format_args!("{height}:{position}"));
     }
     let blocks: Vec<(i64,)> = all!(conn, "DELETE FROM blocks WHERE height > $1 RETURNING height", height)?;
     for (height,) in &blocks {

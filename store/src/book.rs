@@ -5,7 +5,8 @@ use crate::{
     db::{Conn, all},
     pool,
     row::{
-        AttemptRow, BlockRow, EventRow, OperationRow, OrderRow, PaymentRow, ReservationRow, attempt_columns,
+        AttemptRow, BlockRow, EventRow, OperationRow, OrderRow, PaymentRow, RefundAccountRow, RefundRow,
+        ReservationRow, SentRow, attempt_columns,
         convert, operation_columns, order_columns,
     },
 };
@@ -33,6 +34,14 @@ pub(crate) async fn read(conn: &mut Conn) -> Result<Book, StoreError> {
         "SELECT height, block_id, block_time, tx_id, owner, action, receiver, resource, balance, lock_blocks \
          FROM resource_events ORDER BY height, position"
     )?;
+    let refunds: Vec<RefundRow> = all!(conn, "SELECT * FROM refunds ORDER BY created_at, id")?;
+    let refund_accounts: Vec<RefundAccountRow> =
+        all!(conn, "SELECT * FROM refund_accounts ORDER BY created_at, account_id")?;
+    let sent: Vec<SentRow> = all!(
+        conn,
+        "SELECT height, block_id, block_time, tx_id, asset, from_address, to_address, amount, succeeded \
+         FROM sent_transfers ORDER BY height, position"
+    )?;
     Ok(Book {
         orders: convert(orders)?,
         payments: convert(payments)?,
@@ -45,6 +54,9 @@ pub(crate) async fn read(conn: &mut Conn) -> Result<Book, StoreError> {
             .map(|row| Ok((row.head()?, row.parent()?)))
             .collect::<Result<_, StoreError>>()?,
         events: events.iter().map(EventRow::event).collect::<Result<_, StoreError>>()?,
+        refunds: convert(refunds)?,
+        refund_accounts: convert(refund_accounts)?,
+        sent: sent.iter().map(SentRow::sent).collect::<Result<_, StoreError>>()?,
         solid: blocks::solid(conn).await?,
     })
 }

@@ -23,7 +23,7 @@ pub(crate) async fn begin(conn: &mut Conn, operation: &Operation, now: Timestamp
          SELECT o.id, p.id, CAST($3 AS TEXT), CAST($4 AS BIGINT), (o.duration_ms + 3599999) / 3600000, 'pending', \
          CAST($5 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS TEXT) \
          FROM orders o, energy_pools p WHERE o.id = $1 AND p.account_id = $2",
-        operation.order.to_string(),
+        operation.order.map(|order| order.to_string()),
         operation.account.to_string(),
         operation.receiver.to_string(),
         operation.energy.get(),

@@ -34,6 +34,9 @@ mod pg;
 #[cfg(test)]
 mod plans;
 mod pool;
+mod refund_change;
+mod refund_wish;
+mod refunds;
 mod row;
 mod service;
 mod settle;

@@ -41,10 +41,13 @@ pub(crate) async fn apply(
     write(conn, &operation, &next, now).await?;
     move_reservation(conn, &operation, &next).await?;
     let delegation = match operation.kind {
-        OperationKind::Delegate { .. } => operation.id,
-        OperationKind::Undelegate { delegation } => delegation,
+        OperationKind::Delegate { .. } => Some(operation.id),
+        OperationKind::Undelegate { delegation } => Some(delegation),
+        OperationKind::Refund { .. } => None,
     };
-    delegation_record::reflect(conn, &delegation.to_string(), wall).await?;
+    if let Some(delegation) = delegation {
+        delegation_record::reflect(conn, &delegation.to_string(), wall).await?;
+    }
     match &commit.order {
         Some(order) => order_change::apply(conn, order, wall).await,
         None => Ok(()),
@@ -116,14 +119,16 @@ row!(
 /// Moves the reservation that the change concerns: the delegation's own, or the one of the delegation that an
 /// undelegation has ended.
 async fn move_reservation(conn: &mut Conn, operation: &Operation, next: &Next) -> Result<(), StoreError> {
+    let delegation = match operation.kind {
+        OperationKind::Delegate { .. } => operation.id,
+        OperationKind::Undelegate { delegation } => delegation,
+        OperationKind::Refund { .. } => return Ok(()),
+    };
     let hold: Option<HoldRow> = opt!(
         conn,
         "SELECT r.id, r.account_id, r.balance, r.state, r.posted_height FROM operations op \
          JOIN reservations r ON r.id = op.reservation_id WHERE op.id = $1",
-        match operation.kind {
-            OperationKind::Delegate { .. } => operation.id.to_string(),
-            OperationKind::Undelegate { delegation } => delegation.to_string(),
-        }
+        delegation.to_string(),
     )?;
     let operation_id = operation.id.to_string();
     let hold = Place::new("operations", &operation_id).some("reservation_id", hold)?;

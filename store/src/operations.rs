@@ -29,18 +29,23 @@ row!(
         included_block: Option<String>,
         included_height: Option<i64>,
         included_time: Option<i64>,
+        sent_block: Option<String>,
+        sent_height: Option<i64>,
+        sent_time: Option<i64>,
+        sent_succeeded: Option<i64>,
     }
 );
 
 /// Live operations of an account with what they rest on. An attempt is included where a recorded block has its
-/// event: events of undone blocks are gone. A reference below the first block that was ever read counts as on the
+/// event, or the money it has sent: those of undone blocks are gone. A reference below the first block that was ever read counts as on the
 /// chain, as do all blocks that were solid before we began.
 pub(crate) const WORK: &str = concat!(
     "SELECT ",
     operation_columns!(),
     ", o.payment_block, o.payment_height, o.payment_time, \
-     CAST(CASE WHEN EXISTS (SELECT 1 FROM operations s WHERE s.account_id = op.account_id \
-         AND s.receiver = op.receiver AND s.kind = 'undelegate' AND s.state = 'signed' AND s.id <> op.id) \
+     CAST(CASE WHEN EXISTS (SELECT 1 FROM operations other WHERE other.account_id = op.account_id \
+         AND other.receiver = op.receiver AND other.kind = 'undelegate' AND other.state = 'signed' \
+         AND other.id <> op.id) \
          THEN 1 ELSE 0 END AS BIGINT) AS sibling_live, \
      a.tx_id, a.operation_id, a.number, a.bytes, a.reference_block, a.reference_height, a.expiration, \
      a.signed_at, a.refusal_code, a.refusal_message, a.dead, \
@@ -48,11 +53,14 @@ pub(crate) const WORK: &str = concat!(
          AND b.block_id = a.reference_block) \
          OR EXISTS (SELECT 1 FROM chain_cursor c WHERE c.first_height > a.reference_height) \
          THEN 1 ELSE 0 END AS BIGINT) AS reference_canonical, \
-     e.block_id AS included_block, e.height AS included_height, e.block_time AS included_time \
-     FROM operations op JOIN orders o ON o.id = op.order_id \
+     e.block_id AS included_block, e.height AS included_height, e.block_time AS included_time, \
+     s.block_id AS sent_block, s.height AS sent_height, s.block_time AS sent_time, s.succeeded AS sent_succeeded \
+     FROM operations op LEFT JOIN orders o ON o.id = op.order_id \
      LEFT JOIN attempts a ON a.operation_id = op.id AND a.number = op.attempts \
      LEFT JOIN resource_events e ON e.tx_id = a.tx_id AND NOT EXISTS (SELECT 1 FROM resource_events x \
          WHERE x.tx_id = e.tx_id AND (x.height, x.position) < (e.height, e.position)) \
+     LEFT JOIN sent_transfers s ON s.tx_id = a.tx_id AND NOT EXISTS (SELECT 1 FROM sent_transfers y \
+         WHERE y.tx_id = s.tx_id AND (y.height, y.position) < (s.height, s.position)) \
      WHERE op.account_id = $1 AND op.state IN ('intended', 'signed', 'included') \
      ORDER BY op.created_at, op.id LIMIT $2"
 );
@@ -76,7 +84,8 @@ where
 impl WorkRow {
     fn work(self, operation: OperationRow, attempt: Option<AttemptRow>) -> Result<OperationWork, StoreError> {
         let operation = Operation::try_from(operation)?;
-        let (order, id) = (operation.order.to_string(), operation.id.to_string());
+        let id = operation.id.to_string();
+        let order = operation.order.map_or_else(|| id.clone(), |order| order.to_string());
         let payment_block = Place::new("orders", &order).delivery(
             "payment_block",
             self.payment_block.as_deref(),
@@ -89,9 +98,17 @@ impl WorkRow {
             self.included_height,
             self.included_time,
         )?;
+        let sent = Place::new("sent_transfers", &id).delivery(
+            "block_id",
+            self.sent_block.as_deref(),
+            self.sent_height,
+            self.sent_time,
+        )?;
+        let has_failed = self.sent_succeeded == Some(0);
         let newest = attempt.map(Attempt::try_from).transpose()?.map(|attempt| TrackedAttempt {
             attempt,
-            included,
+            included: included.or(sent.filter(|_| !has_failed)),
+            failed: sent.filter(|_| has_failed),
             reference_canonical: self.reference_canonical != 0,
         });
         if newest.is_none() && operation.attempts > 0 {

@@ -294,19 +294,20 @@ pub(crate) async fn insert_operation(
     operation: &Operation,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let (reservation, lock, delegation) = match operation.kind {
+    let (reservation, lock, delegation, refund) = match operation.kind {
         OperationKind::Delegate { reservation, lock } => {
-            (Some(reservation.to_string()), lock.map(|lock| lock.period_blocks), None)
+            (Some(reservation.to_string()), lock.map(|lock| lock.period_blocks), None, None)
         }
-        OperationKind::Undelegate { delegation } => (None, None, Some(delegation.to_string())),
+        OperationKind::Undelegate { delegation } => (None, None, Some(delegation.to_string()), None),
+        OperationKind::Refund { refund, .. } => (None, None, None, Some(refund.to_string())),
     };
     exec!(
         conn,
         "INSERT INTO operations (id, order_id, account_id, owner, receiver, balance, energy, kind, \
-         reservation_id, lock_blocks, delegation_id, state, attempts, version, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+         reservation_id, lock_blocks, delegation_id, state, attempts, version, created_at, updated_at, refund_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         operation.id.to_string(),
-        operation.order.to_string(),
+        operation.order.map(|order| order.to_string()),
         operation.account.to_string(),
         operation.owner.to_string(),
         operation.receiver.to_string(),
@@ -321,6 +322,7 @@ pub(crate) async fn insert_operation(
         operation.version,
         operation.created_at.ms(),
         now.ms(),
+        refund,
     )?;
     conn.journal().made(&OPERATIONS, operation.id);
     if matches!(operation.kind, OperationKind::Delegate { .. }) {

@@ -71,12 +71,12 @@ async fn unassign(conn: &mut Conn, order: &str, payment: String, now: Timestamp)
     .map(drop)
 }
 
-/// The order awaits its payment again: what came beside the first may pay for it now.
+/// The order awaits its payment again: what came beside the first may pay for it now, unless it is being refunded.
 pub(crate) async fn reopen_seconds(conn: &mut Conn, order: &Order, now: Timestamp) -> Result<(), StoreError> {
     let reopened: Vec<(String,)> = all!(
         conn,
         "UPDATE payments SET state = 'unrouted', order_id = NULL, updated_at = $2 \
-         WHERE order_id = $1 AND state = 'second' RETURNING id",
+         WHERE order_id = $1 AND state = 'second' AND has_refund = 0 RETURNING id",
         order.id.to_string(),
         now.ms(),
     )?;

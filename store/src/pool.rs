@@ -75,7 +75,7 @@ pub(crate) async fn reserve_one(
     for operation in &commit.operations {
         let matches = commit.reservations.iter().any(|held| {
             matches!(operation.kind, OperationKind::Delegate { reservation, .. } if reservation == held.id)
-                && operation.order == held.order
+                && operation.order == Some(held.order)
                 && operation.account == held.account
                 && operation.balance == held.balance
         });

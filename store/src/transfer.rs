@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Row as _, sqlite::SqliteRow};
 use std::{collections::BTreeSet, time::Duration};
 
 /// Tables, each behind those that it refers to. Rows of the seeded ones are replaced.
-const TABLES: [Table; 24] = [
+const TABLES: [Table; 28] = [
     Table::new("orders"),
     Table::seeded("order_counts"),
     Table::new("offered_prices"),
@@ -29,6 +29,10 @@ const TABLES: [Table; 24] = [
     Table::new("resource_events"),
     Table::new("energy_pools"),
     Table::new("reservations"),
+    Table::new("refund_accounts"),
+    Table::new("refunds"),
+    Table::new("refund_events"),
+    Table::new("sent_transfers"),
     // Undelegations refer to delegations.
     Table { order: "ORDER BY kind, id", ..Table::new("operations") },
     Table::new("attempts"),

@@ -27,6 +27,8 @@ pub struct Block {
     pub transfers: Vec<Transfer>,
     /// Successful changes of stake and delegation, in block order.
     pub resource_events: Vec<ResourceEvent>,
+    /// Calls of the USDT contract that ask it to move the caller's own tokens, successful or not, in block order.
+    pub token_calls: Vec<TokenCall>,
 }
 
 impl Block {
@@ -90,6 +92,40 @@ pub struct Transfer {
 impl Transfer {
     /// Index of the first internal transaction, so that no log of the same transaction collides with it.
     pub const INTERNAL_INDEX: u32 = 1_000_000;
+}
+
+/// A call of the USDT contract that asks it to move the caller's tokens, and whether it was executed with success. A
+/// payment never rests on one, for only a log proves what came; but where the caller is an account of ours it says what
+/// became of our own transaction, and it is under the block's Merkle root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenCall {
+    /// The transaction.
+    pub tx_id: TxId,
+    /// Who called.
+    pub owner: Address,
+    /// To whom the tokens were to go.
+    pub to: Address,
+    /// How many, in millionths of USDT.
+    pub amount: i64,
+    /// Whether its result in the block says that it took effect.
+    pub succeeded: bool,
+}
+
+/// Money that an account of ours has sent, or has failed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentTransfer {
+    /// The transaction.
+    pub tx_id: TxId,
+    /// What was sent.
+    pub asset: Asset,
+    /// Our account.
+    pub from: Address,
+    /// To whom.
+    pub to: Address,
+    /// How much, in sun or millionths of USDT.
+    pub amount: i64,
+    /// Whether it took effect; a call that did not is in its block all the same.
+    pub succeeded: bool,
 }
 
 /// What a transfer was read from. Only the first, third and fourth may ever credit a payment.

@@ -3,7 +3,7 @@
 
 use crate::{
     address::{Address, BlockRef, TxId},
-    amount::Sun,
+    amount::{Sun, UsdtMicro},
     chain::block::{Lock, Resource},
     time::Timestamp,
 };
@@ -89,6 +89,19 @@ pub enum ChainAction {
         /// Whose.
         owner: Address,
     },
+    /// `TriggerSmartContract` that calls `transfer(address,uint256)` of a token and sends nothing along.
+    TransferToken {
+        /// Who pays.
+        owner: Address,
+        /// Which token.
+        contract: Address,
+        /// Who receives.
+        to: Address,
+        /// How much.
+        amount: UsdtMicro,
+        /// Most TRX that may be burnt for energy.
+        fee_limit: Sun,
+    },
     /// `TriggerSmartContract`.
     CallContract {
         /// Who calls and pays.
@@ -115,6 +128,7 @@ impl ChainAction {
             | Self::Unstake { owner, .. }
             | Self::WithdrawUnstaked { owner }
             | Self::CancelUnstakes { owner }
+            | Self::TransferToken { owner, .. }
             | Self::CallContract { owner, .. } => *owner,
         }
     }

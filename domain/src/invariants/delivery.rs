@@ -16,12 +16,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The delegations of each order that happened or still may.
 fn effective(book: &Book) -> BTreeMap<OrderId, Vec<&Operation>> {
-    let mut found = groups(&book.operations, |operation| operation.order);
-    for operations in found.values_mut() {
-        operations.retain(|operation| {
-            matches!(operation.kind, OperationKind::Delegate { .. })
-                && !matches!(operation.state, OperationState::Failed | OperationState::Cancelled)
-        });
+    let mut found: BTreeMap<OrderId, Vec<&Operation>> = BTreeMap::new();
+    for operation in &book.operations {
+        let Some(order) = operation.order else { continue };
+        let own = found.entry(order).or_default();
+        if matches!(operation.kind, OperationKind::Delegate { .. })
+            && !matches!(operation.state, OperationState::Failed | OperationState::Cancelled)
+        {
+            own.push(operation);
+        }
     }
     found
 }
@@ -37,7 +40,7 @@ fn energy_of(operations: &[&Operation]) -> Energy {
 fn reclaims(book: &Book) -> impl Iterator<Item = (&Operation, OperationId)> {
     book.operations.iter().filter_map(|operation| match operation.kind {
         OperationKind::Undelegate { delegation } => Some((operation, delegation)),
-        OperationKind::Delegate { .. } => None,
+        OperationKind::Delegate { .. } | OperationKind::Refund { .. } => None,
     })
 }
 
@@ -155,7 +158,11 @@ pub fn refunded_is_undelivered(book: &Book) -> Vec<Violation> {
     let delegations = effective(book);
     for order in &book.orders {
         let kind = underlying(order).kind();
-        if matches!(kind, OrderStateKind::RefundDue | OrderStateKind::Refunding | OrderStateKind::Refunded) {
+        if matches!(kind, OrderStateKind::RefundDue
+                | OrderStateKind::Refunding
+                | OrderStateKind::Refunded
+                | OrderStateKind::Forfeited
+        ) {
             for operation in delegations.get(&order.id).into_iter().flatten() {
                 findings.expect(taken_back.contains(&operation.id), order.id, || {
                     format!("{} is {}", operation.id, operation.state.name())
@@ -214,7 +221,7 @@ pub fn reclaimed_never_early(book: &Book) -> Vec<Violation> {
         .collect();
     let attempts = groups(&book.attempts, |attempt| attempt.operation);
     for (reclaim, _) in reclaims(book) {
-        let Some(order) = orders.get(&reclaim.order) else { continue };
+        let Some(order) = reclaim.order.and_then(|order| orders.get(&order)) else { continue };
         let ends_at = match underlying(order) {
             // Undone, or cut short: a part that was delivered is taken back before the money goes back.
             OrderState::Reclaiming { reverted: true, .. }
@@ -222,7 +229,8 @@ pub fn reclaimed_never_early(book: &Book) -> Vec<Violation> {
             | OrderState::Reclaiming { refund: Some(_), .. }
             | OrderState::RefundDue { .. }
             | OrderState::Refunding { .. }
-            | OrderState::Refunded { .. } => continue,
+            | OrderState::Refunded { .. }
+            | OrderState::Forfeited { .. } => continue,
             OrderState::Reclaiming { ends_at, .. } | OrderState::Completed { ends_at, .. } => *ends_at,
             state => {
                 findings.expect(false, reclaim.id, || {

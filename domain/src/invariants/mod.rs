@@ -10,6 +10,7 @@ mod operations;
 mod orders;
 mod payments;
 mod pool;
+mod refunds;
 
 pub use chain::{cursor_is_gapless, events_are_on_the_chain, payments_are_on_the_chain, solid_is_recorded};
 pub use delivery::{
@@ -29,6 +30,10 @@ pub use payments::{
     settlement_adds_up, settles_a_live_order,
 };
 pub use pool::{capacity_is_kept, held_is_the_sum, reservation_agrees, reservations_are_known};
+pub use refunds::{
+    every_sun_has_its_bucket, one_refund_per_payment, refund_fits_its_payment, refund_moves_with_its_order,
+    refunded_once,
+};
 
 use crate::book::Book;
 use std::{collections::BTreeMap, fmt};
@@ -97,6 +102,11 @@ checks! {
     held_is_the_sum,
     reservation_agrees,
     reservations_are_known,
+    one_refund_per_payment,
+    refund_fits_its_payment,
+    refunded_once,
+    refund_moves_with_its_order,
+    every_sun_has_its_bucket,
     cursor_is_gapless,
     solid_is_recorded,
     payments_are_on_the_chain,

@@ -14,22 +14,41 @@ fn events(book: &Book) -> BTreeMap<TxId, &(Head, ResourceEvent)> {
     by(&book.events, |(_, event)| event.tx_id)
 }
 
+/// Where the chain has each transaction that took effect: a change of stake or delegation, or money that was sent.
+fn places(book: &Book) -> BTreeMap<TxId, Head> {
+    let sent = book.sent.iter().filter(|(_, sent)| sent.succeeded).map(|(head, sent)| (sent.tx_id, *head));
+    book.events.iter().map(|(head, event)| (event.tx_id, *head)).chain(sent).collect()
+}
+
 /// An operation is recorded once, moves something, and names its order's receiver and its account's address.
 pub fn operation_fits_its_order(book: &Book) -> Vec<Violation> {
     let mut findings = Findings::of("operation_fits_its_order");
     let orders = by(&book.orders, |order| order.id);
     let accounts = by(&book.accounts, |account| account.id);
+    let refunds = by(&book.refunds, |refund| refund.id);
+    let refund_accounts = by(&book.refund_accounts, |account| account.id);
     let mut known = BTreeSet::new();
     for operation in &book.operations {
         findings.expect(known.insert(operation.id), operation.id, || "recorded twice".to_owned());
         findings.expect(operation.balance.get() > 0 && operation.energy.get() >= 0, operation.id, || {
             format!("moves {} for {} energy", operation.balance, operation.energy)
         });
-        let receiver = orders.get(&operation.order).map(|order| order.recipient);
-        findings.expect(receiver == Some(operation.receiver), operation.id, || {
-            format!("for {}, but the recipient of {} is {receiver:?}", operation.receiver, operation.order)
+        let (receiver, owner) = match operation.kind {
+            OperationKind::Refund { refund, .. } => (
+                refunds.get(&refund).map(|refund| refund.to),
+                refund_accounts.get(&operation.account).map(|account| account.address),
+            ),
+            OperationKind::Delegate { .. } | OperationKind::Undelegate { .. } => (
+                operation.order.and_then(|order| orders.get(&order)).map(|order| order.recipient),
+                accounts.get(&operation.account).map(|account| account.address),
+            ),
+        };
+        // One that came to nothing may have been for an address that was set anew since.
+        let is_over = matches!(operation.state, OperationState::Failed | OperationState::Cancelled);
+        let is_old = is_over && matches!(operation.kind, OperationKind::Refund { .. });
+        findings.expect(is_old || receiver == Some(operation.receiver), operation.id, || {
+            format!("for {}, but it is owed to {receiver:?}", operation.receiver)
         });
-        let owner = accounts.get(&operation.account).map(|account| account.address);
         findings.expect(owner == Some(operation.owner), operation.id, || {
             format!("of {}, but {} is {owner:?}", operation.owner, operation.account)
         });
@@ -87,7 +106,7 @@ pub fn one_live_attempt(book: &Book) -> Vec<Violation> {
 /// At most one transaction of an operation is on the chain (I6).
 pub fn one_effect_per_operation(book: &Book) -> Vec<Violation> {
     let mut findings = Findings::of("one_effect_per_operation");
-    let on_chain: BTreeSet<TxId> = book.events.iter().map(|(_, event)| event.tx_id).collect();
+    let on_chain: BTreeSet<TxId> = places(book).into_keys().collect();
     for (operation, attempts) in groups(&book.attempts, |attempt| attempt.operation) {
         let happened: Vec<TxId> =
             attempts.iter().map(|attempt| attempt.tx_id).filter(|id| on_chain.contains(id)).collect();
@@ -122,15 +141,27 @@ pub fn effect_is_the_intended_one(book: &Book) -> Vec<Violation> {
             format!("{} did {:?} of {}", attempt.tx_id, event.action, event.owner)
         });
     }
+    for attempt in &book.attempts {
+        let (Some(operation), Some((_, sent))) = (
+            operations.get(&attempt.operation),
+            book.sent.iter().find(|(_, sent)| sent.tx_id == attempt.tx_id && sent.succeeded),
+        ) else {
+            continue;
+        };
+        let same = matches!(operation.kind, OperationKind::Refund { asset, .. } if asset == sent.asset)
+            && (sent.from, sent.to, sent.amount)
+                == (operation.owner, operation.receiver, operation.balance.get());
+        findings.expect(same, operation.id, || format!("{} sent {sent:?}", attempt.tx_id));
+    }
     findings.done()
 }
 
 /// What was declared dead never appears on the chain (I7).
 pub fn dead_stays_out(book: &Book) -> Vec<Violation> {
     let mut findings = Findings::of("dead_stays_out");
-    let events = events(book);
+    let places = places(book);
     for attempt in book.attempts.iter().filter(|attempt| attempt.dead) {
-        if let Some((head, _)) = events.get(&attempt.tx_id) {
+        if let Some(head) = places.get(&attempt.tx_id) {
             findings.expect(false, attempt.operation, || {
                 format!("{} was declared dead and is in {:?}", attempt.tx_id, head.block)
             });
@@ -142,11 +173,11 @@ pub fn dead_stays_out(book: &Book) -> Vec<Violation> {
 /// What is recorded as final is on the chain, where it is recorded to be, at or below the solid block.
 pub fn solid_effect_is_on_the_chain(book: &Book) -> Vec<Violation> {
     let mut findings = Findings::of("solid_effect_is_on_the_chain");
-    let events = events(book);
+    let places = places(book);
     let attempts = groups(&book.attempts, |attempt| attempt.operation);
     for operation in book.operations.iter().filter(|o| o.state == OperationState::Solid) {
         let live = attempts.get(&operation.id).into_iter().flatten().find(|attempt| !attempt.dead);
-        let found = live.and_then(|attempt| events.get(&attempt.tx_id)).map(|(head, _)| head);
+        let found = live.and_then(|attempt| places.get(&attempt.tx_id));
         let place = found.map(|head| Delivery { block: head.block, timestamp: head.timestamp });
         findings.expect(place.is_some() && place == operation.delivery, operation.id, || {
             format!("recorded in {:?}, found in {place:?}", operation.delivery)

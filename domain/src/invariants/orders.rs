@@ -5,6 +5,8 @@ use crate::{
     amount::Sun,
     book::Book,
     energy::Energy,
+    id::OrderId,
+    operation::{Operation, OperationKind},
     order::{Channel, Confirmation, Order, OrderState, OrderStateKind},
     time::{Span, Timestamp},
 };
@@ -131,9 +133,12 @@ pub fn held_can_go_on(book: &Book) -> Vec<Violation> {
 pub fn terminal_is_quiet(book: &Book) -> Vec<Violation> {
     let mut findings = Findings::of("terminal_is_quiet");
     let orders = by(&book.orders, |order| order.id);
-    let over = |id| orders.get(id).is_some_and(|order| order.state.kind().is_terminal());
-    for live in book.operations.iter().filter(|o| o.state.is_live() && over(&o.order)) {
-        findings.expect(false, live.order, || format!("{} is {}", live.id, live.state.name()));
+    let over = |id: &OrderId| orders.get(id).is_some_and(|order| order.state.kind().is_terminal());
+    // What was paid beyond an order's price may be on its way back when the order is over.
+    let serves = |o: &&Operation| !matches!(o.kind, OperationKind::Refund { .. });
+    let live = |o: &&Operation| o.state.is_live() && o.order.is_some_and(|order| over(&order));
+    for live in book.operations.iter().filter(serves).filter(live) {
+        findings.expect(false, live.id, || format!("{} is {}", live.id, live.state.name()));
     }
     for held in book.reservations.iter().filter(|r| r.state.holds_capacity() && over(&r.order)) {
         findings.expect(false, held.order, || format!("{} is {}", held.id, held.state.name()));

@@ -62,7 +62,9 @@ pub fn settlement_adds_up(book: &Book) -> Vec<Violation> {
             format!("{} is not {count} x {} + {} + {excess}", payment.amount, order.unit_price, order.tail)
         });
         let most = order.count.most();
-        let excess_is_due = excess == Sun::ZERO || (excess > Sun::ZERO && count == most);
+        // What is less than one more transfer buys nothing, wherever a person has assigned the payment.
+        let is_rest = excess > Sun::ZERO && excess < order.unit_price;
+        let excess_is_due = excess == Sun::ZERO || (excess > Sun::ZERO && count == most) || is_rest;
         findings.expect(excess_is_due, payment.id, || {
             format!("excess {excess} although only {count} of {most} were bought")
         });

@@ -69,7 +69,7 @@ pub fn reservation_agrees(book: &Book) -> Vec<Violation> {
             findings.expect(false, operation.id, || format!("its reservation {id} does not exist"));
             continue;
         };
-        let same = reservation.order == operation.order
+        let same = Some(reservation.order) == operation.order
             && reservation.account == operation.account
             && reservation.balance == operation.balance
             && reservation.energy == operation.energy;

@@ -1,13 +1,16 @@
 //! What a node's refusal means once the refused transaction is proven dead. Before that it means nothing: the
 //! node may be behind, on another fork, or refusing because the transaction has already taken effect.
-//! Texts: java-tron `DelegateResourceActuator`, `UnDelegateResourceActuator`, `Wallet.broadcastTransaction`.
+//! Texts: java-tron `DelegateResourceActuator`, `UnDelegateResourceActuator`, `TransferActuator`,
+//! `Wallet.broadcastTransaction`.
 
 use super::Refusal;
 use crate::{chain::RefusalCode, error::ParseError};
+use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
 /// What to do about an operation whose dead transaction had been refused so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RefusalMeaning {
     /// Sign again.
     TryAgain,
@@ -21,16 +24,19 @@ pub enum RefusalMeaning {
     KeyUnfit,
     /// There is no such delegation to take back.
     NothingToReclaim,
+    /// The chain has executed it, and it failed: its cost is lost, and the same again would fail again.
+    ExecutionFailed,
 }
 
 impl RefusalMeaning {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::TryAgain,
         Self::CapacityGone,
         Self::ReceiverUnusable,
         Self::AccountBroke,
         Self::KeyUnfit,
         Self::NothingToReclaim,
+        Self::ExecutionFailed,
     ];
 
     /// A stable name.
@@ -42,6 +48,7 @@ impl RefusalMeaning {
             Self::AccountBroke => "account_broke",
             Self::KeyUnfit => "key_unfit",
             Self::NothingToReclaim => "nothing_to_reclaim",
+            Self::ExecutionFailed => "execution_failed",
         }
     }
 }
@@ -63,6 +70,17 @@ pub fn meaning_of(refusal: &Refusal) -> RefusalMeaning {
     match refusal.code {
         RefusalCode::BandwithError => RefusalMeaning::AccountBroke,
         RefusalCode::SigError => RefusalMeaning::KeyUnfit,
+        RefusalCode::ContractValidateError
+            if says("TransferContract error, balance is not sufficient")
+                || says("TransferContract error, no OwnerAccount") =>
+        {
+            RefusalMeaning::AccountBroke
+        }
+        RefusalCode::ContractValidateError
+            if says("Invalid toAddress") || says("Cannot transfer TRX to yourself") =>
+        {
+            RefusalMeaning::ReceiverUnusable
+        }
         RefusalCode::ContractValidateError
             if says("available FreezeEnergyV2 balance") || says("available FreezeBandwidthV2 balance") =>
         {

@@ -10,32 +10,32 @@ pub use step::{ChainView, Death, NextAct, OperationPolicy, death_of, may_resign,
 
 use crate::{
     address::{Address, BlockRef, TxId},
-    amount::Sun,
+    amount::{Asset, Sun},
     chain::{Delivery, Lock, RefusalCode},
     energy::Energy,
     error::ParseError,
-    id::{AccountId, OperationId, OrderId, ReservationId},
+    id::{AccountId, OperationId, OrderId, RefundId, ReservationId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
-/// One on-chain effect that we cause for an order.
+/// One on-chain effect that we cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
     /// Its id.
     pub id: OperationId,
-    /// The order it serves.
-    pub order: OrderId,
-    /// Whose stake.
+    /// The order it serves; a refund may belong to none.
+    pub order: Option<OrderId>,
+    /// The account that acts.
     pub account: AccountId,
-    /// The pool account's address.
+    /// That account's address.
     pub owner: Address,
-    /// Who gets or gives back the energy.
+    /// Who gets or gives back the energy, or gets the money.
     pub receiver: Address,
-    /// The stake that is moved.
+    /// The stake or the money that is moved, in sun; in millionths where it is USDT.
     pub balance: Sun,
-    /// The energy it was worth when it was planned.
+    /// The energy it was worth when it was planned; none for money.
     pub energy: Energy,
     /// What is done.
     pub kind: OperationKind,
@@ -68,6 +68,13 @@ pub enum OperationKind {
         /// The delegation it ends. At most one operation ever names it.
         delegation: OperationId,
     },
+    /// Sends money back.
+    Refund {
+        /// What for. At most one operation that may still take effect, or has, names it.
+        refund: RefundId,
+        /// What is sent: TRX by a transfer, USDT by a call of its contract.
+        asset: Asset,
+    },
 }
 
 impl OperationKind {
@@ -76,6 +83,8 @@ impl OperationKind {
         match self {
             Self::Delegate { .. } => "delegate",
             Self::Undelegate { .. } => "undelegate",
+            Self::Refund { asset: Asset::Trx, .. } => "refund_trx",
+            Self::Refund { asset: Asset::Usdt, .. } => "refund_usdt",
         }
     }
 }
@@ -174,8 +183,11 @@ pub struct Refusal {
 pub struct TrackedAttempt {
     /// The attempt.
     pub attempt: Attempt,
-    /// The block that holds its transaction, if one does.
+    /// The block that holds its transaction, if one does and it took effect there.
     pub included: Option<Delivery>,
+    /// The block that holds its transaction without its having had any effect, as contract calls may be held: it can
+    /// be in no other block as long as it is in that one.
+    pub failed: Option<Delivery>,
     /// Whether its reference block is on the chain.
     pub reference_canonical: bool,
 }

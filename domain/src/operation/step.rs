@@ -67,6 +67,8 @@ pub enum Death {
     Expired,
     /// The block it is bound to left the chain, and the fork is below the solid block.
     ForkExcluded,
+    /// It is in a solid block and had no effect there; no block will hold it again.
+    Failed,
 }
 
 /// Says whether a transaction is provably dead, and why. Rests on our own stream of verified blocks alone:
@@ -77,6 +79,9 @@ pub enum Death {
 pub fn death_of(attempt: &TrackedAttempt, chain: ChainView) -> Option<Death> {
     if attempt.included.is_some() {
         return None;
+    }
+    if attempt.failed.is_some_and(|at| at.block.height() <= chain.solid.height()) {
+        return Some(Death::Failed);
     }
     if chain.solid.timestamp >= attempt.attempt.expiration {
         return Some(Death::Expired);
@@ -108,9 +113,9 @@ fn intended(work: &OperationWork, chain: ChainView, policy: OperationPolicy) -> 
     if !may_resign(work.newest.as_ref(), chain) {
         return NextAct::Wait;
     }
-    // Delegating may be left to another account or given up; taking energy back may not.
-    let delegates = matches!(work.operation.kind, OperationKind::Delegate { .. });
-    if delegates && work.operation.attempts >= policy.max_attempts {
+    // Delegating may be left to another account or given up, and a refund to a person; taking energy back may not.
+    let may_give_up = !matches!(work.operation.kind, OperationKind::Undelegate { .. });
+    if may_give_up && work.operation.attempts >= policy.max_attempts {
         return NextAct::Fail(RefusalMeaning::TryAgain);
     }
     let reference = match work.operation.kind {
@@ -125,6 +130,8 @@ fn intended(work: &OperationWork, chain: ChainView, policy: OperationPolicy) -> 
         // Nothing to be bound to, and the chain merges what one account delegates to one receiver: one at a time.
         OperationKind::Undelegate { .. } if work.sibling_live => return NextAct::Wait,
         OperationKind::Undelegate { .. } => chain.solid.block,
+        // The payment is solid: nothing to be bound to.
+        OperationKind::Refund { .. } => chain.solid.block,
     };
     NextAct::Sign { reference, expiration: chain.head.timestamp.plus(policy.lifetime) }
 }
@@ -143,6 +150,8 @@ fn live(work: &OperationWork, newest: &TrackedAttempt, chain: ChainView) -> Next
         None => match death_of(newest, chain) {
             // Past its expiration a node can only say so, which would hide what it said before.
             None if chain.head.timestamp >= newest.attempt.expiration => NextAct::Wait,
+            // It is in a block already, without effect: nothing to send, and not final yet.
+            None if newest.failed.is_some() => NextAct::Wait,
             None => NextAct::Send,
             Some(death) => after_death(work, newest, death),
         },
@@ -152,21 +161,33 @@ fn live(work: &OperationWork, newest: &TrackedAttempt, chain: ChainView) -> Next
 /// Its transaction is provably dead: decide between another one and none.
 fn after_death(work: &OperationWork, newest: &TrackedAttempt, death: Death) -> NextAct {
     let delegates = matches!(work.operation.kind, OperationKind::Delegate { .. });
+    let refunds = matches!(work.operation.kind, OperationKind::Refund { .. });
     if delegates && work.payment_block.is_none() {
         return NextAct::Cancel;
     }
     let meaning = match death {
         Death::ForkExcluded => RefusalMeaning::TryAgain,
+        Death::Failed => RefusalMeaning::ExecutionFailed,
         Death::Expired => newest.attempt.refusal.as_ref().map_or(RefusalMeaning::TryAgain, meaning_of),
     };
     match meaning {
         // An undelegation is never given up for lack of capacity or of a receiver: only for lack of a delegation.
-        RefusalMeaning::NothingToReclaim if !delegates => NextAct::Fail(meaning),
+        RefusalMeaning::NothingToReclaim if !delegates && !refunds => NextAct::Fail(meaning),
         RefusalMeaning::CapacityGone
         | RefusalMeaning::ReceiverUnusable
         | RefusalMeaning::AccountBroke
         | RefusalMeaning::KeyUnfit
             if delegates =>
+        {
+            NextAct::Fail(meaning)
+        }
+        // Money is sent again only where the first transaction was lost on the way; else a person looks, or the account
+        // is filled up first.
+        RefusalMeaning::AccountBroke
+        | RefusalMeaning::KeyUnfit
+        | RefusalMeaning::ReceiverUnusable
+        | RefusalMeaning::ExecutionFailed
+            if refunds =>
         {
             NextAct::Fail(meaning)
         }

@@ -326,6 +326,13 @@ pub enum OrderState {
         /// The refund.
         operation: OperationId,
     },
+    /// The money that was due back is kept: too little to be sent, or an operator decided so.
+    Forfeited {
+        /// The payment.
+        funding: Funding,
+        /// Why it was due back.
+        why: RefundReason,
+    },
     /// Nobody paid in time.
     Expired {
         /// When that was decided, in chain time.
@@ -364,6 +371,7 @@ pub enum OrderStateKind {
     RefundDue,
     Refunding,
     Refunded,
+    Forfeited,
     Expired,
     Cancelled,
     Held,
@@ -371,7 +379,7 @@ pub enum OrderStateKind {
 
 impl OrderStateKind {
     /// All of them, in the order of an order's life.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::AwaitingPayment,
         Self::Paid,
         Self::Funded,
@@ -384,6 +392,7 @@ impl OrderStateKind {
         Self::RefundDue,
         Self::Refunding,
         Self::Refunded,
+        Self::Forfeited,
         Self::Expired,
         Self::Cancelled,
         Self::Held,
@@ -404,6 +413,7 @@ impl OrderStateKind {
             Self::RefundDue => "refund_due",
             Self::Refunding => "refunding",
             Self::Refunded => "refunded",
+            Self::Forfeited => "forfeited",
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
             Self::Held => "held",
@@ -419,14 +429,22 @@ impl OrderStateKind {
             Self::Active | Self::Reclaiming | Self::Completed => "completed",
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
-            Self::Held | Self::RefundDue | Self::Refunding | Self::Reverted => "failed",
+            Self::Held | Self::RefundDue | Self::Refunding | Self::Reverted | Self::Forfeited => "failed",
             Self::Refunded => "refunded",
         }
     }
 
     /// Whether it changes no more.
     pub const fn is_terminal(self) -> bool {
-        matches!(self, Self::Completed | Self::Reverted | Self::Refunded | Self::Expired | Self::Cancelled)
+        matches!(
+            self,
+            Self::Completed
+                | Self::Reverted
+                | Self::Refunded
+                | Self::Forfeited
+                | Self::Expired
+                | Self::Cancelled
+        )
     }
 }
 
@@ -457,6 +475,7 @@ impl OrderState {
             Self::RefundDue { .. } => OrderStateKind::RefundDue,
             Self::Refunding { .. } => OrderStateKind::Refunding,
             Self::Refunded { .. } => OrderStateKind::Refunded,
+            Self::Forfeited { .. } => OrderStateKind::Forfeited,
             Self::Expired { .. } => OrderStateKind::Expired,
             Self::Cancelled { .. } => OrderStateKind::Cancelled,
             Self::Held { .. } => OrderStateKind::Held,
@@ -487,7 +506,8 @@ impl OrderState {
             | Self::Reverted { funding }
             | Self::RefundDue { funding, .. }
             | Self::Refunding { funding, .. }
-            | Self::Refunded { funding, .. } => Some(funding),
+            | Self::Refunded { funding, .. }
+            | Self::Forfeited { funding, .. } => Some(funding),
             Self::Held { from, .. } => from.funding(),
         }
     }

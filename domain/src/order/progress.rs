@@ -103,6 +103,7 @@ pub fn next_event(order: &Order, facts: &Facts<'_>) -> Option<OrderEvent> {
         | OrderState::RefundDue { .. }
         | OrderState::Refunding { .. }
         | OrderState::Refunded { .. }
+        | OrderState::Forfeited { .. }
         | OrderState::Expired { .. }
         | OrderState::Cancelled { .. }
         | OrderState::Held { .. } => None,

@@ -39,8 +39,12 @@ pub enum OrderEvent {
     CutShort(RefundReason),
     /// A refund was signed.
     RefundSigned(OperationId),
+    /// The refund's transfer can never take effect: it is due again.
+    RefundFailed,
     /// The refund is in a solid block.
     RefundSolid,
+    /// The money is kept, by a rule or by a decision.
+    RefundKept,
     /// A person must decide.
     Hold(HoldReason),
     /// A person decided: on from where it was.
@@ -67,7 +71,9 @@ impl OrderEvent {
             Self::Unservable(_) => "unservable",
             Self::CutShort(_) => "cut_short",
             Self::RefundSigned(_) => "refund_signed",
+            Self::RefundFailed => "refund_failed",
             Self::RefundSolid => "refund_solid",
+            Self::RefundKept => "refund_kept",
             Self::Hold(_) => "hold",
             Self::Release => "release",
         }
@@ -210,6 +216,10 @@ pub fn step(order: &Order, event: &OrderEvent, now: Timestamp) -> Result<Transit
         (S::RefundDue { funding, why }, E::RefundSigned(operation)) => {
             S::Refunding { funding: *funding, why: *why, operation: *operation }
         }
+        (S::Refunding { funding, why, .. }, E::RefundFailed) => {
+            S::RefundDue { funding: *funding, why: *why }
+        }
+        (S::RefundDue { funding, why }, E::RefundKept) => S::Forfeited { funding: *funding, why: *why },
         (S::Refunding { funding, why, operation }, E::RefundSolid) => {
             S::Refunded { funding: *funding, why: *why, operation: *operation }
         }

@@ -1,9 +1,11 @@
 //! Payments: transfers to one of our payment addresses, and the rules that say whose each is.
 
+mod assign;
 mod matching;
 mod search;
 mod tail;
 
+pub use assign::{AssignRefusal, assign};
 pub use matching::{Expectation, Match, MatchPolicy, Orderless, Standing, match_payment};
 pub use search::{Absence, Reader, absence};
 pub use tail::{TailPolicy, count_and_tail, random_tails};

@@ -5,7 +5,7 @@ use super::{Settled, Settlement, StoreError};
 use async_trait::async_trait;
 use leyden_domain::{
     Asset, BlockId, BlockRef, Height, OrderId, Timestamp,
-    chain::{Head, ResourceEvent},
+    chain::{Head, ResourceEvent, SentTransfer},
     operation::ChainView,
     payment::Payment,
 };
@@ -34,6 +34,8 @@ pub struct BlockCommit {
     pub payments: Vec<Payment>,
     /// Changes of stake and delegation that touch our pool accounts, in block order.
     pub resource_events: Vec<ResourceEvent>,
+    /// Money that our own accounts have sent, in block order.
+    pub sent: Vec<SentTransfer>,
     /// Transfers below the dust limit, summed.
     pub dust: Vec<DustCount>,
     /// How many transactions it holds.

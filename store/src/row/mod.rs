@@ -6,12 +6,14 @@ mod operation;
 mod order;
 mod payment;
 mod pool;
+mod refund;
 
 pub(crate) use chain::{BlockRow, EventRow};
 pub(crate) use operation::{AttemptRow, OperationRow, attempt_columns, operation_columns};
 pub(crate) use order::{OrderRow, order_columns};
 pub(crate) use payment::PaymentRow;
 pub(crate) use pool::{AccountRow, ReservationRow};
+pub(crate) use refund::{Copies, RefundAccountRow, RefundRow, SentRow};
 
 use leyden_domain::{BlockId, BlockRef, Height, Timestamp, chain::Delivery};
 use leyden_ports::store::StoreError;

@@ -2,7 +2,7 @@
 
 use super::{Place, row};
 use leyden_domain::{
-    Energy, Sun, Timestamp,
+    Asset, Energy, Sun, Timestamp,
     chain::Lock,
     operation::{Attempt, Operation, OperationKind, OperationState, Refusal, RefusalMeaning},
 };
@@ -13,7 +13,7 @@ macro_rules! operation_columns {
     () => {
         "op.id, op.order_id, op.account_id, op.owner, op.receiver, op.balance, op.energy, op.kind, \
          op.reservation_id, op.lock_blocks, op.delegation_id, op.state, op.attempts, op.delivery_block, \
-         op.delivery_height, op.delivery_time, op.failure, op.version, op.created_at"
+         op.delivery_height, op.delivery_time, op.failure, op.version, op.created_at, op.refund_id"
     };
 }
 pub(crate) use operation_columns;
@@ -22,7 +22,7 @@ row!(
     /// An operation.
     OperationRow {
         id: String,
-        order_id: String,
+        order_id: Option<String>,
         account_id: String,
         owner: String,
         receiver: String,
@@ -40,6 +40,7 @@ row!(
         failure: Option<String>,
         version: i64,
         created_at: i64,
+        refund_id: Option<String>,
     }
 );
 
@@ -48,7 +49,13 @@ impl TryFrom<OperationRow> for Operation {
 
     fn try_from(row: OperationRow) -> Result<Self, StoreError> {
         let place = Place::new("operations", &row.id);
+        let refund = |asset| {
+            let refund = place.some("refund_id", row.refund_id.as_deref())?;
+            Ok::<_, StoreError>(OperationKind::Refund { refund: place.parse("refund_id", refund)?, asset })
+        };
         let kind = match (row.kind.as_str(), &row.reservation_id, &row.delegation_id) {
+            ("refund_trx", None, None) => refund(Asset::Trx)?,
+            ("refund_usdt", None, None) => refund(Asset::Usdt)?,
             ("delegate", Some(reservation), None) => OperationKind::Delegate {
                 reservation: place.parse("reservation_id", reservation)?,
                 lock: row.lock_blocks.map(|period_blocks| Lock { period_blocks }),
@@ -60,7 +67,7 @@ impl TryFrom<OperationRow> for Operation {
         };
         Ok(Self {
             id: place.parse("id", &row.id)?,
-            order: place.parse("order_id", &row.order_id)?,
+            order: place.parse_opt("order_id", row.order_id.as_deref())?,
             account: place.parse("account_id", &row.account_id)?,
             owner: place.parse("owner", &row.owner)?,
             receiver: place.parse("receiver", &row.receiver)?,

@@ -3,7 +3,7 @@
 use super::{RawBlock, Receipt, TxAction, TxFacts};
 use leyden_domain::{
     Address, Asset, TxId,
-    chain::{Block, Evidence, ResourceEvent, Transfer},
+    chain::{Block, Evidence, ResourceEvent, TokenCall, Transfer},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -34,6 +34,7 @@ pub fn to_domain(
     let mut transactions = BTreeMap::new();
     let mut transfers = Vec::new();
     let mut resource_events = Vec::new();
+    let mut token_calls = Vec::new();
     for tx in &block.transactions {
         let count = transactions.entry(tx.kind).or_insert(0_u32);
         *count = count.saturating_add(1);
@@ -41,6 +42,7 @@ pub fn to_domain(
             None => None,
             Some(by_id) => Some(fitting_receipt(block, tx, by_id)?),
         };
+        token_calls.extend(token_call(tx, usdt));
         if !tx.success {
             continue;
         }
@@ -60,6 +62,7 @@ pub fn to_domain(
         transactions,
         transfers,
         resource_events,
+        token_calls,
     })
 }
 
@@ -77,6 +80,22 @@ fn fitting_receipt<'a>(
         return Err(MissingReceipt::Contradiction(tx.id));
     }
     Ok(receipt)
+}
+
+/// The call of the token that the transaction is, where it asks for a transfer of the caller's own tokens.
+fn token_call(tx: &TxFacts, usdt: Address) -> Option<TokenCall> {
+    match &tx.action {
+        TxAction::Call { owner, contract, token: Some(token) } if *contract == usdt && token.from.is_none() => {
+            Some(TokenCall {
+                tx_id: tx.id,
+                owner: *owner,
+                to: token.to,
+                amount: token.amount?,
+                succeeded: tx.success,
+            })
+        }
+        _ => None,
+    }
 }
 
 /// The transfer that the transaction itself is.

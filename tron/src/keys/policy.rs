@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 pub enum KeyPolicy {
     /// Delegating and taking back: all that a pool account's hot key needs.
     Delegation,
-    /// Moving money: refunds and sweeps.
+    /// Moving money.
     Payments,
+    /// Sending money back, and only where the books hold a refund that is exactly this: who signs asks for a warrant.
+    Refunds,
     /// Staking and unstaking, besides delegating.
     Staking,
     /// Everything.
@@ -19,6 +21,11 @@ pub enum KeyPolicy {
 }
 
 impl KeyPolicy {
+    /// Whether a key under this policy signs only what a warrant is given for.
+    pub const fn needs_warrant(self) -> bool {
+        matches!(self, Self::Refunds)
+    }
+
     /// Whether a key under this policy may sign this action.
     pub const fn allows(self, action: &ChainAction) -> bool {
         let delegates = matches!(action, ChainAction::Delegate { .. } | ChainAction::Undelegate { .. });
@@ -26,7 +33,15 @@ impl KeyPolicy {
             Self::Any => true,
             Self::Delegation => delegates,
             Self::Payments => {
-                matches!(action, ChainAction::Transfer { .. } | ChainAction::CallContract { .. })
+                matches!(
+                    action,
+                    ChainAction::Transfer { .. }
+                        | ChainAction::TransferToken { .. }
+                        | ChainAction::CallContract { .. }
+                )
+            }
+            Self::Refunds => {
+                matches!(action, ChainAction::Transfer { .. } | ChainAction::TransferToken { .. })
             }
             Self::Staking => {
                 delegates

@@ -7,7 +7,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    Address, Bandwidth, Energy, EnergyRatio, Height, Sun, Timestamp, TxId,
+    Address, Bandwidth, Energy, EnergyRatio, Height, Sun, Timestamp, TxId, UsdtMicro,
     chain::{Block, Head, TransactionReport},
 };
 use leyden_ports::{AccountInfo, ChainError, ChainReader, PoolChainState, Sighting};
@@ -316,6 +316,10 @@ impl ChainReader for NodeClient {
 
     async fn holds_usdt(&self, address: Address) -> Result<bool, ChainError> {
         Ok(self.usdt_balance(address).await? > 0)
+    }
+
+    async fn usdt_balance(&self, address: Address) -> Result<UsdtMicro, ChainError> {
+        Ok(UsdtMicro::new(Self::usdt_balance(self, address).await?))
     }
 
     async fn delegated(&self, owner: Address, receiver: Address) -> Result<Sun, ChainError> {

@@ -1,6 +1,7 @@
 //! From an intent to the bytes that are signed. The same intent always gives the same bytes.
 
 use crate::{
+    abi,
     crypto::{self, SecretKey},
     wire::{
         json_raw::type_url,
@@ -147,6 +148,19 @@ fn contract(action: &ChainAction) -> Result<Packed, BuildError> {
             pack(&proto::WithdrawExpireUnfreezeContract { owner_address })
         }
         ChainAction::CancelUnstakes { .. } => pack(&proto::CancelAllUnfreezeV2Contract { owner_address }),
+        ChainAction::TransferToken { owner, contract, to, amount, fee_limit } => {
+            different(*owner, *to)?;
+            if amount.get() <= 0 || fee_limit.get() <= 0 {
+                return Err(BuildError::Amount);
+            }
+            let (kind, parameter, _) = pack(&proto::TriggerSmartContract {
+                owner_address,
+                contract_address: bytes(*contract),
+                data: abi::encode_transfer(*to, amount.get()),
+                ..proto::TriggerSmartContract::default()
+            });
+            (kind, parameter, fee_limit.get())
+        }
         ChainAction::CallContract { contract, call_value, data, fee_limit, .. } => {
             if call_value.get() < 0 || fee_limit.get() < 0 {
                 return Err(BuildError::Amount);

@@ -275,6 +275,7 @@ fn same_transactions(one: &Fetched, other: &Fetched) -> bool {
             transfers,
             shown.asked.clone(),
             shown.block.resource_events.clone(),
+            shown.block.token_calls.clone(),
             shown.block.transactions.clone(),
         )
     };

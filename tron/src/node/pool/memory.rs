@@ -285,6 +285,7 @@ mod tests {
             transactions: BTreeMap::new(),
             transfers: Vec::new(),
             resource_events: Vec::new(),
+            token_calls: Vec::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::node::reader::Fetched;
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use leyden_domain::{
-    Address, BlockRef, Height, Sun, TxId,
+    Address, BlockRef, Height, Sun, TxId, UsdtMicro,
     chain::{Block, Head, TransactionReport},
 };
 use leyden_ports::{AccountInfo, ChainError, ChainReader, NodeStatus, PoolChainState, Sighting};
@@ -217,6 +217,10 @@ impl ChainReader for NodePool {
     async fn holds_usdt(&self, address: Address) -> Result<bool, ChainError> {
         let asked = async { Ok(self.ask(|endpoint| endpoint.client.holds_usdt(address)).await?.1) };
         self.holders.try_get_with(address, asked).await.map_err(shared)
+    }
+
+    async fn usdt_balance(&self, address: Address) -> Result<UsdtMicro, ChainError> {
+        Ok(self.ask(|endpoint| ChainReader::usdt_balance(&endpoint.client, address)).await?.1)
     }
 
     async fn delegated(&self, owner: Address, receiver: Address) -> Result<Sun, ChainError> {

@@ -1,0 +1,276 @@
+//! What a person may ask of a refund. Above a limit one person asks and another one approves: nobody approves what they
+//! asked for themselves. Every wish carries a name and a reason, which stay in the books.
+
+use super::{
+    Decider, InvalidRefundStep, KeptBy, Refund, RefundEvent, RefundHold, RefundPolicy, RefundState,
+    RefundTransition, step,
+};
+use crate::{
+    address::Address,
+    id::{ApiKeyId, OrderId},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// A person, and why they want it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// The API key they are known by.
+    pub key: ApiKeyId,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a person wants done with a refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum OperatorAction {
+    /// Send it now: it waits for its time, or is held.
+    Release,
+    /// Send it nowhere until a person says so.
+    Hold,
+    /// Keep it.
+    Forfeit,
+    /// Send it to this address instead of the payer's.
+    SetAddress {
+        /// Where.
+        to: Address,
+    },
+    /// Let the payment pay for this order instead.
+    Assign {
+        /// Which.
+        order: OrderId,
+    },
+    /// Agree to what another person wants, or to a large refund that is held for it.
+    Approve,
+    /// Refuse what another person wants, or hold a large refund for good.
+    Reject,
+}
+
+impl OperatorAction {
+    /// A stable name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Hold => "hold",
+            Self::Forfeit => "forfeit",
+            Self::SetAddress { .. } => "set_address",
+            Self::Assign { .. } => "assign",
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+/// What one person wants done, until another one has seen it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// What.
+    pub action: OperatorAction,
+    /// Who.
+    pub by: ApiKeyId,
+    /// Why.
+    pub reason: String,
+    /// When, in chain time.
+    pub at: Timestamp,
+}
+
+/// Why a wish was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OperatorRefusal {
+    /// It is too late, or too early, for that.
+    #[error(transparent)]
+    Step(#[from] InvalidRefundStep),
+    /// Nobody approves their own wish.
+    #[error("who asked for it cannot approve it")]
+    Own,
+    /// There is nothing to approve or to reject.
+    #[error("nothing waits for approval")]
+    NothingProposed,
+    /// Something else waits for approval.
+    #[error("something else waits for approval already")]
+    AlreadyProposed,
+    /// The address is one of our own, or on the deny list.
+    #[error("nothing is sent to that address")]
+    Address,
+    /// A reason must be given.
+    #[error("a reason must be given")]
+    NoReason,
+}
+
+/// What becomes of a refund by a wish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operated {
+    /// Its change.
+    pub transition: RefundTransition,
+    /// The order that its payment is to pay for, in the same commit.
+    pub assign: Option<OrderId>,
+    /// Whether a second person must approve before anything is done.
+    pub is_proposed: bool,
+}
+
+/// Does what a person wants with a refund, or notes it for a second person. `now` is chain time.
+pub fn operate(
+    refund: &Refund,
+    action: OperatorAction,
+    operator: &Operator,
+    policy: &RefundPolicy,
+    now: Timestamp,
+) -> Result<Operated, OperatorRefusal> {
+    if operator.reason.trim().is_empty() {
+        return Err(OperatorRefusal::NoReason);
+    }
+    match action {
+        OperatorAction::Approve => approve(refund, operator, policy, now),
+        OperatorAction::Reject => reject(refund, operator, now),
+        // Whoever wants nothing sent is never kept waiting.
+        OperatorAction::Hold => done(refund, action, operator.key, policy, now),
+        _ if refund.proposal.is_some() => Err(OperatorRefusal::AlreadyProposed),
+        _ if policy.needs_two(refund) => {
+            // What could not be done anyway is refused now, and not when the second person agrees.
+            done(refund, action, operator.key, policy, now)?;
+            let proposal =
+                Proposal { action, by: operator.key, reason: operator.reason.clone(), at: now };
+            let noted = Refund { proposal: Some(proposal), ..refund.clone() };
+            Ok(Operated { transition: changed(refund, noted, "proposed", now), assign: None, is_proposed: true })
+        }
+        _ => done(refund, action, operator.key, policy, now),
+    }
+}
+
+/// A second person agrees.
+fn approve(
+    refund: &Refund,
+    operator: &Operator,
+    policy: &RefundPolicy,
+    now: Timestamp,
+) -> Result<Operated, OperatorRefusal> {
+    if let Some(proposal) = &refund.proposal {
+        if proposal.by == operator.key {
+            return Err(OperatorRefusal::Own);
+        }
+        let agreed = Refund { proposal: None, approved_by: Some(operator.key), ..refund.clone() };
+        let mut operated = done(&agreed, proposal.action, proposal.by, policy, now)?;
+        if matches!(proposal.action, OperatorAction::SetAddress { .. }) {
+            // They have seen where it goes, and how much.
+            operated.transition.refund.approved_by = Some(operator.key);
+        }
+        return Ok(operated);
+    }
+    if !matches!(refund.state, RefundState::Held { why: RefundHold::NeedsApproval, .. }) {
+        return Err(OperatorRefusal::NothingProposed);
+    }
+    if refund.decided_by.key() == Some(operator.key) || refund.address_set_by == Some(operator.key) {
+        return Err(OperatorRefusal::Own);
+    }
+    let mut transition = step(refund, &RefundEvent::Ripened, now)?;
+    transition.refund.approved_by = Some(operator.key);
+    transition.event = "approved";
+    Ok(Operated { transition, assign: None, is_proposed: false })
+}
+
+/// A second person refuses.
+fn reject(refund: &Refund, operator: &Operator, now: Timestamp) -> Result<Operated, OperatorRefusal> {
+    let needs_approval = matches!(refund.state, RefundState::Held { why: RefundHold::NeedsApproval, .. });
+    if refund.proposal.is_none() && !needs_approval {
+        return Err(OperatorRefusal::NothingProposed);
+    }
+    let _ = operator;
+    let mut rejected = Refund { proposal: None, ..refund.clone() };
+    if refund.proposal.is_none() {
+        rejected.state = RefundState::Held { why: RefundHold::Operator, retry_at: None };
+    }
+    Ok(Operated { transition: changed(refund, rejected, "rejected", now), assign: None, is_proposed: false })
+}
+
+/// What a wish comes to, approved where that is needed.
+fn done(
+    refund: &Refund,
+    action: OperatorAction,
+    by: ApiKeyId,
+    policy: &RefundPolicy,
+    now: Timestamp,
+) -> Result<Operated, OperatorRefusal> {
+    let plain = |transition| Operated { transition, assign: None, is_proposed: false };
+    let refuse = || {
+        let (state, event) = (refund.state.kind(), action.name());
+        Err(OperatorRefusal::Step(InvalidRefundStep { state, event }))
+    };
+    match action {
+        OperatorAction::Release => {
+            let mut transition = step(refund, &RefundEvent::Ripened, now)?;
+            let held = match refund.state {
+                RefundState::Held { why, .. } => Some(why),
+                _ => None,
+            };
+            match held {
+                // Where it would go is what must change.
+                Some(RefundHold::OwnAddress) => return Err(OperatorRefusal::Address),
+                Some(RefundHold::Guard { .. }) => transition.refund.guard_waived = true,
+                // Whoever lets it go there all the same has set the address.
+                Some(
+                    RefundHold::DeniedAddress | RefundHold::ContractAddress | RefundHold::InactiveAddress,
+                ) => transition.refund.address_set_by = Some(by),
+                _ => {}
+            }
+            transition.refund.decided_by = Decider::Operator { key: by };
+            transition.event = "released";
+            Ok(plain(transition))
+        }
+        OperatorAction::Hold => {
+            let why = RefundHold::Operator;
+            match &refund.state {
+                RefundState::Waiting { .. } | RefundState::Due | RefundState::Held { .. } => {
+                    let state = RefundState::Held { why, retry_at: None };
+                    let held = Refund { state, ..refund.clone() };
+                    Ok(plain(changed(refund, held, "held", now)))
+                }
+                _ => refuse(),
+            }
+        }
+        OperatorAction::Forfeit => {
+            let mut transition = step(refund, &RefundEvent::Keep(KeptBy::Operator { key: by }), now)?;
+            transition.refund.fee = 0;
+            transition.refund.decided_by = Decider::Operator { key: by };
+            Ok(plain(transition))
+        }
+        OperatorAction::SetAddress { to } => {
+            if policy.own.contains(&to) || policy.denied.contains(&to) {
+                return Err(OperatorRefusal::Address);
+            }
+            let state = match &refund.state {
+                RefundState::Held {
+                    why:
+                        RefundHold::DeniedAddress
+                        | RefundHold::OwnAddress
+                        | RefundHold::ContractAddress
+                        | RefundHold::InactiveAddress,
+                    ..
+                } => RefundState::Due,
+                state @ (RefundState::Waiting { .. } | RefundState::Due | RefundState::Held { .. }) => {
+                    state.clone()
+                }
+                _ => return refuse(),
+            };
+            // An approval was of another address.
+            let set =
+                Refund { to, address_set_by: Some(by), approved_by: None, state, ..refund.clone() };
+            Ok(plain(changed(refund, set, "address_set", now)))
+        }
+        OperatorAction::Assign { order } => {
+            let transition = step(refund, &RefundEvent::Withdraw, now)?;
+            Ok(Operated { transition, assign: Some(order), is_proposed: false })
+        }
+        OperatorAction::Approve | OperatorAction::Reject => Err(OperatorRefusal::NothingProposed),
+    }
+}
+
+/// A change that is a person's alone.
+fn changed(before: &Refund, after: Refund, event: &'static str, now: Timestamp) -> RefundTransition {
+    RefundTransition {
+        from: before.state.kind(),
+        from_version: before.version,
+        event,
+        refund: Refund { version: before.version.saturating_add(1), updated_at: now, ..after },
+    }
+}

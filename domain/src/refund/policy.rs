@@ -1,0 +1,162 @@
+//! What is owed of a payment, when, and whether a rule stands against sending it: the table of wrong payments as one
+//! pure function.
+
+use super::{Amounts, Decider, KeptBy, Refund, RefundCause, RefundHold, RefundState, SpendGuard};
+use crate::{
+    address::{Address, Height},
+    id::{OrderId, RefundId},
+    order::{Order, OrderState},
+    payment::{Payment, PaymentState, SuspenseReason},
+    time::{Span, Timestamp},
+};
+use std::collections::BTreeSet;
+
+/// How money goes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundPolicy {
+    /// Whether refunds are sent at all. Switched off, what is owed is recorded and held.
+    pub enabled: bool,
+    /// Kept of a refund that the payer had a part in.
+    pub fee: Amounts,
+    /// Less than this, the fee taken off, is not sent back.
+    pub minimum: Amounts,
+    /// How long what matches nothing waits for a person before it goes back.
+    pub suspense_delay: Span,
+    /// Never sent to without a person: exchanges' hot wallets.
+    pub denied: BTreeSet<Address>,
+    /// Addresses of our own.
+    pub own: BTreeSet<Address>,
+    /// Above this two people are needed; zero is no limit.
+    pub four_eyes_above: Amounts,
+    /// How much may leave.
+    pub guard: SpendGuard,
+    /// How long what could not be sent waits until it is tried again.
+    pub retry_after: Span,
+    /// Whether what the guard held is tried again by itself.
+    pub retry_guard: bool,
+}
+
+impl RefundPolicy {
+    /// Whether an amount needs a second person.
+    pub const fn needs_two(&self, refund: &Refund) -> bool {
+        let limit = self.four_eyes_above.of(refund.asset);
+        limit > 0 && refund.owed > limit
+    }
+}
+
+/// A payment with what decides about the part of it that bought nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The payment.
+    pub payment: Payment,
+    /// The order that it settles or was meant for.
+    pub order: Option<Order>,
+    /// Whether all of the order's delegations are final.
+    pub delivered_for_good: bool,
+}
+
+/// What is owed, and how it begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// Why.
+    pub cause: RefundCause,
+    /// The order it belongs to.
+    pub order: Option<OrderId>,
+    /// How much of the payment bought nothing, in sun or millionths.
+    pub amount: i64,
+    /// How much of that is kept as the fee.
+    pub fee: i64,
+    /// Who decided.
+    pub decided_by: Decider,
+    /// What it begins as.
+    pub state: RefundState,
+}
+
+/// What is owed of a payment and from when, before any rule about sending; `None`: nothing, or not yet known. Only ever
+/// of a payment that is solid: what leaves cannot be called back.
+pub fn owed(subject: &Subject, solid: Height, now: Timestamp, suspense_delay: Span) -> Option<(RefundCause, i64, Timestamp)> {
+    let payment = &subject.payment;
+    let block = payment.block.filter(|at| at.block.height() <= solid)?;
+    let all = payment.amount;
+    match payment.state {
+        PaymentState::Unrouted => None,
+        PaymentState::Settles { excess, .. } => {
+            let excess = (excess.get() > 0).then_some((RefundCause::Over, excess.get(), now));
+            match &subject.order.as_ref()?.state {
+                OrderState::RefundDue { why, .. } => Some((RefundCause::Unservable { why: *why }, all, now)),
+                // Only once nothing can undo the delivery: before that all of it may be owed.
+                OrderState::Active { .. } if subject.delivered_for_good => excess,
+                OrderState::Reclaiming { reverted: false, refund: None, .. }
+                | OrderState::Completed { .. } => excess,
+                _ => None,
+            }
+        }
+        PaymentState::Under { .. } => {
+            let until = match subject.order.as_ref() {
+                Some(order) if order.state == OrderState::AwaitingPayment => order.expires_at,
+                _ => now,
+            };
+            Some((RefundCause::Under, all, until))
+        }
+        PaymentState::Late { .. } => Some((RefundCause::Late, all, now)),
+        PaymentState::Second { .. } => Some((RefundCause::Second, all, now)),
+        PaymentState::Suspense { reason } => {
+            Some((RefundCause::Suspense { reason }, all, block.timestamp.plus(suspense_delay)))
+        }
+    }
+}
+
+/// The same with the rules about fee, minimum and addresses; `None`: nothing is owed, or not yet.
+pub fn terms_of(
+    subject: &Subject,
+    to: Address,
+    solid: Height,
+    now: Timestamp,
+    policy: &RefundPolicy,
+) -> Option<Owed> {
+    let (cause, amount, until) = owed(subject, solid, now, policy.suspense_delay)?;
+    let asset = subject.payment.asset;
+    let fee = if cause.is_the_payers() { policy.fee.of(asset).clamp(0, amount) } else { 0 };
+    let rest = amount.saturating_sub(fee);
+    let is_too_little = rest <= 0 || rest < policy.minimum.of(asset);
+    let denied = policy.denied.contains(&to)
+        || matches!(cause, RefundCause::Suspense { reason: SuspenseReason::SenderDenied });
+    let held = |why| RefundState::Held { why, retry_at: None };
+    let (state, fee) = if is_too_little {
+        // What is kept is kept whole: no fee is taken for it besides.
+        (RefundState::Kept { rule: KeptBy::BelowMinimum }, 0)
+    } else if denied {
+        (held(RefundHold::DeniedAddress), fee)
+    } else if policy.own.contains(&to) {
+        (held(RefundHold::OwnAddress), fee)
+    } else if until > now {
+        (RefundState::Waiting { until }, fee)
+    } else {
+        (RefundState::Due, fee)
+    };
+    let order = subject.order.as_ref().map(|order| order.id);
+    Some(Owed { cause, order, amount, fee, decided_by: Decider::Rule, state })
+}
+
+/// The refund that begins with what is owed.
+pub fn open(id: RefundId, payment: &Payment, owed: &Owed, now: Timestamp) -> Refund {
+    Refund {
+        id,
+        payment: payment.id,
+        order: owed.order,
+        cause: owed.cause,
+        asset: payment.asset,
+        owed: owed.amount,
+        fee: owed.fee,
+        to: payment.from,
+        address_set_by: None,
+        decided_by: owed.decided_by,
+        approved_by: None,
+        guard_waived: false,
+        proposal: None,
+        state: owed.state.clone(),
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    }
+}

@@ -1,0 +1,231 @@
+//! Changes of a refund: the row, its history, the transfer that is intended with it, and its order. Whoever changes one
+//! comes through here.
+
+use crate::{
+    db::{Conn, exec, one, opt},
+    order_change,
+    row::{Copies, PaymentRow, RefundRow},
+};
+use leyden_domain::{
+    Asset, Height, PaymentId, RefundId, Span, Timestamp,
+    payment::Payment,
+    refund::{GuardTrip, Refund, RefundStateKind, RefundTransition, Spent},
+};
+use leyden_ports::store::{RefundCommit, RefundDraft, StoreError};
+
+/// Reads a refund.
+pub(crate) async fn find(conn: &mut Conn, id: RefundId) -> Result<Option<Refund>, StoreError> {
+    let found: Option<RefundRow> = opt!(conn, "SELECT * FROM refunds WHERE id = $1", id.to_string())?;
+    found.map(Refund::try_from).transpose()
+}
+
+/// Reads the refund of a payment.
+pub(crate) async fn find_of(conn: &mut Conn, payment: PaymentId) -> Result<Option<Refund>, StoreError> {
+    let found: Option<RefundRow> =
+        opt!(conn, "SELECT * FROM refunds WHERE payment_id = $1", payment.to_string())?;
+    found.map(Refund::try_from).transpose()
+}
+
+/// The columns of a refund that may change.
+struct Columns {
+    state_json: String,
+    cause_json: String,
+    proposal: Option<String>,
+    copies: Copies,
+}
+
+impl Columns {
+    fn of(refund: &Refund) -> Result<Self, StoreError> {
+        let broken = |error: serde_json::Error| StoreError::Rule(error.to_string());
+        Ok(Self {
+            state_json: serde_json::to_string(&refund.state).map_err(broken)?,
+            cause_json: serde_json::to_string(&refund.cause).map_err(broken)?,
+            proposal: refund.proposal.as_ref().map(serde_json::to_string).transpose().map_err(broken)?,
+            copies: Copies::of(&refund.state),
+        })
+    }
+}
+
+/// Who wanted a change, and more about it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Said {
+    pub(crate) by: Option<String>,
+    pub(crate) note: Option<String>,
+}
+
+/// The newest solid height.
+pub(crate) async fn solid(conn: &mut Conn) -> Result<Height, StoreError> {
+    let found: Option<(i64,)> = opt!(conn, "SELECT solid_height FROM chain_cursor WHERE id = 1")?;
+    Ok(Height::new(found.map_or(-1, |(height,)| height)))
+}
+
+/// Begins a refund.
+pub(crate) async fn open(conn: &mut Conn, draft: &RefundDraft, wall: Timestamp) -> Result<(), StoreError> {
+    let conflict = || StoreError::Conflict("payment");
+    let refund = &draft.refund;
+    let row: Option<PaymentRow> =
+        opt!(conn, "SELECT * FROM payments WHERE id = $1 AND has_refund = 0", refund.payment.to_string())?;
+    let payment = Payment::try_from(row.ok_or_else(conflict)?)?;
+    let solid = solid(conn).await?;
+    let is_solid = payment.block.is_some_and(|at| at.block.height() <= solid);
+    if payment != draft.payment || !is_solid {
+        return Err(conflict());
+    }
+    insert(conn, refund, wall).await?;
+    match &draft.order {
+        Some(order) => order_change::apply(conn, order, wall).await,
+        None => Ok(()),
+    }
+}
+
+/// Writes a new refund, and that its payment has one.
+pub(crate) async fn insert(conn: &mut Conn, refund: &Refund, wall: Timestamp) -> Result<(), StoreError> {
+    let columns = Columns::of(refund)?;
+    exec!(
+        conn,
+        "INSERT INTO refunds (id, payment_id, order_id, cause, cause_json, asset, owed, fee, to_address, \
+         address_set_by, decided_by, approved_by, guard_waived, proposal, state, state_json, hold, operation_id, \
+         due_at, spent_at, created_at, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+         $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+        refund.id.to_string(),
+        refund.payment.to_string(),
+        refund.order.map(|order| order.to_string()),
+        refund.cause.name(),
+        columns.cause_json,
+        refund.asset.name(),
+        refund.owed,
+        refund.fee,
+        refund.to.to_string(),
+        refund.address_set_by.map(|key| key.to_string()),
+        refund.decided_by.key().map(|key| key.to_string()),
+        refund.approved_by.map(|key| key.to_string()),
+        i64::from(refund.guard_waived),
+        columns.proposal,
+        refund.state.kind().name(),
+        columns.state_json,
+        columns.copies.hold,
+        columns.copies.operation,
+        columns.copies.due_at,
+        columns.copies.spent_at,
+        refund.created_at.ms(),
+        refund.updated_at.ms(),
+        refund.version,
+    )?;
+    exec!(conn, "UPDATE payments SET has_refund = 1 WHERE id = $1", refund.payment.to_string())?;
+    write_line(conn, refund, "opened", None, &Said::default(), wall).await
+}
+
+/// Commits a change. `Ok(Err(trip))`: the spend guard has tripped, and nothing was written.
+pub(crate) async fn apply(
+    conn: &mut Conn,
+    commit: &RefundCommit,
+    wall: Timestamp,
+) -> Result<Result<(), GuardTrip>, StoreError> {
+    let refund = &commit.transition.refund;
+    if let Some(transfer) = &commit.transfer
+        && !refund.guard_waived
+    {
+        let spent = spent(conn, refund.asset, refund.updated_at, Some(refund.id)).await?;
+        if let Err(trip) = transfer.guard.check(refund.asset, refund.amount(), spent) {
+            return Ok(Err(trip));
+        }
+    }
+    let said = Said { by: None, note: commit.note.clone() };
+    write(conn, &commit.transition, &said, wall).await?;
+    if let Some(transfer) = &commit.transfer {
+        order_change::insert_operation(conn, &transfer.operation, wall).await?;
+    }
+    if let Some(order) = &commit.order {
+        order_change::apply(conn, order, wall).await?;
+    }
+    Ok(Ok(()))
+}
+
+/// Writes a transition with its line of history.
+pub(crate) async fn write(
+    conn: &mut Conn,
+    transition: &RefundTransition,
+    said: &Said,
+    wall: Timestamp,
+) -> Result<(), StoreError> {
+    let refund = &transition.refund;
+    let columns = Columns::of(refund)?;
+    let changed = exec!(
+        conn,
+        "UPDATE refunds SET order_id = $3, cause = $4, cause_json = $5, owed = $6, fee = $7, to_address = $8, \
+         address_set_by = $9, decided_by = $10, approved_by = $11, guard_waived = $12, proposal = $13, state = $14, \
+         state_json = $15, hold = $16, operation_id = $17, due_at = $18, spent_at = $19, updated_at = $20, \
+         version = $21 WHERE id = $1 AND version = $2",
+        refund.id.to_string(),
+        transition.from_version,
+        refund.order.map(|order| order.to_string()),
+        refund.cause.name(),
+        columns.cause_json,
+        refund.owed,
+        refund.fee,
+        refund.to.to_string(),
+        refund.address_set_by.map(|key| key.to_string()),
+        refund.decided_by.key().map(|key| key.to_string()),
+        refund.approved_by.map(|key| key.to_string()),
+        i64::from(refund.guard_waived),
+        columns.proposal,
+        refund.state.kind().name(),
+        columns.state_json,
+        columns.copies.hold,
+        columns.copies.operation,
+        columns.copies.due_at,
+        columns.copies.spent_at,
+        refund.updated_at.ms(),
+        refund.version,
+    )?;
+    if changed != 1 {
+        return Err(StoreError::Conflict("refund"));
+    }
+    write_line(conn, refund, transition.event, Some(transition.from), said, wall).await
+}
+
+async fn write_line(
+    conn: &mut Conn,
+    refund: &Refund,
+    event: &'static str,
+    from: Option<RefundStateKind>,
+    said: &Said,
+    wall: Timestamp,
+) -> Result<(), StoreError> {
+    exec!(
+        conn,
+        "INSERT INTO refund_events (refund_id, sequence, at, recorded_at, event, from_state, to_state, by_key, note) \
+         VALUES ($1, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM refund_events WHERE refund_id = $1), \
+         $2, $3, $4, $5, $6, $7, $8)",
+        refund.id.to_string(),
+        refund.updated_at.ms(),
+        wall.ms(),
+        event,
+        from.map(RefundStateKind::name),
+        refund.state.kind().name(),
+        said.by.clone(),
+        said.note.clone(),
+    )
+    .map(drop)
+}
+
+/// How much has left in the windows that end `now`.
+pub(crate) async fn spent(
+    conn: &mut Conn,
+    asset: Asset,
+    now: Timestamp,
+    but: Option<RefundId>,
+) -> Result<Spent, StoreError> {
+    let (hour, day): (i64, i64) = one!(
+        conn,
+        "SELECT CAST(COALESCE(SUM(CASE WHEN spent_at > $2 THEN owed - fee ELSE 0 END), 0) AS BIGINT), \
+         CAST(COALESCE(SUM(owed - fee), 0) AS BIGINT) FROM refunds \
+         WHERE asset = $1 AND spent_at > $3 AND spent_at <= $4 AND id <> $5",
+        asset.name(),
+        now.minus(Span::from_hours(1)).ms(),
+        now.minus(Span::from_hours(24)).ms(),
+        now.ms(),
+        but.map_or_else(String::new, |refund| refund.to_string()),
+    )?;
+    Ok(Spent { hour, day })
+}

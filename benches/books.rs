@@ -51,6 +51,7 @@ pub(crate) fn settings(max_watchers: usize) -> ActorSettings {
         start_behind: 5,
         resend_after_blocks: 2,
         observe_only: false,
+        refunds: leyden_actors::settings::RefundSettings::switched_off(),
         max_watchers,
         keep_logs: Span::from_hours(720),
         keep_keys: Span::from_hours(24),

@@ -195,8 +195,7 @@ impl BlockListener {
         let watched = self.shared.boards.pool.read();
         let is_pool = |address| watched.accounts.iter().any(|account| account.address == address);
         let refunding = self.shared.boards.refunds.read();
-        let is_refund_account =
-            |address| refunding.accounts.iter().any(|account| account.address == address);
+        let is_refund_account = |address| refunding.accounts.iter().any(|account| account.address == address);
         let mut payments = Vec::new();
         let mut dust: BTreeMap<Asset, DustCount> = BTreeMap::new();
         for transfer in &block.transfers {

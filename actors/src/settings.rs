@@ -68,6 +68,19 @@ pub struct RefundSettings {
     pub serve_late: bool,
 }
 
+impl RefundSettings {
+    /// Nothing is ever sent back: what is owed is recorded and held.
+    pub fn switched_off() -> Self {
+        Self {
+            policy: RefundPolicy::switched_off(),
+            fee_limit: Sun::TRX,
+            usdt_contract: Address::from_evm([0; 20]),
+            max_attempts: 1,
+            serve_late: false,
+        }
+    }
+}
+
 /// What an orderless sale gives.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OrderlessTerms {

@@ -40,7 +40,13 @@ impl Shared {
         let half_a_life = Span::from_ms(self.settings.operations.lifetime.ms().max(2) / 2);
         let wanted = self.ports.clock.now().min(expiration.minus(half_a_life));
         let timestamp = self.milliseconds.own(operation.account, wanted);
-        TransactionIntent { action: action_of(operation, &self.settings.refunds), permission_id, reference, timestamp, expiration }
+        TransactionIntent {
+            action: action_of(operation, &self.settings.refunds),
+            permission_id,
+            reference,
+            timestamp,
+            expiration,
+        }
     }
 
     /// A signed transaction as it is stored before anybody sees it.

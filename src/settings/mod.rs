@@ -16,10 +16,11 @@ pub use secret::Secret;
 pub(crate) use sections::without_credentials;
 pub use sections::{
     Actors, AgreementSetting, CacheSettings, Chain, Database, Http, Instances, Keys, Log, LogFormat, Node,
-    NodeFlavour, Payments, Pool, PoolAccountSettings, Sales,
+    NodeFlavour, Payments, Pool, PoolAccountSettings, Refund, Sales,
 };
 pub use units::Length;
 
+use leyden_domain::Sun;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -49,6 +50,8 @@ pub struct Settings {
     pub sales: Sales,
     /// `[pool]`.
     pub pool: Pool,
+    /// `[refund]`.
+    pub refund: Refund,
     /// `[keys]`.
     pub keys: Keys,
     /// `[actors]`.
@@ -181,11 +184,50 @@ impl Settings {
                 problems.add(&format!("pool.accounts[{index}].address"), "stands here twice");
             }
         }
+        self.check_refund(problems);
         if let Err(error) = self.cache.redis() {
             problems.add("cache.redis_url", &error.to_string());
         }
         if let Err(error) = crate::telemetry::filter(&self.log) {
             problems.add("log.level", &error);
+        }
+    }
+
+    /// What of `[refund]` cannot work.
+    fn check_refund(&self, problems: &mut Problems) {
+        let refund = &self.refund;
+        if let Some(address) = refund.address {
+            if self.payments.addresses.contains(&address) {
+                problems.add(
+                    "refund.address",
+                    "is a payment address too; its key would be on this machine with all that customers pay",
+                );
+            }
+            if self.pool.accounts.iter().any(|account| account.address == address) {
+                problems.add("refund.address", "is a pool account too; a pool's key must not move money");
+            }
+        }
+        for (key, amount) in [
+            ("refund.fee_usdt", refund.fee_usdt),
+            ("refund.minimum_usdt", refund.minimum_usdt),
+            ("refund.per_payment_usdt", refund.per_payment_usdt),
+            ("refund.per_hour_usdt", refund.per_hour_usdt),
+            ("refund.per_day_usdt", refund.per_day_usdt),
+            ("refund.four_eyes_above_usdt", refund.four_eyes_above_usdt),
+        ] {
+            if amount.get() < 0 {
+                problems.add(key, "cannot be negative");
+            }
+        }
+        if refund.usdt_fee_limit_trx <= Sun::ZERO || refund.usdt_fee_limit_trx > Sun::from_trx(15_000) {
+            problems
+                .add("refund.usdt_fee_limit_trx", "must be above 0 and at most 15000, the chain's own limit");
+        }
+        if refund.max_attempts == 0 {
+            problems.add("refund.max_attempts", "must be above 0");
+        }
+        if refund.retry_after.span().ms() < 60_000 {
+            problems.add("refund.retry_after", "must be at least 1m");
         }
     }
 
@@ -212,6 +254,11 @@ impl Settings {
             warnings.push(
                 "chain.nodes names one node: what it says cannot be compared, and nobody replaces it"
                     .to_owned(),
+            );
+        }
+        if self.refund.enabled && self.refund.address.is_none() {
+            warnings.push(
+                "refund.address is empty: what is owed back is recorded, and a person must pay it".to_owned(),
             );
         }
         if self.pool.observe_only {

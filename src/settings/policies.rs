@@ -3,7 +3,7 @@
 use super::Settings;
 use leyden_actors::{
     boards::SaleTerms,
-    settings::{ActorSettings, OrderlessTerms},
+    settings::{ActorSettings, OrderlessTerms, RefundSettings},
 };
 use leyden_domain::{
     Energy, Sun,
@@ -11,6 +11,7 @@ use leyden_domain::{
     order::{EnergyPrices, PriceTerms},
     payment::{MatchPolicy, Orderless, TailPolicy},
     pool::PlanPolicy,
+    refund::{Amounts, RefundPolicy, SpendGuard},
 };
 
 impl Settings {
@@ -61,6 +62,39 @@ impl Settings {
         }
     }
 
+    /// How money goes back.
+    pub fn refund_policy(&self) -> RefundPolicy {
+        let refund = &self.refund;
+        let amounts = |trx, usdt| Amounts { trx, usdt };
+        let own = self.payments.addresses.iter().chain(&refund.address).copied();
+        RefundPolicy {
+            enabled: refund.enabled && refund.address.is_some(),
+            fee: amounts(refund.fee_trx, refund.fee_usdt),
+            minimum: amounts(refund.minimum_trx, refund.minimum_usdt),
+            suspense_delay: refund.suspense_delay.span(),
+            denied: self.payments.denied_senders.clone(),
+            own: own.chain(self.pool.accounts.iter().map(|account| account.address)).collect(),
+            four_eyes_above: amounts(refund.four_eyes_above_trx, refund.four_eyes_above_usdt),
+            guard: SpendGuard {
+                per_payment: amounts(refund.per_payment_trx, refund.per_payment_usdt),
+                per_hour: amounts(refund.per_hour_trx, refund.per_hour_usdt),
+                per_day: amounts(refund.per_day_trx, refund.per_day_usdt),
+            },
+            retry_after: refund.retry_after.span(),
+            retry_guard: refund.retry_guard,
+        }
+    }
+
+    fn refund_settings(&self) -> RefundSettings {
+        RefundSettings {
+            policy: self.refund_policy(),
+            fee_limit: self.refund.usdt_fee_limit_trx,
+            usdt_contract: self.chain.usdt_contract,
+            max_attempts: self.refund.max_attempts,
+            serve_late: self.refund.serve_late,
+        }
+    }
+
     /// What the actors are told.
     pub fn for_actors(&self) -> ActorSettings {
         ActorSettings {
@@ -87,6 +121,7 @@ impl Settings {
             start_behind: i64::from(self.chain.start_behind),
             resend_after_blocks: i64::from(self.pool.resend_after_blocks),
             observe_only: self.pool.observe_only,
+            refunds: self.refund_settings(),
             max_watchers: usize::try_from(self.payments.max_open_orders).unwrap_or(usize::MAX),
             keep_logs: self.actors.keep_logs.span(),
             keep_keys: self.actors.keep_idempotency_keys.span(),

@@ -340,6 +340,68 @@ pub struct Pool {
     pub observe_only: bool,
 }
 
+/// `[refund]`: how money goes back.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refund {
+    /// Whether refunds are sent.
+    pub enabled: bool,
+    /// The account they are paid from.
+    #[serde(deserialize_with = "optional")]
+    pub address: Option<Address>,
+    /// Which permission our key signs with; 0 is the owner permission.
+    pub permission_id: u8,
+    /// Kept of a refund that the payer had a part in.
+    #[serde(deserialize_with = "trx")]
+    pub fee_trx: Sun,
+    /// The same in USDT.
+    #[serde(deserialize_with = "usdt")]
+    pub fee_usdt: UsdtMicro,
+    /// Less than this is not sent back.
+    #[serde(deserialize_with = "trx")]
+    pub minimum_trx: Sun,
+    /// The same in USDT.
+    #[serde(deserialize_with = "usdt")]
+    pub minimum_usdt: UsdtMicro,
+    /// How long what matches nothing waits for a person.
+    pub suspense_delay: Length,
+    /// Whether a late payment is served at today's price where there is capacity.
+    pub serve_late: bool,
+    /// Most for one payment; 0 is no limit.
+    #[serde(deserialize_with = "trx")]
+    pub per_payment_trx: Sun,
+    /// The same in USDT.
+    #[serde(deserialize_with = "usdt")]
+    pub per_payment_usdt: UsdtMicro,
+    /// Most in any hour.
+    #[serde(deserialize_with = "trx")]
+    pub per_hour_trx: Sun,
+    /// The same in USDT.
+    #[serde(deserialize_with = "usdt")]
+    pub per_hour_usdt: UsdtMicro,
+    /// Most in any day.
+    #[serde(deserialize_with = "trx")]
+    pub per_day_trx: Sun,
+    /// The same in USDT.
+    #[serde(deserialize_with = "usdt")]
+    pub per_day_usdt: UsdtMicro,
+    /// Whether what the guard held is tried again by itself.
+    pub retry_guard: bool,
+    /// How long what could not be sent waits until it is tried again.
+    pub retry_after: Length,
+    /// Above this two people are needed; 0 is no limit.
+    #[serde(deserialize_with = "trx")]
+    pub four_eyes_above_trx: Sun,
+    /// The same in USDT.
+    #[serde(deserialize_with = "usdt")]
+    pub four_eyes_above_usdt: UsdtMicro,
+    /// Most TRX that may be burnt for one USDT refund.
+    #[serde(deserialize_with = "trx")]
+    pub usdt_fee_limit_trx: Sun,
+    /// How many transactions may be signed for one refund before a person looks.
+    pub max_attempts: u32,
+}
+
 /// `[keys]`: what opens the private keys.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,8 +6,7 @@ use crate::{
     pool,
     row::{
         AttemptRow, BlockRow, EventRow, OperationRow, OrderRow, PaymentRow, RefundAccountRow, RefundRow,
-        ReservationRow, SentRow, attempt_columns,
-        convert, operation_columns, order_columns,
+        ReservationRow, SentRow, attempt_columns, convert, operation_columns, order_columns,
     },
 };
 use leyden_domain::book::Book;

@@ -74,12 +74,7 @@ async fn begin(
 }
 
 /// Lets a payment pay for an order.
-async fn assign_to(
-    conn: &mut Conn,
-    id: PaymentId,
-    order: OrderId,
-    now: Timestamp,
-) -> Result<(), WishError> {
+async fn assign_to(conn: &mut Conn, id: PaymentId, order: OrderId, now: Timestamp) -> Result<(), WishError> {
     let payment = payment(conn, id).await?.ok_or(WishError::Nothing)?;
     let detail = orders::detail(conn, order).await?.ok_or(WishError::NoOrder)?;
     let solid = refund_change::solid(conn).await?;

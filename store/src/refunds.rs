@@ -13,9 +13,7 @@ use leyden_domain::{
     operation::{Operation, OperationState},
     order::OrderStateKind,
     payment::Payment,
-    refund::{
-        GuardTrip, Refund, RefundAccount, RefundObserved, SpendGuard, Spent, Subject,
-    },
+    refund::{GuardTrip, Refund, RefundAccount, RefundObserved, SpendGuard, Spent, Subject},
 };
 use leyden_ports::store::{
     NewRefundAccount, Page, RefundAnswer, RefundCommit, RefundCount, RefundDetail, RefundDraft, RefundEntry,
@@ -65,7 +63,9 @@ pub(crate) async fn subject(conn: &mut Conn, payment: Payment) -> Result<Subject
         None => None,
     };
     let delivered_for_good = detail.as_ref().is_some_and(|detail| {
-        let is_final = |state| matches!(state, OperationState::Solid | OperationState::Failed | OperationState::Cancelled);
+        let is_final = |state| {
+            matches!(state, OperationState::Solid | OperationState::Failed | OperationState::Cancelled)
+        };
         detail.order.state.kind() == OrderStateKind::Active
             && detail.delegations.iter().all(|delegation| is_final(delegation.state))
     });
@@ -161,9 +161,8 @@ impl RefundStore for SqlStore {
                 "SELECT tx_id FROM attempts WHERE operation_id = $1 ORDER BY number DESC LIMIT 1",
                 operation.id.to_string()
             )?;
-            let tx_id = newest
-                .map(|(tx_id,)| Place::new("attempts", &tx_id).parse("tx_id", &tx_id))
-                .transpose()?;
+            let tx_id =
+                newest.map(|(tx_id,)| Place::new("attempts", &tx_id).parse("tx_id", &tx_id)).transpose()?;
             sent.push((operation, tx_id));
         }
         let history = history(&mut conn, id).await?;
@@ -245,7 +244,10 @@ impl RefundStore for SqlStore {
         Ok(work)
     }
 
-    async fn open_refunds(&self, drafts: Vec<RefundDraft>) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    async fn open_refunds(
+        &self,
+        drafts: Vec<RefundDraft>,
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let wall = self.now();
         self.write(move |conn| {
             Box::pin(async move {
@@ -264,26 +266,15 @@ impl RefundStore for SqlStore {
 
     async fn commit_refund(&self, commit: RefundCommit) -> Result<Result<(), GuardTrip>, StoreError> {
         let wall = self.now();
-        self.write(move |conn| {
-            Box::pin(async move { refund_change::apply(conn, &commit, wall).await })
-        })
-        .await
+        self.write(move |conn| Box::pin(async move { refund_change::apply(conn, &commit, wall).await })).await
     }
 
     async fn wish(&self, wish: RefundWish) -> Result<RefundAnswer, WishError> {
         let wall = self.now();
-        self.write(move |conn| {
-            Box::pin(async move { refund_wish::carry_out(conn, &wish, wall).await })
-        })
-        .await
+        self.write(move |conn| Box::pin(async move { refund_wish::carry_out(conn, &wish, wall).await })).await
     }
 
-    async fn spent(
-        &self,
-        asset: Asset,
-        now: Timestamp,
-        but: Option<RefundId>,
-    ) -> Result<Spent, StoreError> {
+    async fn spent(&self, asset: Asset, now: Timestamp, but: Option<RefundId>) -> Result<Spent, StoreError> {
         let mut conn = self.db.read().await?;
         refund_change::spent(&mut conn, asset, now, but).await
     }
@@ -328,7 +319,11 @@ impl RefundStore for SqlStore {
         convert(rows)
     }
 
-    async fn observe_refund_account(&self, id: AccountId, observed: RefundObserved) -> Result<(), StoreError> {
+    async fn observe_refund_account(
+        &self,
+        id: AccountId,
+        observed: RefundObserved,
+    ) -> Result<(), StoreError> {
         self.write_as(leyden_ports::store::Durability::Relaxed, move |conn| {
             Box::pin(async move {
                 exec!(

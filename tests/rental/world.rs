@@ -5,16 +5,18 @@ use crate::books;
 use leyden_actors::{
     ActorSettings, Handles, Leadership, OrderlessTerms, Placement, Ports, SaleTerms, StepHook,
     kernel::{Ending, Shutdown},
+    settings::RefundSettings,
     start,
 };
 use leyden_domain::{
-    AccountId, Address, Energy, OrderId, Span, Sun, Timestamp,
+    AccountId, Address, Energy, OrderId, Span, Sun, Timestamp, UsdtMicro,
     chain::ResourceAction,
     invariants,
     operation::OperationPolicy,
     order::{Channel, CountRule, Order, OrderEvent, OrderState, OrderStateKind, step},
     payment::{MatchPolicy, Orderless, Payment, TailPolicy, random_tails},
     pool::PlanPolicy,
+    refund::{Amounts, RefundPolicy, SpendGuard},
 };
 use leyden_ports::{
     ChainReader, Clock, Entropy, Store,
@@ -390,6 +392,44 @@ pub(crate) fn payment_address() -> Address {
     keys::test_address(keys::TEST_ACCOUNTS - 1)
 }
 
+/// What goes back in these tests: whole but for a fee of a tenth of a TRX, from test account 8.
+pub(crate) fn refunds() -> RefundSettings {
+    let trx = |trx| Amounts { trx, usdt: UsdtMicro::new(trx.get()) };
+    RefundSettings {
+        policy: RefundPolicy {
+            enabled: true,
+            fee: trx(REFUND_FEE),
+            minimum: trx(Sun::new(500_000)),
+            suspense_delay: Span::from_secs(30),
+            denied: BTreeSet::new(),
+            own: (0..keys::POOL_ACCOUNTS)
+                .map(keys::pool_address)
+                .chain([payment_address(), refund_address()])
+                .collect(),
+            four_eyes_above: trx(Sun::from_trx(1_000)),
+            guard: SpendGuard {
+                per_payment: trx(Sun::from_trx(2_000)),
+                per_hour: trx(Sun::from_trx(4_000)),
+                per_day: trx(Sun::from_trx(10_000)),
+            },
+            retry_after: Span::from_secs(60),
+            retry_guard: false,
+        },
+        fee_limit: Sun::from_trx(30),
+        usdt_contract: ChainConfig::default().usdt,
+        max_attempts: 3,
+        serve_late: false,
+    }
+}
+
+/// Kept of what goes back, where the payer had a part in it.
+pub(crate) const REFUND_FEE: Sun = Sun::new(100_000);
+
+/// Where refunds are paid from: the last test account but one.
+pub(crate) fn refund_address() -> Address {
+    keys::test_address(keys::TEST_ACCOUNTS - 2)
+}
+
 fn settings() -> ActorSettings {
     ActorSettings {
         payment_addresses: BTreeSet::from([payment_address()]),
@@ -411,6 +451,7 @@ fn settings() -> ActorSettings {
         start_behind: 20,
         resend_after_blocks: 2,
         observe_only: false,
+        refunds: refunds(),
         max_watchers: 1_000,
         keep_logs: Span::from_hours(24 * 30),
         keep_keys: Span::from_hours(24),

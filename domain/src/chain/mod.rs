@@ -7,8 +7,8 @@ mod intent;
 mod report;
 
 pub use block::{
-    Block, ContractKind, Delivery, Evidence, Head, Lock, Resource, ResourceAction, ResourceEvent, SentTransfer,
-    TokenCall, Transfer,
+    Block, ContractKind, Delivery, Evidence, Head, Lock, Resource, ResourceAction, ResourceEvent,
+    SentTransfer, TokenCall, Transfer,
 };
 pub use follow::{Follower, Resolution};
 pub use intent::{BroadcastAnswer, ChainAction, RefusalCode, SignedTransaction, TransactionIntent};

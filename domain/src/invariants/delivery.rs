@@ -158,7 +158,9 @@ pub fn refunded_is_undelivered(book: &Book) -> Vec<Violation> {
     let delegations = effective(book);
     for order in &book.orders {
         let kind = underlying(order).kind();
-        if matches!(kind, OrderStateKind::RefundDue
+        if matches!(
+            kind,
+            OrderStateKind::RefundDue
                 | OrderStateKind::Refunding
                 | OrderStateKind::Refunded
                 | OrderStateKind::Forfeited

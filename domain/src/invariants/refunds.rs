@@ -88,12 +88,18 @@ pub fn refunded_once(book: &Book) -> Vec<Violation> {
         findings.expect(possible.len() <= 1, id, || format!("has {} transfers", possible.len()));
         for operation in possible {
             findings.expect(refund.state.operation() == Some(operation.id), id, || {
-                format!("is {} while {} is {}", refund.state.kind().name(), operation.id, operation.state.name())
+                format!(
+                    "is {} while {} is {}",
+                    refund.state.kind().name(),
+                    operation.id,
+                    operation.state.name()
+                )
             });
             findings.expect(operation.balance.get() == refund.amount(), id, || {
                 format!("sends {}, due is {}", operation.balance, refund.amount())
             });
-            let asset = matches!(operation.kind, OperationKind::Refund { asset, .. } if asset == refund.asset);
+            let asset =
+                matches!(operation.kind, OperationKind::Refund { asset, .. } if asset == refund.asset);
             findings.expect(asset, id, || format!("{} sends another asset", operation.id));
         }
     }
@@ -175,7 +181,11 @@ pub fn refund_moves_with_its_order(book: &Book) -> Vec<Violation> {
             _ => false,
         };
         findings.expect(fits, order.id, || {
-            format!("is {}, its refund {:?}", order.state.kind().name(), refund.map(|r| r.state.kind().name()))
+            format!(
+                "is {}, its refund {:?}",
+                order.state.kind().name(),
+                refund.map(|r| r.state.kind().name())
+            )
         });
     }
     findings.done()

@@ -216,9 +216,7 @@ pub fn step(order: &Order, event: &OrderEvent, now: Timestamp) -> Result<Transit
         (S::RefundDue { funding, why }, E::RefundSigned(operation)) => {
             S::Refunding { funding: *funding, why: *why, operation: *operation }
         }
-        (S::Refunding { funding, why, .. }, E::RefundFailed) => {
-            S::RefundDue { funding: *funding, why: *why }
-        }
+        (S::Refunding { funding, why, .. }, E::RefundFailed) => S::RefundDue { funding: *funding, why: *why },
         (S::RefundDue { funding, why }, E::RefundKept) => S::Forfeited { funding: *funding, why: *why },
         (S::Refunding { funding, why, operation }, E::RefundSolid) => {
             S::Refunded { funding: *funding, why: *why, operation: *operation }

@@ -274,15 +274,8 @@ pub enum RefundStateKind {
 
 impl RefundStateKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Waiting,
-        Self::Due,
-        Self::Held,
-        Self::Sending,
-        Self::Refunded,
-        Self::Kept,
-        Self::Withdrawn,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Waiting, Self::Due, Self::Held, Self::Sending, Self::Refunded, Self::Kept, Self::Withdrawn];
 
     /// The value of the column `state`.
     pub const fn name(self) -> &'static str {

@@ -129,10 +129,13 @@ pub fn operate(
         _ if policy.needs_two(refund) => {
             // What could not be done anyway is refused now, and not when the second person agrees.
             done(refund, action, operator.key, policy, now)?;
-            let proposal =
-                Proposal { action, by: operator.key, reason: operator.reason.clone(), at: now };
+            let proposal = Proposal { action, by: operator.key, reason: operator.reason.clone(), at: now };
             let noted = Refund { proposal: Some(proposal), ..refund.clone() };
-            Ok(Operated { transition: changed(refund, noted, "proposed", now), assign: None, is_proposed: true })
+            Ok(Operated {
+                transition: changed(refund, noted, "proposed", now),
+                assign: None,
+                is_proposed: true,
+            })
         }
         _ => done(refund, action, operator.key, policy, now),
     }
@@ -253,8 +256,7 @@ fn done(
                 _ => return refuse(),
             };
             // An approval was of another address.
-            let set =
-                Refund { to, address_set_by: Some(by), approved_by: None, state, ..refund.clone() };
+            let set = Refund { to, address_set_by: Some(by), approved_by: None, state, ..refund.clone() };
             Ok(plain(changed(refund, set, "address_set", now)))
         }
         OperatorAction::Assign { order } => {

@@ -4,6 +4,7 @@
 use super::{Amounts, Decider, KeptBy, Refund, RefundCause, RefundHold, RefundState, SpendGuard};
 use crate::{
     address::{Address, Height},
+    amount::{Sun, UsdtMicro},
     id::{OrderId, RefundId},
     order::{Order, OrderState},
     payment::{Payment, PaymentState, SuspenseReason},
@@ -37,6 +38,23 @@ pub struct RefundPolicy {
 }
 
 impl RefundPolicy {
+    /// Nothing is ever sent.
+    pub const fn switched_off() -> Self {
+        const NOTHING: Amounts = Amounts { trx: Sun::ZERO, usdt: UsdtMicro::ZERO };
+        Self {
+            enabled: false,
+            fee: NOTHING,
+            minimum: NOTHING,
+            suspense_delay: Span::ZERO,
+            denied: BTreeSet::new(),
+            own: BTreeSet::new(),
+            four_eyes_above: NOTHING,
+            guard: SpendGuard { per_payment: NOTHING, per_hour: NOTHING, per_day: NOTHING },
+            retry_after: Span::from_hours(1),
+            retry_guard: false,
+        }
+    }
+
     /// Whether an amount needs a second person.
     pub const fn needs_two(&self, refund: &Refund) -> bool {
         let limit = self.four_eyes_above.of(refund.asset);
@@ -74,7 +92,12 @@ pub struct Owed {
 
 /// What is owed of a payment and from when, before any rule about sending; `None`: nothing, or not yet known. Only ever
 /// of a payment that is solid: what leaves cannot be called back.
-pub fn owed(subject: &Subject, solid: Height, now: Timestamp, suspense_delay: Span) -> Option<(RefundCause, i64, Timestamp)> {
+pub fn owed(
+    subject: &Subject,
+    solid: Height,
+    now: Timestamp,
+    suspense_delay: Span,
+) -> Option<(RefundCause, i64, Timestamp)> {
     let payment = &subject.payment;
     let block = payment.block.filter(|at| at.block.height() <= solid)?;
     let all = payment.amount;

@@ -236,7 +236,7 @@ impl World {
         self.book
             .operations
             .iter()
-            .filter(|o| o.order == id)
+            .filter(|o| o.order == Some(id))
             .cloned()
             .partition(|o| matches!(o.kind, OperationKind::Delegate { .. }))
     }
@@ -298,7 +298,7 @@ impl World {
                     let mut released = Vec::new();
                     for operation in &mut self.book.operations {
                         if let OperationKind::Delegate { reservation, .. } = operation.kind
-                            && operation.order == id
+                            && operation.order == Some(id)
                             && operation.state == OperationState::Intended
                         {
                             operation.state = OperationState::Cancelled;
@@ -419,7 +419,10 @@ impl World {
                 included: placed(attempt.tx_id),
                 reference_canonical: self.is_canonical(attempt.reference),
             }),
-            payment_block: self.settling(operation.order).and_then(|payment| payment.block),
+            payment_block: operation
+                .order
+                .and_then(|order| self.settling(order))
+                .and_then(|payment| payment.block),
             sibling_live: self.book.operations.iter().any(|other| {
                 other.id != operation.id
                     && other.account == operation.account

@@ -247,7 +247,8 @@ pub trait RefundStore: Send + Sync + 'static {
 
     /// Begins refunds, in one transaction; each is written whole or left out, with its own answer: `Conflict` where its
     /// payment has one or is not what it was.
-    async fn open_refunds(&self, drafts: Vec<RefundDraft>) -> Result<Vec<Result<(), StoreError>>, StoreError>;
+    async fn open_refunds(&self, drafts: Vec<RefundDraft>)
+    -> Result<Vec<Result<(), StoreError>>, StoreError>;
 
     /// Commits a change of a refund. Where a transfer is intended, the spend guard is asked in the same transaction: the
     /// answer is `Ok(Err(trip))` and nothing is written where it has tripped.
@@ -260,12 +261,7 @@ pub trait RefundStore: Send + Sync + 'static {
     async fn wish(&self, wish: RefundWish) -> Result<RefundAnswer, WishError>;
 
     /// How much has left at the windows' end `now`, without one refund: its own transfer does not count against it.
-    async fn spent(
-        &self,
-        asset: Asset,
-        now: Timestamp,
-        but: Option<RefundId>,
-    ) -> Result<Spent, StoreError>;
+    async fn spent(&self, asset: Asset, now: Timestamp, but: Option<RefundId>) -> Result<Spent, StoreError>;
 
     /// Whether a transfer of exactly this may be signed now: a committed refund whose transfer is intended and not signed
     /// says so, and the spend guard, asked once more, agrees. Answers which operation it is.
@@ -283,7 +279,8 @@ pub trait RefundStore: Send + Sync + 'static {
     async fn refund_accounts(&self) -> Result<Vec<RefundAccount>, StoreError>;
 
     /// Records what the chain said of a refund account; an older observation than the recorded one is ignored.
-    async fn observe_refund_account(&self, id: AccountId, observed: RefundObserved) -> Result<(), StoreError>;
+    async fn observe_refund_account(&self, id: AccountId, observed: RefundObserved)
+    -> Result<(), StoreError>;
 
     /// Notes that nothing can be signed for an account, and why; `None`: it can.
     async fn set_refund_account_unfit(&self, id: AccountId, why: Option<String>) -> Result<(), StoreError>;

@@ -191,7 +191,7 @@ mod tests {
         let bytes = [number; 10];
         Operation {
             id: OperationId::new(at, bytes),
-            order: OrderId::standard(at, bytes),
+            order: Some(OrderId::standard(at, bytes)),
             account: AccountId::new(at, bytes),
             owner: Address::from_evm([number; 20]),
             receiver: Address::from_evm([0; 20]),

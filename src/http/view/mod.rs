@@ -98,5 +98,6 @@ const fn failure_text(meaning: RefusalMeaning) -> &'static str {
         RefusalMeaning::AccountBroke => "the account could not pay for its transaction",
         RefusalMeaning::KeyUnfit => "the account's key was refused",
         RefusalMeaning::NothingToReclaim => "there was nothing to take back",
+        RefusalMeaning::ExecutionFailed => "the chain executed the transaction and it failed",
     }
 }

@@ -308,6 +308,7 @@ pub(crate) fn block(
         parent: block_id(height - 1, 0),
         payments,
         resource_events,
+        sent: Vec::new(),
         dust: Vec::new(),
         transactions: 1,
     }
@@ -391,7 +392,7 @@ pub(crate) fn reserve(n: u64, order: &Order, account: u64) -> ReserveCommit {
     };
     let operation = Operation {
         id: operation_id(n),
-        order: order.id,
+        order: Some(order.id),
         account: account_id(account),
         owner: address(5_000 + account),
         receiver: order.recipient,

@@ -85,7 +85,9 @@ fn fitting_receipt<'a>(
 /// The call of the token that the transaction is, where it asks for a transfer of the caller's own tokens.
 fn token_call(tx: &TxFacts, usdt: Address) -> Option<TokenCall> {
     match &tx.action {
-        TxAction::Call { owner, contract, token: Some(token) } if *contract == usdt && token.from.is_none() => {
+        TxAction::Call { owner, contract, token: Some(token) }
+            if *contract == usdt && token.from.is_none() =>
+        {
             Some(TokenCall {
                 tx_id: tx.id,
                 owner: *owner,

@@ -3,7 +3,7 @@
 use crate::{
     SqlStore,
     db::{Conn, all, exec, opt},
-    journal::{BLOCKS, CHAIN_CURSOR, ORDERS, PAYMENTS, RESOURCE_EVENTS},
+    journal::{BLOCKS, CHAIN_CURSOR, ORDERS, PAYMENTS, RESOURCE_EVENTS, SENT_TRANSFERS},
     row::{BlockRow, Place, row},
     settle::Settling,
 };
@@ -252,8 +252,20 @@ async fn record_sent(
         sent.to.to_string(),
         sent.amount,
         i64::from(sent.succeeded),
-    )
-    .map(drop)
+    )?;
+    let image = Image::default()
+        .with("height", head.height().get())
+        .with("position", position)
+        .with("block_id", head.block.id().to_string())
+        .with("block_time", head.timestamp.ms())
+        .with("tx_id", sent.tx_id.to_string())
+        .with("asset", sent.asset.name())
+        .with("from_address", sent.from.to_string())
+        .with("to_address", sent.to.to_string())
+        .with("amount", sent.amount)
+        .with("succeeded", i64::from(sent.succeeded));
+    conn.journal().made_as(&SENT_TRANSFERS, format_args!("{}:{position}", head.height().get()), image);
+    Ok(())
 }
 
 /// Writes the new solid block: never above the newest recorded one, never back, and never one that our own chain

@@ -3,6 +3,7 @@
 
 use crate::{
     db::{Conn, exec, one, opt},
+    journal::{PAYMENTS, REFUNDS},
     order_change,
     row::{Copies, PaymentRow, RefundRow},
 };
@@ -112,6 +113,8 @@ pub(crate) async fn insert(conn: &mut Conn, refund: &Refund, wall: Timestamp) ->
         refund.version,
     )?;
     exec!(conn, "UPDATE payments SET has_refund = 1 WHERE id = $1", refund.payment.to_string())?;
+    conn.journal().made(&REFUNDS, refund.id);
+    conn.journal().changed(&PAYMENTS, refund.payment);
     write_line(conn, refund, "opened", None, &Said::default(), wall).await
 }
 
@@ -180,6 +183,10 @@ pub(crate) async fn write(
     )?;
     if changed != 1 {
         return Err(StoreError::Conflict("refund"));
+    }
+    conn.journal().changed(&REFUNDS, refund.id);
+    if let Some(by) = &said.by {
+        conn.journal().told("refund.wish", refund.id, &(by, &said.note));
     }
     write_line(conn, refund, transition.event, Some(transition.from), said, wall).await
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     db::{Conn, exec, opt},
+    journal::{ORDERS, PAYMENTS},
     orders,
     refund_change::{self, Said},
     refunds,
@@ -107,5 +108,7 @@ async fn assign_to(conn: &mut Conn, id: PaymentId, order: OrderId, now: Timestam
         excess.get(),
         now.ms(),
     )?;
+    conn.journal().changed(&ORDERS, order);
+    conn.journal().changed(&PAYMENTS, id);
     Ok(())
 }

@@ -4,6 +4,7 @@ use crate::{
     SqlStore,
     db::{Arg, Built, Conn, all, exec, opt},
     group_commit::{release, savepoint},
+    journal::REFUND_ACCOUNTS,
     operations, orders, refund_change, refund_wish,
     row::{OperationRow, PaymentRow, Place, RefundAccountRow, RefundRow, convert, operation_columns, row},
 };
@@ -294,7 +295,17 @@ impl RefundStore for SqlStore {
         self.write(move |conn| {
             Box::pin(async move {
                 let address = new.address.to_string();
-                exec!(conn, "UPDATE refund_accounts SET is_active = 0 WHERE address <> $1", address.clone())?;
+                let replaced: Vec<(String,)> = all!(
+                    conn,
+                    "UPDATE refund_accounts SET is_active = 0 WHERE address <> $1 AND is_active = 1 \
+                     RETURNING account_id",
+                    address.clone()
+                )?;
+                for (account,) in replaced {
+                    conn.journal().changed(&REFUND_ACCOUNTS, account);
+                }
+                let known: Option<(String,)> =
+                    opt!(conn, "SELECT account_id FROM refund_accounts WHERE address = $1", address.clone())?;
                 let row: Option<RefundAccountRow> = opt!(
                     conn,
                     "INSERT INTO refund_accounts (account_id, address, permission_id, is_active, created_at) \
@@ -306,6 +317,10 @@ impl RefundStore for SqlStore {
                     now.ms(),
                 )?;
                 let id = new.id.to_string();
+                match known {
+                    Some((known,)) => conn.journal().changed(&REFUND_ACCOUNTS, known),
+                    None => conn.journal().made(&REFUND_ACCOUNTS, &id),
+                }
                 RefundAccount::try_from(Place::new("refund_accounts", &id).some("account_id", row)?)
             })
         })
@@ -351,8 +366,9 @@ impl RefundStore for SqlStore {
                     "UPDATE refund_accounts SET unfit = $2 WHERE account_id = $1",
                     id.to_string(),
                     why
-                )
-                .map(drop)
+                )?;
+                conn.journal().changed(&REFUND_ACCOUNTS, id);
+                Ok(())
             })
         })
         .await

@@ -100,6 +100,7 @@ pub(crate) static PAYMENTS: Table = Table {
         "excess",
         "reason",
         "updated_at",
+        "has_refund",
     ],
     bytes: &[],
 };
@@ -138,6 +139,7 @@ pub(crate) static OPERATIONS: Table = Table {
         "lock_blocks",
         "delegation_id",
         "created_at",
+        "refund_id",
     ],
     changing: &[
         "state",
@@ -215,17 +217,76 @@ pub(crate) static RESOURCE_EVENTS: Table = Table {
     bytes: &[],
 };
 
+pub(crate) static REFUNDS: Table = Table {
+    name: "refunds",
+    key: Key::Text("id"),
+    fixed: &["id", "payment_id", "asset", "created_at"],
+    changing: &[
+        "order_id",
+        "cause",
+        "cause_json",
+        "owed",
+        "fee",
+        "to_address",
+        "address_set_by",
+        "decided_by",
+        "approved_by",
+        "guard_waived",
+        "proposal",
+        "state",
+        "state_json",
+        "hold",
+        "operation_id",
+        "due_at",
+        "spent_at",
+        "updated_at",
+        "version",
+    ],
+    bytes: &[],
+};
+
+/// Without what the chain said of an account.
+pub(crate) static REFUND_ACCOUNTS: Table = Table {
+    name: "refund_accounts",
+    key: Key::Text("account_id"),
+    fixed: &["account_id", "address", "created_at"],
+    changing: &["permission_id", "is_active", "unfit"],
+    bytes: &[],
+};
+
+pub(crate) static SENT_TRANSFERS: Table = Table {
+    name: "sent_transfers",
+    key: Key::Pair("height", "position"),
+    fixed: &[
+        "height",
+        "position",
+        "block_id",
+        "block_time",
+        "tx_id",
+        "asset",
+        "from_address",
+        "to_address",
+        "amount",
+        "succeeded",
+    ],
+    changing: &[],
+    bytes: &[],
+};
+
 /// All of them, each behind those that it refers to; entries of one commit are in this order.
-pub(crate) static ALL: [&Table; 9] = [
+pub(crate) static ALL: [&Table; 12] = [
     &BLOCKS,
     &CHAIN_CURSOR,
     &ORDERS,
     &PAYMENTS,
     &ENERGY_POOLS,
     &RESERVATIONS,
+    &REFUND_ACCOUNTS,
+    &REFUNDS,
     &OPERATIONS,
     &ATTEMPTS,
     &RESOURCE_EVENTS,
+    &SENT_TRANSFERS,
 ];
 
 /// Its place in [`ALL`].

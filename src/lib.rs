@@ -13,6 +13,7 @@ pub mod settings;
 pub mod system_clock;
 pub mod system_entropy;
 pub mod telemetry;
+mod verify;
 pub mod wiring;
 
 pub use settings::Settings;

@@ -171,6 +171,12 @@ pub(crate) async fn open_books_to_move(url: &str) -> Result<SqlStore, StartError
         .map_err(|error| StartError::Database { url: without_credentials(url), error })
 }
 
+/// Opens the books to look at them and change nothing: neither their schema nor what the journal does not know.
+pub(crate) async fn open_books_to_read(url: &str) -> Result<SqlStore, StartError> {
+    let failed = |error| StartError::Database { url: without_credentials(url), error };
+    SqlStore::open_to_read(url, Arc::new(SystemClock)).await.map_err(failed)
+}
+
 /// A file of SQLite wants its folder to be there.
 fn make_folder(url: &str) -> Result<(), StartError> {
     let path = url.strip_prefix("sqlite:").map_or("", |rest| rest.trim_start_matches("//"));

@@ -51,6 +51,13 @@ pub(super) enum Command {
     /// clocks, payment addresses, pool accounts, that hot keys can do no more than they need, who leads, and whether
     /// the books explain what the chain shows. Exit code 1 where something must be mended, 78 for a bad configuration.
     Doctor(DoctorArgs),
+    /// Find out whether the books can be believed
+    ///
+    /// Reads the journal from its first entry: each must follow from the one before it, and together they must give
+    /// every row of the books. Then checks every rule that the books must keep, and with --online what the chain says
+    /// is delegated. Changes nothing; the service may run. Exit code 0 where all is right, 1 at the first difference,
+    /// which it names, 69 where it could not be looked at, 78 for a bad configuration. See docs/operating/verify.md.
+    Verify(VerifyArgs),
     /// Hold an order until a person releases it
     ///
     /// Nothing is signed for it any more. For orders of restored books that the chain shows to be served already; see
@@ -163,6 +170,22 @@ pub(super) struct BlockArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// The database, instead of the configured one.
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
+    /// Ask the nodes too what our pool accounts have delegated.
+    #[arg(long)]
+    pub(super) online: bool,
+    /// Only what was written behind this entry: its number, and its hash behind a colon if it was noted.
+    #[arg(long, value_name = "SEQ[:HASH]")]
+    pub(super) from: Option<super::verify::Since>,
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,

@@ -10,6 +10,7 @@ mod keys;
 mod migrate;
 mod print;
 mod serve;
+mod verify;
 
 pub use args::{Cli, DemoArgs};
 pub(crate) use print::{Failure, aside, json, line};
@@ -50,6 +51,9 @@ pub fn run(cli: Cli, environment: &Environment) -> ExitCode {
         Command::Doctor(arguments) => with_settings(file, environment, |settings| {
             on_actix(crate::doctor::run(settings, arguments.json))
         }),
+        Command::Verify(arguments) => {
+            with_settings(file, environment, |settings| on_actix(verify::run(settings, arguments)))
+        }
         Command::Hold(arguments) => {
             with_settings(file, environment, |settings| on_actix(hold::run(settings, arguments)))
         }

@@ -123,10 +123,27 @@ impl SqlStore {
         Self::of(Db::connect(url, options.readers).await?, clock, options).await
     }
 
-    async fn of(db: Db, clock: Arc<dyn Clock>, options: OpenOptions) -> Result<Self, OpenError> {
-        migrate::prepare(&db, options.migrations).await?;
+    /// The same books to be looked at: nothing is written, and what is pending is refused. Books that were moved open too.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::open`]; a file that is not there is not made.
+    pub async fn open_to_read(url: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        if url.starts_with("sqlite:") && !lite::is_there(url)? {
+            return Err(OpenError::Url("there is no such database".to_owned()));
+        }
+        let db = Db::connect(url, OpenOptions::default().readers).await?;
+        Self::prepared(db, clock, MigrationMode::Refuse).await
+    }
+
+    async fn prepared(db: Db, clock: Arc<dyn Clock>, migrations: MigrationMode) -> Result<Self, OpenError> {
+        migrate::prepare(&db, migrations).await?;
         let writer = Arc::new(Writer::start(db.clone(), Arc::clone(&clock))?);
-        let store = Self { db, writer, creates: Arc::default(), clock, fence: None };
+        Ok(Self { db, writer, creates: Arc::default(), clock, fence: None })
+    }
+
+    async fn of(db: Db, clock: Arc<dyn Clock>, options: OpenOptions) -> Result<Self, OpenError> {
+        let store = Self::prepared(db, clock, options.migrations).await?;
         let now = store.now();
         store.write(move |conn| Box::pin(migrate::stamp(conn, now))).await?;
         store.open_journal(now).await?;

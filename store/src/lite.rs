@@ -35,6 +35,12 @@ pub(crate) fn options(url: &str) -> Result<(SqliteConnectOptions, bool), OpenErr
     Ok((options, in_memory))
 }
 
+/// Whether the database of a URL is there.
+pub(crate) fn is_there(url: &str) -> Result<bool, OpenError> {
+    let (options, in_memory) = options(url)?;
+    Ok(in_memory || options.get_filename().exists())
+}
+
 /// SQLite.
 #[derive(Debug)]
 pub(crate) struct Lite;

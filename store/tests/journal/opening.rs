@@ -1,0 +1,106 @@
+//! Books that are older than the journal, and a journal that is older than some of their columns.
+
+use crate::{
+    kit::{Kit, delivery, new, open, operation_id, order},
+    raw::{Books, Raw},
+};
+use leyden_domain::journal::{Draft, Head, Image, LAYOUT, RowChange, row_of};
+use leyden_ports::store::{Difference, JournalStore as _, OperationChange, OrderStore as _, VerifyError};
+use std::sync::Arc;
+
+async fn verified(books: &Books) -> u64 {
+    let verified = books.store.verify(Head::genesis()).await.unwrap();
+    assert!(verified.is_whole);
+    verified.rows
+}
+
+#[tokio::test]
+async fn books_that_are_older_are_written_down_as_they_are() {
+    for mut books in Books::lived_in_on_both().await {
+        let rows = verified(&books).await;
+        let mut raw = books.raw().await;
+        raw.disarm().await;
+        raw.run("DELETE FROM journal").await.unwrap();
+        drop(raw);
+        books.reopen().await;
+        assert_eq!(verified(&books).await, rows);
+        let entries = books.entries().await;
+        let opened = entries
+            .iter()
+            .filter(|entry| row_of(&entry.kind).is_some_and(|(_, change)| change == RowChange::Opened));
+        assert_eq!(opened.count(), usize::try_from(rows).unwrap());
+        // Once is enough, and life goes on.
+        books.reopen().await;
+        assert_eq!(books.entries().await.len(), entries.len());
+        let kit = Kit::on(Arc::clone(&books.store) as _);
+        kit.events(4, Vec::new(), 4).await;
+        kit.change(operation_id(1), 3, OperationChange::Solidify(delivery(2, 0))).await.unwrap();
+        books.store.create_order(new(order(9))).await.unwrap();
+        kit.check().await;
+    }
+}
+
+/// Makes the journal that an older version would have made: without a column of orders.
+async fn forget_a_column(books: &Books, raw: &mut Raw) {
+    let mut head = Head::genesis();
+    raw.run("DELETE FROM journal").await.unwrap();
+    for entry in books_entries_before(books).await {
+        let (kind, subject, mut body) = entry;
+        if kind == LAYOUT {
+            body = body.replace("\"price_config\",", "");
+        } else if row_of(&kind).is_some_and(|(table, _)| table == "orders") {
+            let mut image = Image::decode(&body).unwrap();
+            image.retain(|column, _| column != "price_config");
+            body = image.encode();
+        }
+        let entry = head.append(leyden_domain::Timestamp::from_ms(1), Draft { kind, subject, body });
+        let quoted = |text: &str| text.replace('\'', "''");
+        raw.run(&format!(
+            "INSERT INTO journal (seq, at, kind, subject, body, hash) VALUES ({}, {}, '{}', '{}', '{}', '{}')",
+            entry.seq,
+            entry.at.ms(),
+            quoted(&entry.kind),
+            quoted(&entry.subject),
+            quoted(&entry.body),
+            entry.hash,
+        ))
+        .await
+        .unwrap();
+    }
+}
+
+/// What entries said before they were removed: asked on a fresh copy of the same life.
+async fn books_entries_before(books: &Books) -> Vec<(String, String, String)> {
+    let is_lite = books.url.starts_with("sqlite:");
+    let copies = Books::lived_in_on_both().await;
+    let copy = copies.into_iter().find(|copy| copy.url.starts_with("sqlite:") == is_lite).unwrap();
+    copy.entries().await.into_iter().map(|entry| (entry.kind, entry.subject, entry.body)).collect()
+}
+
+#[tokio::test]
+async fn columns_that_are_new_are_written_down() {
+    for mut books in Books::lived_in_on_both().await {
+        let rows = verified(&books).await;
+        let mut raw = books.raw().await;
+        raw.disarm().await;
+        forget_a_column(&books, &mut raw).await;
+        let before = books.store.verify(Head::genesis()).await;
+        assert!(
+            matches!(&before, Err(VerifyError::Difference(Difference::Row { column, .. })) if column == "price_config"),
+            "{before:?}"
+        );
+        books.reopen().await;
+        assert_eq!(verified(&books).await, rows);
+        let layouts = books.entries().await.into_iter().filter(|entry| entry.kind == LAYOUT).count();
+        assert_eq!(layouts, 2);
+
+        // What was changed behind the journal's back does not become true by being written down again.
+        forget_a_column(&books, &mut raw).await;
+        raw.run("UPDATE orders SET status = 'refunded'").await.unwrap();
+        drop(raw);
+        books.store.close().await;
+        books.store = Arc::new(open(&books.url).await);
+        let after = books.store.verify(Head::genesis()).await;
+        assert!(matches!(&after, Err(VerifyError::Difference(Difference::Entry { .. }))), "{after:?}");
+    }
+}

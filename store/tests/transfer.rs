@@ -12,7 +12,7 @@ use kit::{Kit, attempt, delegated, delivery, new, open, operation_id, order, url
 use leyden_domain::Span;
 use leyden_domain::order::OrderEvent;
 use leyden_ports::store::{
-    Lease, LeaseStore as _, NewOrder, OperationChange, OrderStore as _, Store, StoreError,
+    JournalStore as _, Lease, LeaseStore as _, NewOrder, OperationChange, OrderStore as _, Store, StoreError,
 };
 use leyden_store::{OpenError, OpenOptions, SqlStore, TransferError, transfer};
 use std::sync::Arc;
@@ -49,6 +49,8 @@ async fn all_books_move_at_once() {
     );
     assert!(from.book().await.unwrap() == to.book().await.unwrap());
     assert_eq!(from.count_orders().await, to.count_orders().await);
+    // The journal moved with them, and goes on there.
+    assert_eq!(from.journal_head().await, to.journal_head().await);
     // Life goes on where it was, with numbers that are not used yet.
     let kit = Kit::on(Arc::clone(&to) as Arc<dyn Store>);
     kit.change(operation_id(1), 3, OperationChange::Solidify(delivery(2, 0))).await.unwrap();

@@ -94,20 +94,20 @@ impl Replay {
             (RowChange::Changed, None) if is_whole => return Err(ReplayFault::Unmade),
             (RowChange::Opened, Some(Kept::Whole(known) | Kept::Part(known))) => {
                 reopened(&decoded(known)?, &later)?;
-                Kept::Whole(kept(later.dense()))
+                Kept::Whole(kept(&later.dense()))
             }
-            (RowChange::New | RowChange::Opened, _) => Kept::Whole(kept(later.dense())),
+            (RowChange::New | RowChange::Opened, _) => Kept::Whole(kept(&later.dense())),
             (RowChange::Changed, Some(Kept::Whole(known))) => {
                 let mut image = decoded(known)?;
                 image.overlay(later);
-                Kept::Whole(kept(image.dense()))
+                Kept::Whole(kept(&image.dense()))
             }
             (RowChange::Changed, Some(Kept::Part(known))) => {
                 let mut image = decoded(known)?;
                 image.overlay(later);
-                Kept::Part(kept(image))
+                Kept::Part(kept(&image))
             }
-            (RowChange::Changed, _) => Kept::Part(kept(later)),
+            (RowChange::Changed, _) => Kept::Part(kept(&later)),
             (RowChange::Gone, _) => return Ok(()),
         };
         rows.insert(entry.subject.as_str().into(), next);
@@ -150,7 +150,7 @@ impl Kept {
     }
 }
 
-fn kept(image: Image) -> Box<str> {
+fn kept(image: &Image) -> Box<str> {
     image.encode().into_boxed_str()
 }
 

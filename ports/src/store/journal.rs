@@ -44,7 +44,7 @@ pub enum Difference {
         /// To what.
         subject: String,
         /// What is wrong with it.
-        fault: ReplayFault,
+        fault: Box<ReplayFault>,
     },
     /// Entries speak of a table that nobody keeps.
     #[error("journal: there is no table {0}")]

@@ -1,5 +1,6 @@
 //! What a transaction has written so far and the journal is to have. It is kept beside the connection and goes with it; a
 //! part of the transaction that is taken back takes its lines with it.
+#![expect(clippy::needless_pass_by_value, reason = "callers have ids in many forms, most of them small")]
 
 use super::tables::{self, Table};
 use leyden_domain::journal::{Draft, Image, RowChange, row_kind};

@@ -6,7 +6,10 @@ use super::{
     images,
     tables::{self, Table},
 };
-use crate::db::{Conn, opt};
+use crate::{
+    db::{Conn, opt},
+    row::Place,
+};
 use leyden_domain::{
     Timestamp,
     journal::{Draft, Head, LAYOUT, RowChange, row_kind},
@@ -40,11 +43,7 @@ async fn recorded(conn: &mut Conn) -> Result<Layout, StoreError> {
     let found: Option<(String,)> =
         opt!(conn, "SELECT body FROM journal WHERE kind = 'journal.layout' ORDER BY seq DESC LIMIT 1")?;
     let Some((body,)) = found else { return Ok(Layout::new()) };
-    serde_json::from_str(&body).map_err(|_| StoreError::Inconsistent {
-        table: "journal",
-        column: "body",
-        id: LAYOUT.to_owned(),
-    })
+    serde_json::from_str(&body).or(Err(Place::new("journal", LAYOUT).bad("body")))
 }
 
 /// Writes down the rows of the tables whose columns the journal does not know; how many. Empty books need nothing.

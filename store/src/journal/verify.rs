@@ -55,7 +55,7 @@ async fn chain(conn: &mut Conn, from: Head, replay: &mut Replay) -> Result<(Head
                 seq: entry.seq,
                 kind: entry.kind.clone(),
                 subject: entry.subject.clone(),
-                fault,
+                fault: Box::new(fault),
             })?;
             read = read.saturating_add(1);
         }

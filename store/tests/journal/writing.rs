@@ -49,8 +49,8 @@ async fn what_is_refused_leaves_no_entry() {
         // In one commit or in two: one is made, the other taken back.
         let none = NewOrder { max_open: 0, ..new(order(2)) };
         let hold = kit.step(order_id(1), OrderEvent::Hold(HoldReason::Operator));
-        let (refused, held) = join(books.store.create_order(none), hold).await;
-        assert_eq!((refused, held), (Err(CreateRefusal::TooManyOpen), Ok(())));
+        let (refused, done) = join(books.store.create_order(none), hold).await;
+        assert_eq!((refused, done), (Err(CreateRefusal::TooManyOpen), Ok(())));
         let kinds: Vec<String> =
             books.entries().await.into_iter().skip(before).map(|entry| entry.kind).collect();
         assert_eq!(kinds, ["orders.changed"]);

@@ -79,7 +79,7 @@ fn delegated(book: &Book) -> BTreeMap<(Address, Address), Sun> {
         .filter(|operation| is_done(operation))
         .filter_map(|operation| match operation.kind {
             OperationKind::Undelegate { delegation } => Some(delegation),
-            OperationKind::Delegate { .. } => None,
+            OperationKind::Delegate { .. } | OperationKind::Refund { .. } => None,
         })
         .collect();
     let mut live = BTreeMap::new();

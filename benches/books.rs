@@ -1,6 +1,6 @@
 //! Books with open orders, and actors told to work fast: what the benchmarks of the service share.
 
-use leyden_actors::ActorSettings;
+use leyden_actors::{ActorSettings, GuardSettings};
 use leyden_domain::{
     Address, Energy, OrderId, Span, Sun,
     operation::OperationPolicy,
@@ -52,6 +52,7 @@ pub(crate) fn settings(max_watchers: usize) -> ActorSettings {
         resend_after_blocks: 2,
         observe_only: false,
         refunds: leyden_actors::settings::RefundSettings::switched_off(),
+        guard: GuardSettings::default(),
         max_watchers,
         keep_logs: Span::from_hours(720),
         keep_keys: Span::from_hours(24),

@@ -7,7 +7,7 @@ use leyden_actors::{
     boards::{ChainStatus, PoolStatus},
     kernel::{self, TreeStatus},
 };
-use leyden_domain::{Timestamp, order::OrderStateKind, pool::AccountState};
+use leyden_domain::{Timestamp, halt::HaltCause, order::OrderStateKind, pool::AccountState};
 use leyden_ports::{Cache, StoreError};
 use metrics::{counter, gauge};
 use std::{collections::BTreeMap, time::Duration};
@@ -52,6 +52,11 @@ pub(crate) fn tend(state: &AppState) {
     gauge!("leyden_leader").set(f64::from(u8::from(leads)));
     chain(&boards.chain.read(), &tree, leads, now);
     pool(state, &boards.pool.read());
+    let open = &boards.halts.read().open;
+    for cause in HaltCause::ALL {
+        let is_open = open.iter().any(|halt| halt.cause == cause);
+        gauge!("leyden_halted", "cause" => cause.name()).set(f64::from(u8::from(is_open)));
+    }
     cache(state.cache.as_ref());
     let (watched, most) = state.handles.watchers();
     gauge!("leyden_orders_watched").set(count(watched));

@@ -13,6 +13,7 @@ use futures_util::{StreamExt, stream};
 use leyden_domain::{
     AccountId, BlockRef, Height, OrderId, Timestamp, TxId,
     chain::{BroadcastAnswer, SignedTransaction},
+    halt::MoneyAct,
     operation::{
         Attempt, ChainView, NextAct, Operation, OperationKind, OperationWork, Refusal, RefusalMeaning,
         meaning_of, next_act,
@@ -108,7 +109,7 @@ impl AccountAgent {
     async fn work(&self, progress: &Progress) -> Result<After, Trouble> {
         let Some(me) = self.account_row() else { return Ok(After::Rest) };
         if let Some(view) = self.shared.view()
-            && !self.shared.is_halted()
+            && !self.shared.settings.observe_only
         {
             let work = self.shared.ports.store.account_work(self.account, WORK_AT_ONCE).await?;
             let full = work.len() >= usize::try_from(WORK_AT_ONCE).unwrap_or(usize::MAX);
@@ -139,7 +140,7 @@ impl AccountAgent {
             let operation = &item.operation;
             let change = match next_act(item, view, policy) {
                 NextAct::Wait => continue,
-                NextAct::Sign { .. } if !is_current => continue,
+                NextAct::Sign { .. } if !is_current || !self.shared.may(act_of(operation.kind)) => continue,
                 NextAct::Sign { reference, expiration } => {
                     if operation.attempts >= policy.max_attempts {
                         tracing::error!(operation = %operation.id, attempts = operation.attempts, "energy could not be taken back yet; trying on");
@@ -280,8 +281,9 @@ impl AccountAgent {
                     decisions.touched.extend(order);
                     recorded.push(transaction);
                 }
-                // Another generation was quicker, or the order moved on: its bytes are the ones that count.
-                Err(StoreError::Conflict(_)) => {}
+                // Another generation was quicker, or the order moved on: its bytes are the ones that count. Or money
+                // stands still: these were seen by nobody.
+                Err(StoreError::Conflict(_) | StoreError::Halted(_)) => {}
                 Err(error) if error.concerns_all() => return Err(error.into()),
                 Err(error) => tracing::error!(%error, "a transaction cannot be recorded, and is not sent"),
             }
@@ -398,6 +400,14 @@ impl AccountAgent {
         }
         self.shared.hint_allocator();
         Ok(())
+    }
+}
+
+/// What signing for an operation begins.
+const fn act_of(kind: OperationKind) -> MoneyAct {
+    match kind {
+        OperationKind::Delegate { .. } => MoneyAct::Delegate,
+        OperationKind::Undelegate { .. } => MoneyAct::Reclaim,
     }
 }
 

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use leyden_domain::{
     Address, Asset, Height, PaymentId,
     chain::{Block, Evidence, Follower, Head, Resolution, ResourceAction, ResourceEvent, SentTransfer},
+    halt::HaltCause,
     payment::{Payment, PaymentState},
 };
 use leyden_ports::{
@@ -94,6 +95,11 @@ impl BlockListener {
                 Round::Broken(at) => {
                     tracing::error!(height = %at, "the node's chain differs from ours below a solid block; money stands still");
                     self.update(|status| status.below_solid = Some(at));
+                    let detail = format!(
+                        "the node's chain differs from ours at or above block {at}, below the solid one"
+                    );
+                    let evidence = vec![format!("height {at}")];
+                    self.shared.halt(HaltCause::ForkBelowSolid, detail, evidence, "block_listener").await?;
                     return Ok(After::Rest);
                 }
             }
@@ -146,6 +152,10 @@ impl BlockListener {
         // First those who have something to send.
         self.shared.hint_agents(settled.accounts);
         self.shared.hint_watchers(&settled.orders);
+        self.update(|status| status.below_solid = None);
+        if !settled.orders.is_empty() {
+            self.shared.hint_guard();
+        }
         self.tell();
         Ok(Round::Moved)
     }

@@ -3,6 +3,7 @@
 
 use crate::{
     boards::{Board, ChainStatus, PoolStatus, RefundStatus, SaleTerms},
+    halting::HaltStatus,
     kernel::{Ending, Shutdown, Supervisor, TreeStatus},
     leadership::Leadership,
     lease_keeper,
@@ -56,6 +57,8 @@ pub struct Boards {
     pub sale: Board<SaleTerms>,
     /// The accounts that refunds are paid from.
     pub refunds: Board<RefundStatus>,
+    /// What makes money stand still.
+    pub halts: Board<HaltStatus>,
 }
 
 /// The way to the actors. Cheap to clone.

@@ -12,6 +12,7 @@
 //! | `payment_watcher` | order in its payment phase | takes the order through payment, confirmation, expiry |
 //! | `pool_allocator` | service | holds capacity for paid orders; ends rentals |
 //! | `account_agent` | pool account | signs, stores, sends and follows its transactions |
+//! | `guard` | service | raises a halt where something is wrong or too much |
 //! | `janitor` | service | gives back what time has freed |
 //! | `lease_keeper` | instance | takes, renews and loses the lease for all of the above |
 //! | `standby` | instance | knows what the above would know, while another instance does the work |
@@ -20,6 +21,8 @@ mod account_agent;
 mod allocation;
 mod block_listener;
 pub mod boards;
+mod guard;
+mod halting;
 pub mod handles;
 mod janitor;
 pub mod kernel;
@@ -39,6 +42,8 @@ mod system;
 mod worker;
 
 pub use boards::SaleTerms;
+pub use guard::GuardSettings;
+pub use halting::HaltStatus;
 pub use handles::{CancelError, Handles, ReleaseError};
 pub use leadership::{Election, Leadership, SaleSource, WORK};
 pub use settings::{ActorSettings, OrderlessTerms, StepHook};

@@ -14,6 +14,7 @@ use futures_util::{StreamExt, stream};
 use leyden_domain::{
     OrderId, Span, Sun, Timestamp,
     chain::Delivery,
+    halt::MoneyAct,
     operation::ChainView,
     order::{Channel, CountRule, Funding, HoldReason, Order, OrderEvent, OrderState},
     payment::{Expectation, Match, MatchPolicy, Payment, PaymentState, SuspenseReason, match_payment},
@@ -107,6 +108,8 @@ impl PaymentRouter {
             let Some(block) = payment.block else { continue };
             match decide(&payment, &candidates, &policy) {
                 Ok(routing) => decided.extend(routing),
+                // It stays as it is until money moves again.
+                Err(Orderless { .. }) if !self.shared.may(MoneyAct::Sell) => {}
                 Err(Orderless { unit_price, count, excess }) => {
                     to_ask.push((payment, block, Sale { unit_price, count, excess, terms: sale.terms }));
                 }

@@ -13,6 +13,7 @@ use crate::{
 use async_trait::async_trait;
 use leyden_domain::{
     Energy, OrderId, Timestamp,
+    halt::MoneyAct,
     operation::{ChainView, OperationState},
     order::{OrderEvent, OrderState, RefundReason, undelivered},
     pool::{AccountState, Shortfall},
@@ -80,7 +81,7 @@ impl PoolAllocator {
         let mut queued = Energy::ZERO;
         let mut commits = Vec::new();
         let current_since = self.current_since(view.head.timestamp);
-        if !self.shared.is_halted() {
+        if self.shared.may(MoneyAct::Delegate) {
             for id in waiting {
                 // First what the facts ask for: the payment may be gone or elsewhere.
                 let Some(detail) = self.shared.advance_one_of_many(id).await? else { continue };
@@ -112,6 +113,9 @@ impl PoolAllocator {
         let held = commits.clone();
         let answers = if commits.is_empty() { Vec::new() } else { ports.store.reserve(commits).await? };
         settings.did("allocator.reserved");
+        if !answers.is_empty() {
+            self.shared.hint_guard();
+        }
         let mut lost = false;
         for (commit, answer) in held.iter().zip(&answers) {
             match answer {
@@ -120,6 +124,10 @@ impl PoolAllocator {
                 Err(StoreError::Conflict(what)) => {
                     tracing::debug!(what, "a plan was overtaken");
                     lost = true;
+                }
+                // The order waits until a person lifts the halt.
+                Err(StoreError::Halted(cause)) => {
+                    tracing::debug!(cause = cause.name(), "capacity is not held while money stands still");
                 }
                 Err(error) if error.concerns_all() => return Err(error.clone().into()),
                 Err(error) => {
@@ -155,7 +163,8 @@ impl PoolAllocator {
     /// Since when, in chain time, the books have been close to the head. Patience counts from then: what comes back to
     /// the pool has not been read before. `None` while they are catching up.
     fn current_since(&self, now: Timestamp) -> Option<Timestamp> {
-        let is_current = self.shared.boards.chain.read().is_current();
+        // Nor does it run while money stands still: that is no lack of capacity.
+        let is_current = self.shared.boards.chain.read().is_current() && self.shared.may(MoneyAct::Delegate);
         let mut since = self.current_since.lock().unwrap_or_else(PoisonError::into_inner);
         *since = if is_current { since.or(Some(now)) } else { None };
         *since
@@ -191,7 +200,7 @@ impl PoolAllocator {
 
     /// Rentals whose time is over, grace included.
     async fn end_rentals(&self, view: ChainView, progress: &Progress) -> Result<(), StepError> {
-        if self.shared.is_halted() {
+        if !self.shared.may(MoneyAct::Reclaim) {
             return Ok(());
         }
         let over = view.solid.timestamp.minus(self.shared.settings.reclaim_grace);

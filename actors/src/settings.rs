@@ -1,5 +1,6 @@
 //! What the actors are told at the start and never again.
 
+use crate::guard::GuardSettings;
 use leyden_domain::{
     Address, Energy, Span, Sun, operation::OperationPolicy, payment::MatchPolicy, pool::PlanPolicy,
     refund::RefundPolicy,
@@ -43,6 +44,8 @@ pub struct ActorSettings {
     pub observe_only: bool,
     /// How money goes back.
     pub refunds: RefundSettings,
+    /// When money must stand still.
+    pub guard: GuardSettings,
     /// Most orders that may be watched at once.
     pub max_watchers: usize,
     /// How long monitoring rows are kept.

@@ -9,6 +9,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use leyden_domain::{
+    halt::MoneyAct,
     operation::{ChainView, NextAct, OperationWork, next_act},
     order::undelivered,
     payment::MatchPolicy,
@@ -27,7 +28,7 @@ impl Rules {
     fn may_serve(&self) -> bool {
         self.0.settings.serve_at_once
             && self.0.lead.is_ours()
-            && !self.0.is_halted()
+            && self.0.may(MoneyAct::Delegate)
             && self.0.boards.chain.read().is_current()
     }
 }

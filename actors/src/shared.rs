@@ -61,6 +61,7 @@ pub(crate) struct Wires {
     pub(crate) watchers: OnceLock<Watchers>,
     pub(crate) agents: OnceLock<Agents>,
     pub(crate) standby: OnceLock<Outlet<Look>>,
+    pub(crate) guard: OnceLock<Outlet<Look>>,
 }
 
 /// What all actors hold. The handles hold the same with the books unfenced: what a request asks for may be done by any
@@ -96,10 +97,18 @@ impl Shared {
         Some(ChainView { head: chain.processed?, solid: chain.solid? })
     }
 
-    /// Whether money must not be moved: the node's chain contradicts what we took for final, or the books may not hold
-    /// all that was signed.
-    pub(crate) fn is_halted(&self) -> bool {
-        self.settings.observe_only || self.boards.chain.read().below_solid.is_some()
+    /// Tells the listener to look.
+    pub(crate) fn hint_listener(&self) {
+        if let Some(listener) = self.wires.listener.get() {
+            listener.cast(Look);
+        }
+    }
+
+    /// Tells the guard to look: something was done that it counts.
+    pub(crate) fn hint_guard(&self) {
+        if let Some(guard) = self.wires.guard.get() {
+            guard.cast(Look);
+        }
     }
 
     /// Tells the router to look.
@@ -190,6 +199,8 @@ impl Shared {
                     return Ok(Some(detail));
                 }
                 Err(StoreError::Conflict(_)) => conflicts = conflicts.saturating_add(1),
+                // It waits until a person lifts the halt.
+                Err(StoreError::Halted(_)) => return Ok(Some(detail)),
                 Err(error) => return Err(error.into()),
             }
         }

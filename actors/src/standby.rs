@@ -45,6 +45,9 @@ impl Standby {
         if self.sale_is_due(cause) {
             self.shared.boards.sale.post(self.election.sales.sale_terms().await?);
         }
+        // Whoever works reads them too; but a halt that is raised or lifted through another instance is known here within
+        // a second.
+        self.shared.read_halts().await?;
         if self.shared.lead.is_ours() {
             return Ok(());
         }

@@ -4,7 +4,7 @@
 //! leyden
 //! ├─ intake (own thread)   block_listener, payment_router, payment_watcher × open orders
 //! ├─ pool   (own thread)   pool_allocator, account_agent × pool accounts
-//! └─ books                 janitor, and with several instances lease_keeper and standby
+//! └─ books                 guard, janitor, and with several instances lease_keeper and standby
 //! ```
 //! The router and the allocator must run or nothing does: if they fail again and again the service gives up and
 //! ends, to be started afresh. A watcher or an agent that fails again and again is quarantined alone.
@@ -13,6 +13,8 @@ use crate::{
     account_agent::AccountAgent,
     block_listener::BlockListener,
     boards::{ChainStatus, PoolStatus, SaleTerms},
+    guard::Guard,
+    halting::HaltStatus,
     handles::{Boards, Handles},
     janitor::Janitor,
     kernel::{ActorSpec, GroupSpec, HealthRegistry, Place, Policy, Shutdown, StartError, Supervisor},
@@ -79,6 +81,8 @@ pub async fn start(
     }
     let agents: Vec<AccountId> = accounts.iter().map(|account| account.id).collect();
     boards.pool.post(PoolStatus { accounts, queued: Energy::ZERO, read_at: ports.clock.now() });
+    // Before anybody begins anything.
+    boards.halts.post(HaltStatus { open: ports.store.open_halts().await? });
     if let Some(position) = ports.store.chain_position().await? {
         let (processed, solid) = (Some(position.view.head), Some(position.view.solid));
         boards.chain.post(ChainStatus { processed, solid, ..ChainStatus::default() });
@@ -113,6 +117,11 @@ pub async fn start(
     // From the far end of the flow to its source: whoever is hinted exists before whoever hints.
     plant_pool(&shared, &pool, agents)?;
     plant_intake(&shared, &intake)?;
+    let held = Arc::clone(&shared);
+    let guard = books.supervise(ActorSpec::new("guard", Policy::permanent()), move |_| {
+        Looper::new(Guard::new(Arc::clone(&held)))
+    })?;
+    shared.wires.guard.get_or_init(|| guard.into());
     let held = Arc::clone(&shared);
     books.supervise(ActorSpec::new("janitor", Policy::permanent()), move |_| {
         Looper::new(Janitor { shared: Arc::clone(&held) })

@@ -105,6 +105,22 @@ prefixed_id!(
     "key_"
 );
 
+prefixed_id!(
+    /// Names one halt of the service.
+    HaltId,
+    "hlt_"
+);
+prefixed_id!(
+    /// Names one comparison of the books with the chain.
+    ReconciliationId,
+    "rec_"
+);
+prefixed_id!(
+    /// Names one repair of a difference between the books and the chain.
+    RepairId,
+    "rpr_"
+);
+
 /// Names one order. Orders made over the `energy-flash` routes carry the form that requirement 001 gives them,
 /// `FLASH_<unix ms>_<9 base-36 digits>`; all others are `ord_` and 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

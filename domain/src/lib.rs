@@ -28,6 +28,7 @@ pub mod book;
 pub mod chain;
 pub mod energy;
 pub mod error;
+pub mod halt;
 pub mod id;
 pub mod invariants;
 pub mod journal;
@@ -42,5 +43,8 @@ pub use address::{Address, BlockId, BlockRef, Height, TxId};
 pub use amount::{Asset, Sun, UsdtMicro};
 pub use energy::{Bandwidth, Energy, EnergyRatio};
 pub use error::{ArithmeticError, ParseError};
-pub use id::{AccountId, ApiKeyId, OperationId, OrderId, PaymentId, RefundId, ReservationId};
+pub use id::{
+    AccountId, ApiKeyId, HaltId, OperationId, OrderId, PaymentId, ReconciliationId, RefundId, RepairId,
+    ReservationId,
+};
 pub use time::{Span, Timestamp};

@@ -5,6 +5,7 @@
 //! The trait is split by aggregate so that each reader sees what it may touch; [`Store`] is all of them together.
 
 mod blocks;
+mod halts;
 mod inspect;
 mod journal;
 mod leases;
@@ -17,6 +18,7 @@ mod service;
 mod settle;
 
 pub use blocks::{BlockCommit, BlockStore, ChainPosition, DustCount, RewindReport};
+pub use halts::{BookPart, HaltStore, LiftRefusal, NewHalt, Raised};
 pub use inspect::{Connections, InspectStore, StrangeDelegation};
 pub use journal::{Difference, JournalStore, Verified, VerifyError};
 pub use leases::{Fence, Lease, LeaseRow, LeaseStore};
@@ -38,7 +40,7 @@ pub use service::{
 pub use settle::{Settled, Settlement};
 
 use async_trait::async_trait;
-use leyden_domain::order::InvalidTransition;
+use leyden_domain::{halt::HaltCause, order::InvalidTransition};
 
 /// Why the books did not do what was asked. Nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +65,9 @@ pub enum StoreError {
     /// The lease that the write was made under is another's now, or nobody's. Nothing is to be tried again under it.
     #[error("the lease for this work is no longer ours")]
     Fenced,
+    /// Money stands still for this cause, and what was asked would have begun to move it.
+    #[error("money stands still: {}", .0.name())]
+    Halted(HaltCause),
     /// The database says that a rule of the schema would be broken: a defect of ours.
     #[error("rule broken: {0}")]
     Rule(String),
@@ -99,6 +104,7 @@ pub trait Store:
     + ServiceStore
     + InspectStore
     + JournalStore
+    + HaltStore
     + std::fmt::Debug
 {
     /// Answers if the database can be read and written.

@@ -63,6 +63,12 @@ pub(super) enum Command {
     /// Nothing is signed for it any more. For orders of restored books that the chain shows to be served already; see
     /// docs/operating/backup.md. Works while the service runs. Released by POST /api/v1/orders/{orderId}/release.
     Hold(HoldArgs),
+    /// Stop all money, let it move again, or see why it stands still
+    ///
+    /// Works on the books alone, whether or not a service runs: from the next commit on nobody begins to sell, to give
+    /// energy or to pay back. See docs/operating/halts.md before lifting what the service has raised by itself.
+    #[command(subcommand)]
+    Halt(HaltCommand),
     /// Private keys and API keys
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -196,6 +202,32 @@ pub(super) struct HoldArgs {
     /// Its id.
     pub(super) order: leyden_domain::OrderId,
     /// Why, for its history.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HaltCommand {
+    /// List halts, the newest first
+    List,
+    /// Stop all money
+    Raise(RaiseArgs),
+    /// Let money move again
+    Lift(LiftArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RaiseArgs {
+    /// Why, for those who read it later.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LiftArgs {
+    /// The halt, as `halt list` shows it.
+    pub(super) halt: leyden_domain::HaltId,
+    /// What a person found, and why money may move again.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,
 }

@@ -4,6 +4,7 @@ mod args;
 mod block;
 pub(crate) mod chain;
 mod check;
+mod halt;
 mod healthcheck;
 mod hold;
 mod keys;
@@ -56,6 +57,9 @@ pub fn run(cli: Cli, environment: &Environment) -> ExitCode {
         }
         Command::Hold(arguments) => {
             with_settings(file, environment, |settings| on_actix(hold::run(settings, arguments)))
+        }
+        Command::Halt(command) => {
+            with_settings(file, environment, |settings| on_actix(halt::run(settings, command)))
         }
         Command::Keys(KeysCommand::Import(arguments)) => {
             with_settings(file, environment, |settings| on_actix(keys::import(settings, arguments)))

@@ -61,10 +61,12 @@ codes! {
     OrderNotFound "ORDER_NOT_FOUND" NOT_FOUND "There is no such order" "订单不存在";
     QuoteNotFound "QUOTE_NOT_FOUND" NOT_FOUND "There is no such quote" "报价不存在";
     ConfigNotFound "CONFIG_NOT_FOUND" NOT_FOUND "There is no such configuration" "配置不存在";
+    HaltNotFound "HALT_NOT_FOUND" NOT_FOUND "There is no such halt" "暂停记录不存在";
     MethodNotAllowed "METHOD_NOT_ALLOWED" METHOD_NOT_ALLOWED "This path does not know the method" "不支持该请求方法";
     RequestTimeout "REQUEST_TIMEOUT" REQUEST_TIMEOUT "The request took too long to arrive" "请求超时";
     OrderNotCancellable "ORDER_NOT_CANCELLABLE" CONFLICT "The order can no longer be cancelled" "订单已无法取消";
     OrderNotHeld "ORDER_NOT_HELD" CONFLICT "The order is not held" "订单未被挂起";
+    HaltNotOpen "HALT_NOT_OPEN" CONFLICT "The halt was lifted before" "暂停已解除";
     Conflict "CONFLICT" CONFLICT "Somebody else changed it first" "数据已被更改，请重试";
     QuoteExpired "QUOTE_EXPIRED" CONFLICT "The quote holds no longer" "报价已过期";
     BodyTooLarge "BODY_TOO_LARGE" PAYLOAD_TOO_LARGE "The body is too large" "请求体过大";
@@ -85,6 +87,7 @@ codes! {
     RateLimited "RATE_LIMITED" TOO_MANY_REQUESTS "Too many requests" "请求过于频繁";
     Internal "INTERNAL" INTERNAL_SERVER_ERROR "Something broke on our side" "服务器内部错误";
     SalesClosed "SALES_CLOSED" SERVICE_UNAVAILABLE "No orders are taken now" "暂停接单";
+    Halted "HALTED" SERVICE_UNAVAILABLE "Money stands still until an operator has looked" "服务已暂停，等待人工处理";
     PoolExhausted "POOL_EXHAUSTED" SERVICE_UNAVAILABLE "The pool cannot be expected to serve this" "能量池暂时不足";
     TailsExhausted "TAILS_EXHAUSTED" SERVICE_UNAVAILABLE "No distinct amount is free" "暂无可用的支付金额";
     TooManyOpenOrders "TOO_MANY_OPEN_ORDERS" SERVICE_UNAVAILABLE "Too many orders wait for their payment" "待支付订单过多";

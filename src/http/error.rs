@@ -11,7 +11,10 @@ use actix_web::{
 };
 use leyden_actors::{CancelError, ReleaseError};
 use leyden_domain::ArithmeticError;
-use leyden_ports::{ChainError, StoreError, store::CreateRefusal};
+use leyden_ports::{
+    ChainError, StoreError,
+    store::{CreateRefusal, LiftRefusal},
+};
 use serde::Serialize;
 use std::fmt;
 use utoipa::ToSchema;
@@ -234,6 +237,7 @@ impl From<StoreError> for ApiError {
                 tracing::warn!(%error, "the database did not answer a request");
                 Self::plain(Code::StoreUnavailable).retry_after(5)
             }
+            StoreError::Halted(_) => Self::plain(Code::Halted).retry_after(60),
             StoreError::Inconsistent { .. } | StoreError::Rule(_) => Self::internal(&error),
         }
     }
@@ -278,6 +282,16 @@ impl From<ReleaseError> for ApiError {
                 Self::new(Code::OrderNotHeld, format!("the order is {}, not held", order.state.kind().name()))
             }
             ReleaseError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<LiftRefusal> for ApiError {
+    fn from(refusal: LiftRefusal) -> Self {
+        match refusal {
+            LiftRefusal::NoHalt => Self::plain(Code::HaltNotFound),
+            LiftRefusal::NotOpen(_) => Self::plain(Code::HaltNotOpen),
+            LiftRefusal::Store(error) => error.into(),
         }
     }
 }

@@ -79,12 +79,19 @@ async fn ready(state: &AppState) -> HttpResponse {
         matches!(actor.state, kernel::State::Quarantined | kernel::State::Stopped)
             && actor.path.contains("intake")
     });
+    // Said and no more: an instance that halts is the one that people must reach, and payments are still recorded.
+    let halted = !state.handles.boards().halts.read().open.is_empty();
     let checks = vec![
         CheckView { name: "store", ok: store.is_none(), detail: store },
         CheckView {
             name: "intake",
             ok: !down,
             detail: down.then_some("an actor that takes payments in is down"),
+        },
+        CheckView {
+            name: "money",
+            ok: true,
+            detail: halted.then_some("money stands still until an operator lifts the halt; see /status"),
         },
     ];
     let ok = checks.iter().all(|check| check.ok);

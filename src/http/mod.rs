@@ -10,6 +10,7 @@ pub mod error;
 mod extract;
 mod flash;
 mod guard;
+mod halts;
 mod health;
 mod idempotency;
 mod json;
@@ -33,7 +34,7 @@ mod time;
 mod view;
 
 pub use state::{AppState, Parts};
-pub(crate) use time::parse as parse_time;
+pub(crate) use time::{iso as show_time, parse as parse_time};
 
 use self::{code::Code, error::ApiError};
 use actix_web::{
@@ -66,6 +67,9 @@ fn routes(config: &mut ServiceConfig) {
         .service(pool::read)
         .service(lookup::lookup)
         .service(payments::list)
+        .service(halts::list)
+        .service(halts::raise)
+        .service(halts::lift)
         .service(configs::list_prices)
         .service(configs::read_price)
         .service(configs::put_price)

@@ -2,8 +2,8 @@
 //! knows, so that the document and the service cannot disagree.
 
 use super::{
-    configs, error::Problem, flash, health, lookup, metrics, monitoring, orders, payments, pool, quotes,
-    status,
+    configs, error::Problem, flash, halts, health, lookup, metrics, monitoring, orders, payments, pool,
+    quotes, status,
 };
 use actix_web::{HttpResponse, get};
 use std::sync::LazyLock;
@@ -64,7 +64,7 @@ pub(crate) enum Refusals {
     /// `REQUEST_TIMEOUT`
     #[response(status = 408, content_type = "application/problem+json")]
     Timeout(#[to_schema] Problem),
-    /// Not in this state: `ORDER_NOT_CANCELLABLE`, `ORDER_NOT_HELD`, `QUOTE_EXPIRED`, `CONFLICT`
+    /// Not in this state: `ORDER_NOT_CANCELLABLE`, `ORDER_NOT_HELD`, `QUOTE_EXPIRED`, `HALT_NOT_OPEN`, `CONFLICT`
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(#[to_schema] Problem),
     /// `BODY_TOO_LARGE`
@@ -85,7 +85,7 @@ pub(crate) enum Refusals {
     /// `INTERNAL`
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(#[to_schema] Problem),
-    /// Not now: `POOL_EXHAUSTED`, `CHAIN_UNAVAILABLE`, `STORE_UNAVAILABLE`, …; wait for `Retry-After`
+    /// Not now: `HALTED`, `POOL_EXHAUSTED`, `CHAIN_UNAVAILABLE`, `STORE_UNAVAILABLE`, …; wait for `Retry-After`
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] Problem),
 }
@@ -116,6 +116,9 @@ pub(crate) enum Refusals {
         pool::read,
         lookup::lookup,
         payments::list,
+        halts::list,
+        halts::raise,
+        halts::lift,
         configs::list_prices,
         configs::read_price,
         configs::put_price,

@@ -5,6 +5,7 @@ use super::{auth::Caller, code::Code, error::ApiError, prices, recipient, state:
 use leyden_domain::{
     Address, Energy, OrderId, Span, Sun, Timestamp,
     chain::Head,
+    halt::MoneyAct,
     order::{Channel, CountRule, EnergyPrices, Order, OrderState, PriceTerms},
     payment::random_tails,
 };
@@ -14,6 +15,8 @@ use leyden_ports::store::{CreateRefusal, Created, IdempotencyClaim, IdempotencyK
 const TAIL_TRIES: usize = 16;
 /// When to ask again where the pool cannot serve.
 const POOL_RETRY_S: u32 = 30;
+/// When to ask again where a person must look first.
+const HALT_RETRY_S: u32 = 60;
 /// When to ask again where the chain is not being read.
 const CHAIN_RETRY_S: u32 = 10;
 /// A node that was silent for so long may be silent for longer.
@@ -59,6 +62,9 @@ pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Resu
     }
     if !state.settings.sales.enabled {
         return Err(ApiError::plain(Code::SalesClosed).retry_after(300));
+    }
+    if state.handles.boards().halts.read().stops(MoneyAct::Sell).is_some() {
+        return Err(ApiError::plain(Code::Halted).retry_after(HALT_RETRY_S));
     }
     let now = state.clock.now();
     let newest_block = chain_is_read(state, now)?;

@@ -1,12 +1,12 @@
 //! `/status`: how everything is, read from boards and counts; no actor is asked, so a stuck one cannot hide.
 
 use super::{
-    auth::Visitor, error::ApiError, openapi::Refusals, pool::PoolView, scope::Scope, state::AppState,
-    time::iso,
+    auth::Visitor, error::ApiError, halts::HaltView, openapi::Refusals, pool::PoolView, scope::Scope,
+    state::AppState, time::iso,
 };
 use actix_web::{HttpResponse, get, web};
 use leyden_actors::{boards::ChainStatus, kernel::TreeStatus};
-use leyden_domain::{Timestamp, chain::Head};
+use leyden_domain::{Timestamp, chain::Head, halt::MoneyAct};
 use leyden_ports::{NodeStatus, TierStatus};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ pub(crate) struct ShortStatus {
     version: &'static str,
     /// Blocks that the books are behind the node.
     chain_lag_blocks: i64,
+    /// Whether money stands still until an operator has looked.
+    halted: bool,
     /// Whether orders are taken.
     sales_open: bool,
     /// Now, by the service's clock.
@@ -174,6 +176,8 @@ pub(crate) struct FullStatus {
     sales_open: bool,
     /// Now, by the service's clock.
     at: String,
+    /// What makes money stand still; empty where it moves.
+    halts: Vec<HaltView>,
     /// How far the chain was read.
     chain: ChainView,
     /// What the pool can give.
@@ -225,6 +229,9 @@ pub(crate) struct WatchersView {
 /// What needs a look, from the boards alone.
 fn problems(state: &AppState, chain: &ChainStatus, tree: &TreeStatus, now: Timestamp) -> Vec<String> {
     let mut problems = Vec::new();
+    for halt in &state.handles.boards().halts.read().open {
+        problems.push(format!("money stands still since {}: {}", iso(halt.since), halt.cause.name()));
+    }
     if chain.below_solid.is_some() {
         problems.push("the node's chain differs below a solid block".to_owned());
     }
@@ -263,6 +270,8 @@ fn role(state: &AppState) -> &'static str {
 async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
     let now = state.clock.now();
     let chain = state.handles.boards().chain.read();
+    let halts = state.handles.boards().halts.read();
+    let sales_open = state.settings.sales.enabled && halts.stops(MoneyAct::Sell).is_none();
     let tree = state.handles.tree();
     let problems = problems(state, &chain, &tree, now);
     let verdict = if problems.is_empty() { "ok" } else { "degraded" };
@@ -273,7 +282,8 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
             status: verdict,
             version: env!("CARGO_PKG_VERSION"),
             chain_lag_blocks: chain.lag_blocks(),
-            sales_open: state.settings.sales.enabled,
+            halted: !halts.open.is_empty(),
+            sales_open,
             at: iso(now),
         }));
     }
@@ -290,8 +300,9 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
         problems,
         version: env!("CARGO_PKG_VERSION"),
         role: role(state),
-        sales_open: state.settings.sales.enabled,
+        sales_open,
         at: iso(now),
+        halts: halts.open.iter().map(HaltView::from).collect(),
         chain: ChainView::new(&chain),
         pool: PoolView::new(&pool, &state.settings.plan_policy(), true),
         orders: counts.unwrap_or_default().into_iter().map(|(kind, count)| (kind.name(), count)).collect(),

@@ -15,8 +15,8 @@ pub use layers::{Problem, Problems};
 pub use secret::Secret;
 pub(crate) use sections::without_credentials;
 pub use sections::{
-    Actors, AgreementSetting, CacheSettings, Chain, Database, Http, Instances, Keys, Log, LogFormat, Node,
-    NodeFlavour, Payments, Pool, PoolAccountSettings, Refund, Sales,
+    Actors, AgreementSetting, CacheSettings, Chain, Database, Http, Instances, Keys, Limits, Log, LogFormat,
+    Node, NodeFlavour, Payments, Pool, PoolAccountSettings, Refund, Sales,
 };
 pub use units::Length;
 
@@ -52,6 +52,8 @@ pub struct Settings {
     pub pool: Pool,
     /// `[refund]`.
     pub refund: Refund,
+    /// `[limits]`.
+    pub limits: Limits,
     /// `[keys]`.
     pub keys: Keys,
     /// `[actors]`.
@@ -148,6 +150,7 @@ impl Settings {
             ("chain.request_timeout", self.chain.request_timeout),
             ("chain.poll_interval", self.chain.poll_interval),
             ("actors.sweep_interval", self.actors.sweep_interval),
+            ("limits.interval", self.limits.interval),
             ("pool.observe_interval", self.pool.observe_interval),
             ("pool.transaction_lifetime", self.pool.transaction_lifetime),
         ] {
@@ -185,6 +188,18 @@ impl Settings {
             }
         }
         self.check_refund(problems);
+        for (key, limit) in [
+            ("limits.refunds_usdt_per_hour", self.limits.refunds_usdt_per_hour),
+            ("limits.refunds_usdt_per_day", self.limits.refunds_usdt_per_day),
+        ] {
+            if limit.get() < 0 {
+                problems.add(key, "cannot be negative");
+            }
+        }
+        if self.limits.orders_at_once > 2_000 {
+            problems
+                .add("limits.orders_at_once", "must be at most 2000: nobody may wait long behind a check");
+        }
         if let Err(error) = self.cache.redis() {
             problems.add("cache.redis_url", &error.to_string());
         }

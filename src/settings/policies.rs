@@ -2,11 +2,13 @@
 
 use super::Settings;
 use leyden_actors::{
+    GuardSettings,
     boards::SaleTerms,
     settings::{ActorSettings, OrderlessTerms, RefundSettings},
 };
 use leyden_domain::{
-    Energy, Sun,
+    Energy, Span, Sun,
+    halt::{HaltCause, Limit, Meter},
     operation::OperationPolicy,
     order::{EnergyPrices, PriceTerms},
     payment::{MatchPolicy, Orderless, TailPolicy},
@@ -95,6 +97,34 @@ impl Settings {
         }
     }
 
+    /// When money must stand still.
+    fn guard(&self) -> GuardSettings {
+        let limits = &self.limits;
+        let (hour, day) = (Span::from_hours(1), Span::from_hours(24));
+        let all = [
+            (
+                Meter::Energy,
+                HaltCause::EnergyPerHour,
+                hour,
+                i64::try_from(limits.energy_per_hour).unwrap_or(i64::MAX),
+            ),
+            (Meter::RefundsTrx, HaltCause::RefundsPerHour, hour, limits.refunds_trx_per_hour.get()),
+            (Meter::RefundsTrx, HaltCause::RefundsPerDay, day, limits.refunds_trx_per_day.get()),
+            (Meter::RefundsUsdt, HaltCause::RefundsPerHour, hour, limits.refunds_usdt_per_hour.get()),
+            (Meter::RefundsUsdt, HaltCause::RefundsPerDay, day, limits.refunds_usdt_per_day.get()),
+            (Meter::Burnt, HaltCause::BurntPerDay, day, limits.burnt_trx_per_day.get()),
+        ];
+        GuardSettings {
+            interval: limits.interval.duration(),
+            limits: all
+                .into_iter()
+                .filter(|(.., most)| *most > 0)
+                .map(|(meter, cause, window, most)| Limit { meter, cause, window, most })
+                .collect(),
+            orders_at_once: limits.orders_at_once,
+        }
+    }
+
     /// What the actors are told.
     pub fn for_actors(&self) -> ActorSettings {
         ActorSettings {
@@ -122,6 +152,7 @@ impl Settings {
             resend_after_blocks: i64::from(self.pool.resend_after_blocks),
             observe_only: self.pool.observe_only,
             refunds: self.refund_settings(),
+            guard: self.guard(),
             max_watchers: usize::try_from(self.payments.max_open_orders).unwrap_or(usize::MAX),
             keep_logs: self.actors.keep_logs.span(),
             keep_keys: self.actors.keep_idempotency_keys.span(),

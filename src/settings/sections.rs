@@ -402,6 +402,33 @@ pub struct Refund {
     pub max_attempts: u32,
 }
 
+/// `[limits]`: what is so unusual that money must stand still until a person has looked. 0 is no limit.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Energy delegated within an hour.
+    pub energy_per_hour: u64,
+    /// TRX paid back within an hour.
+    #[serde(deserialize_with = "trx")]
+    pub refunds_trx_per_hour: Sun,
+    /// TRX paid back within a day.
+    #[serde(deserialize_with = "trx")]
+    pub refunds_trx_per_day: Sun,
+    /// USDT paid back within an hour.
+    #[serde(deserialize_with = "usdt")]
+    pub refunds_usdt_per_hour: UsdtMicro,
+    /// USDT paid back within a day.
+    #[serde(deserialize_with = "usdt")]
+    pub refunds_usdt_per_day: UsdtMicro,
+    /// TRX that leaves the pool accounts within a day.
+    #[serde(deserialize_with = "trx")]
+    pub burnt_trx_per_day: Sun,
+    /// How often this is counted and a part of the books checked.
+    pub interval: Length,
+    /// Orders that one check looks at, of each kind; 0 checks none.
+    pub orders_at_once: u32,
+}
+
 /// `[keys]`: what opens the private keys.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

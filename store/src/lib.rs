@@ -8,11 +8,13 @@
 
 mod blocks;
 mod book;
+mod book_part;
 pub mod cache;
 mod configs;
 mod db;
 mod delegation_record;
 mod group_commit;
+mod halts;
 mod inspect;
 mod journal;
 mod keys;

@@ -5,6 +5,7 @@ use crate::{
     db::{Conn, all, exec, opt},
     delegation_record,
     group_commit::{release, savepoint},
+    halts,
     journal::{ATTEMPTS, OPERATIONS},
     operation_change,
     row::{AttemptRow, OperationRow, Place, attempt_columns, convert, operation_columns, row},
@@ -12,7 +13,8 @@ use crate::{
 use async_trait::async_trait;
 use leyden_domain::{
     AccountId, OperationId, Timestamp, TxId,
-    operation::{Attempt, Operation, OperationState, OperationWork, Refusal, TrackedAttempt},
+    halt::MoneyAct,
+    operation::{Attempt, Operation, OperationKind, OperationState, OperationWork, Refusal, TrackedAttempt},
 };
 use leyden_ports::store::{AttemptCommit, Durability, OperationCommit, OperationStore, StoreError};
 use sqlx::FromRow;
@@ -128,6 +130,14 @@ pub(crate) async fn find(conn: &mut Conn, id: OperationId) -> Result<Option<Oper
     found.map(Operation::try_from).transpose()
 }
 
+/// What signing for an operation begins.
+const fn act_of(kind: OperationKind) -> MoneyAct {
+    match kind {
+        OperationKind::Delegate { .. } => MoneyAct::Delegate,
+        OperationKind::Undelegate { .. } => MoneyAct::Reclaim,
+    }
+}
+
 /// Stores one signed transaction.
 pub(crate) async fn record(
     conn: &mut Conn,
@@ -144,6 +154,7 @@ pub(crate) async fn record(
     if !fits {
         return Err(conflict());
     }
+    halts::refuse(conn, act_of(operation.kind)).await?;
     let id = attempt.operation.to_string();
     let live: Option<(i64,)> =
         opt!(conn, "SELECT number FROM attempts WHERE operation_id = $1 AND dead = 0", id.clone())?;

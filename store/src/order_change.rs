@@ -3,13 +3,14 @@
 
 use crate::{
     db::{Conn, all, exec, opt},
-    delegation_record,
+    delegation_record, halts,
     journal::{OPERATIONS, ORDERS, RESERVATIONS},
     monitoring, order_payment,
     row::{OperationRow, Place, operation_columns},
 };
 use leyden_domain::{
     Sun, Timestamp,
+    halt::MoneyAct,
     operation::{Operation, OperationKind, OperationState},
     order::{Effect, Order, OrderState, OrderStateKind, Transition},
 };
@@ -54,7 +55,10 @@ async fn apply_steps(
         match effect {
             Effect::RequireUnpaid => order_payment::require_none(conn, order, now).await?,
             Effect::ReleaseCapacity => release_capacity(conn, order, now).await?,
-            Effect::IntendReclaims => intend_reclaims(conn, order, reclaims, now).await?,
+            Effect::IntendReclaims => {
+                halts::refuse(conn, MoneyAct::Reclaim).await?;
+                intend_reclaims(conn, order, reclaims, now).await?;
+            }
         }
     }
     let (from, to) = (first.from, order.state.kind());

@@ -4,6 +4,7 @@ use crate::{
     SqlStore,
     db::{Arg, Built, Conn, all, exec, opt},
     group_commit::{release, savepoint},
+    halts,
     journal::{ORDERS, PAYMENTS},
     monitoring, new_orders, order_payment,
     row::{OrderRow, PaymentRow, convert, order_columns},
@@ -11,6 +12,7 @@ use crate::{
 use async_trait::async_trait;
 use leyden_domain::{
     PaymentId, Timestamp,
+    halt::MoneyAct,
     order::Order,
     payment::{Expectation, Payment, PaymentState},
 };
@@ -121,6 +123,7 @@ pub(crate) async fn route(
         return Ok(false);
     }
     if let Some(order) = routing.new_order.as_deref() {
+        halts::refuse(conn, MoneyAct::Sell).await?;
         if routing.state.order() != Some(order.id) {
             return Err(StoreError::Rule("a payment that makes an order must settle it".to_owned()));
         }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::{
-    OpenOptions, SqlStore,
+    OpenOptions, SqlStore, book_part,
     db::{Conn, all},
     monitoring, new_orders, operations, order_list, order_payment, orders, payments, pool,
 };
@@ -45,7 +45,11 @@ async fn nothing_is_looked_through() {
         monitoring::status_query(None, 10),
         monitoring::status_query(Some(OrderId::standard(at, [0; 10])), 10),
     ]);
+    let built = built.chain(book_part::every_query());
     let fixed = [
+        book_part::NEWEST,
+        book_part::ROUND,
+        pool::FALL,
         payments::UNROUTED,
         payments::BY_TAIL,
         payments::BY_RECIPIENT,

@@ -4,6 +4,7 @@ use crate::{
     SqlStore,
     db::{Conn, all, exec, one},
     group_commit::{release, savepoint},
+    halts,
     journal::{ENERGY_POOLS, RESERVATIONS},
     order_change,
     row::{AccountRow, convert},
@@ -11,6 +12,7 @@ use crate::{
 use async_trait::async_trait;
 use leyden_domain::{
     AccountId, Timestamp,
+    halt::MoneyAct,
     operation::OperationKind,
     pool::{AccountState, Observed, PoolAccount, Reservation, ReservationState},
 };
@@ -65,6 +67,7 @@ pub(crate) async fn reserve_one(
     commit: &ReserveCommit,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    halts::refuse(conn, MoneyAct::Delegate).await?;
     order_change::apply(conn, &commit.order, now).await?;
     if commit.reservations.len() != commit.operations.len() {
         return Err(StoreError::Rule("each reservation needs its operation".to_owned()));
@@ -112,8 +115,16 @@ async fn hold(conn: &mut Conn, reservation: &Reservation) -> Result<(), StoreErr
     .map(drop)
 }
 
+/// Notes by how much an account's balance fell since it was last looked at. Another look at the same height says the
+/// same again.
+pub(crate) const FALL: &str = "INSERT INTO balance_falls (account_id, height, at, amount) \
+     SELECT account_id, $2, $3, balance - $4 FROM energy_pools \
+     WHERE account_id = $1 AND balance > $4 AND (observed_height < $2 OR (observed_height = $2 AND asked_at <= $3)) \
+     ON CONFLICT DO NOTHING";
+
 async fn observe(conn: &mut Conn, id: AccountId, observed: Observed) -> Result<(), StoreError> {
     let ratio = observed.ratio;
+    exec!(conn, FALL, id.to_string(), observed.at.get(), observed.asked_at.ms(), observed.balance.get(),)?;
     let changed = exec!(
         conn,
         "UPDATE energy_pools SET observed_height = $2, asked_at = $3, staked = $4, delegated = $5, \

@@ -5,12 +5,13 @@ use crate::{
     blocks,
     db::Conn,
     group_commit::{release, savepoint},
-    operations, order_change, orders, payments, pool,
+    halts, operations, order_change, orders, payments, pool,
 };
 use futures_util::FutureExt as _;
 use leyden_domain::{
     OrderId, Timestamp,
     chain::Head,
+    halt::MoneyAct,
     operation::{ChainView, OperationKind, OperationWork},
     order::OrderStateKind,
     pool::PoolAccount,
@@ -47,6 +48,10 @@ impl Settling<'_> {
         let position = blocks::record_all(self.conn, blocks, solid, self.now).await?;
         let mut settled = Settled { position, orders: Vec::new(), accounts: BTreeSet::new() };
         if blocks.iter().all(|block| block.payments.is_empty()) {
+            return Ok(settled);
+        }
+        // While money stands still, payments are recorded and nothing more.
+        if halts::stop(self.conn, MoneyAct::Delegate).await?.is_some() {
             return Ok(settled);
         }
         let view = settled.position.view;

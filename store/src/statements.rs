@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::{
-    OpenOptions, SqlStore,
+    OpenOptions, SqlStore, book_part,
     configs::{PRICES, RESOURCES},
     db::{Conn, EPOCHS},
     inspect, journal, monitoring, new_orders, operations, order_list, order_payment, orders, payments, pool,
@@ -60,6 +60,10 @@ fn named() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("ELSEWHERE", vec![inspect::ELSEWHERE]),
         ("BACKENDS", vec![inspect::BACKENDS]),
         ("INSERT_LITE", vec![journal::INSERT_LITE]),
+        ("FALL", vec![pool::FALL]),
+        ("HELD", vec![book_part::HELD]),
+        ("NEWEST", vec![book_part::NEWEST]),
+        ("ROUND", vec![book_part::ROUND]),
     ])
 }
 
@@ -90,7 +94,8 @@ const PG_ALONE: [&str; 9] = [
 const LITE_ALONE: [&str; 3] = ["json_each(", "json_object(", "sqlite_version("];
 
 /// Files in which statements are put together at run time, and in how many places.
-const BUILT: [(&str, usize); 3] = [("monitoring.rs", 1), ("order_list.rs", 2), ("payments.rs", 1)];
+const BUILT: [(&str, usize); 4] =
+    [("book_part.rs", 1), ("monitoring.rs", 1), ("order_list.rs", 2), ("payments.rs", 1)];
 
 /// Files that run statements in other ways: drivers, what moves the schema itself, and what reads rows by the names of
 /// their columns.
@@ -218,6 +223,7 @@ fn built_statements() -> Vec<String> {
     let filter = PaymentFilter { states: vec!["x".to_owned()], order: Some(order), tx_id: None };
     order_list::every_query()
         .into_iter()
+        .chain(book_part::every_query())
         .chain([
             payments::list_query(&PaymentFilter::default(), &page),
             payments::list_query(&filter, &page),

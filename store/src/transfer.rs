@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Row as _, sqlite::SqliteRow};
 use std::{collections::BTreeSet, time::Duration};
 
 /// Tables, each behind those that it refers to. Rows of the seeded ones are replaced.
-const TABLES: [Table; 28] = [
+const TABLES: [Table; 30] = [
     Table::new("orders"),
     Table::seeded("order_counts"),
     Table::new("offered_prices"),
@@ -46,6 +46,8 @@ const TABLES: [Table; 28] = [
     Table::seeded("pings"),
     Table::new("leases"),
     Table { order: "ORDER BY seq", ..Table::new("journal") },
+    Table::new("halts"),
+    Table::new("balance_falls"),
 ];
 
 /// Rows that one statement writes.
@@ -267,7 +269,7 @@ async fn copy(table: Table, source: &mut Guard<Lite>, target: &mut Guard<Pg>) ->
     let mut values: Vec<Values> = columns.iter().map(|(_, kind)| Values::new(kind)).collect();
     let arrays = (1..).zip(&values).map(|(n, values)| format!("${n}::{}", values.array()));
     let arrays = arrays.collect::<Vec<_>>().join(", ");
-    let insert = format!("INSERT INTO {} ({names}) SELECT * FROM UNNEST({arrays})", table.name);
+    let insert = format!("INSERT INTO {} ({names}) SELECT * FROM U30EST({arrays})", table.name);
     let select = format!("SELECT {names} FROM {} {}", table.name, table.order);
     let mut rows = sqlx::query(AssertSqlSafe(select)).fetch(source.get());
     let (mut copied, mut waiting) = (0_u64, 0_usize);

@@ -27,6 +27,9 @@ const ROUTES: &[(&str, &str, Scope)] = &[
     ("POST", "/api/v1/orders/FLASH_1_000000000/confirm-payment", Scope::OrdersWrite),
     ("GET", "/api/v1/payments", Scope::OpsRead),
     ("GET", "/api/v1/payments/lookup", Scope::OrdersRead),
+    ("GET", "/api/v1/halts", Scope::OpsRead),
+    ("POST", "/api/v1/halts", Scope::OpsWrite),
+    ("POST", "/api/v1/halts/hlt_00000000000000000000000000000000/lift", Scope::OpsWrite),
     ("GET", "/api/v1/pool", Scope::DataRead),
     ("GET", "/api/v1/price-configs", Scope::DataRead),
     ("GET", "/api/v1/price-configs/energy_flash", Scope::DataRead),
@@ -104,6 +107,7 @@ fn no_route_is_missing_from_these_tables_or_from_the_document() {
         }
         let template = |path: &str| {
             path.replace("FLASH_1_000000000", "{orderId}")
+                .replace("hlt_00000000000000000000000000000000", "{haltId}")
                 .replace("price-configs/energy_flash", "price-configs/{modeType}")
                 .replace("resource-configs/energy", "resource-configs/{resourceType}")
         };

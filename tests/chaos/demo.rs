@@ -54,7 +54,7 @@ impl Site {
         let config = folder.path().join("leyden.toml");
         let redis = self.redis.url();
         let text = format!(
-            "[database]\nurl = '{url}'\n[cache]\nredis_url = '{redis}'\n[log]\nlevel = 'warn,leyden_actors=info,leyden=info,leyden::http=warn'\n{more}\n"
+            "[database]\nurl = '{url}'\n[cache]\nredis_url = '{redis}'\n[log]\nlevel = 'warn,leyden_actors=info,leyden=info,leyden::http=warn'\n[limits]\nenergy_per_hour = 0\nburnt_trx_per_day = '0'\n{more}\n"
         );
         fs::write(&config, text).unwrap();
         Ground { folder, database, config }

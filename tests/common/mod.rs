@@ -86,7 +86,7 @@ pub(crate) fn settings() -> Settings {
          [chain]\npoll_interval = '20ms'\nstart_behind = 0\n\
          [payments]\naddresses = ['{}']\n\
          [pool]\naccounts = [{{ address = '{}' }}]\nobserve_interval = '100ms'\n\
-         [actors]\nsweep_interval = '100ms'\n",
+         [actors]\nsweep_interval = '100ms'\n[limits]\ninterval = '100ms'\n",
         keys::test_address(PAYEE),
         keys::pool_address(0)
     );

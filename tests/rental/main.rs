@@ -9,6 +9,7 @@
 #[path = "../common/books.rs"]
 mod books;
 mod forks;
+mod halts;
 mod killed;
 mod ordinary;
 mod refusals;

@@ -3,7 +3,7 @@
 
 use crate::books;
 use leyden_actors::{
-    ActorSettings, Handles, Leadership, OrderlessTerms, Placement, Ports, SaleTerms, StepHook,
+    ActorSettings, GuardSettings, Handles, Leadership, OrderlessTerms, Placement, Ports, SaleTerms, StepHook,
     kernel::{Ending, Shutdown},
     settings::RefundSettings,
     start,
@@ -20,7 +20,10 @@ use leyden_domain::{
 };
 use leyden_ports::{
     ChainReader, Clock, Entropy, Store,
-    store::{Created, Durability, NewOrder, NewPoolAccount, OrderCommit, OrderDetail, Page, PaymentFilter},
+    store::{
+        CreateRefusal, Created, Durability, NewOrder, NewPoolAccount, OrderCommit, OrderDetail, Page,
+        PaymentFilter,
+    },
 };
 use leyden_sim::{ChainConfig, SimNode, build::Options, keys};
 use leyden_store::{OpenOptions, SqlStore};
@@ -192,12 +195,21 @@ impl World {
 
     /// Makes an order for test account `customer`.
     pub(crate) async fn order(&self, customer: u32, count: CountRule) -> Order {
+        self.order_with(customer, |order| order.count = count).await.unwrap()
+    }
+
+    /// Tries to make an order for test account `customer`, of one transfer, with other terms.
+    pub(crate) async fn order_with(
+        &self,
+        customer: u32,
+        change: impl FnOnce(&mut Order),
+    ) -> Result<Order, CreateRefusal> {
         let head = ChainReader::head(&self.node).await.unwrap();
         let now = self.ports.clock.now();
         let id = OrderId::standard(now, self.ports.entropy.for_id());
         let expires_at = head.timestamp.plus(PATIENCE);
         let policy = TailPolicy { max: Sun::new(9_999) };
-        let order = Order {
+        let mut order = Order {
             id,
             channel: Channel::Standard,
             owner: None,
@@ -207,7 +219,7 @@ impl World {
             payment_address: payment_address(),
             unit_price: PRICE,
             tail: Sun::ZERO,
-            count,
+            count: CountRule::Fixed { count: 1 },
             energy_per_transfer: ENERGY,
             duration: RENTAL,
             bound_sender: None,
@@ -218,6 +230,7 @@ impl World {
             version: 0,
             updated_at: now,
         };
+        change(&mut order);
         let new = NewOrder {
             order,
             tails: random_tails(policy, PRICE, self.ports.entropy.u64(), 16),
@@ -225,12 +238,12 @@ impl World {
             max_open: 1_000,
             idempotency: None,
         };
-        let created = self.ports.store.create_order(new).await.unwrap();
+        let created = self.ports.store.create_order(new).await?;
         let (Created::Fresh(order) | Created::Replayed(order)) = created;
         if let Some(handles) = &self.handles {
             handles.watch_order(order.id);
         }
-        order
+        Ok(order)
     }
 
     /// Makes a step that a person decides.
@@ -454,6 +467,7 @@ fn settings() -> ActorSettings {
         resend_after_blocks: 2,
         observe_only: false,
         refunds: refunds(),
+        guard: GuardSettings { interval: Duration::from_millis(50), ..GuardSettings::default() },
         max_watchers: 1_000,
         keep_logs: Span::from_hours(24 * 30),
         keep_keys: Span::from_hours(24),

@@ -9,6 +9,8 @@
 mod books;
 #[path = "../rental/forks.rs"]
 mod forks;
+#[path = "../rental/halts.rs"]
+mod halts;
 #[path = "../rental/killed.rs"]
 mod killed;
 #[path = "../rental/ordinary.rs"]

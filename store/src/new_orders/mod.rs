@@ -18,6 +18,7 @@ use crate::{
 };
 use leyden_domain::{
     OrderId, Sun, Timestamp,
+    halt::{HaltCause, MoneyAct},
     order::{Order, OrderStateKind},
 };
 use leyden_ports::store::{CreateRefusal, Created, IdempotencyKey, NewOrder, StoreError};
@@ -58,6 +59,8 @@ pub(crate) async fn insert(conn: &mut Conn, order: &Order, now: Timestamp) -> Re
 /// What is known of requests.
 struct Known {
     open: u64,
+    /// Orders are taken no more: why.
+    halted: Option<HaltCause>,
     keys: BTreeMap<usize, (String, String)>,
     taken: BTreeSet<usize>,
 }
@@ -68,11 +71,15 @@ async fn known(conn: &mut Conn, rows: &[NewRow<'_>]) -> Result<Known, StoreError
         Conn::Pg(_) => all!(conn, KNOWN_PG, json)?,
         Conn::Lite(_) => all!(conn, KNOWN_LITE, json)?,
     };
-    let mut known = Known { open: 0, keys: BTreeMap::new(), taken: BTreeSet::new() };
+    let mut known = Known { open: 0, halted: None, keys: BTreeMap::new(), taken: BTreeSet::new() };
     for row in found {
         let n = usize::try_from(row.n).unwrap_or(usize::MAX);
         match row.kind.as_str() {
             "open" => known.open = u64::try_from(row.n).unwrap_or(0),
+            "halt" => {
+                let cause: HaltCause = Place::new("halts", &row.made).parse("cause", &row.made)?;
+                known.halted = known.halted.or(cause.stops(MoneyAct::Sell).then_some(cause));
+            }
             "key" => drop(known.keys.insert(n, (row.hash, row.made))),
             _ => drop(known.taken.insert(n)),
         }
@@ -163,7 +170,8 @@ async fn together(
     let mut known = known(conn, &rows).await?;
     rows.retain(|row| {
         let Some((_, request)) = plain.iter().find(|(n, _)| *n == row.n) else { return false };
-        let is_free = !known.keys.contains_key(&row.n) && !known.taken.contains(&row.n);
+        let is_free =
+            known.halted.is_none() && !known.keys.contains_key(&row.n) && !known.taken.contains(&row.n);
         if is_free && known.open < request.max_open {
             known.open = known.open.saturating_add(1);
             return true;
@@ -231,6 +239,9 @@ async fn create_one(conn: &mut Conn, request: NewOrder, now: Timestamp) -> Answe
     let known = known(conn, &[NewRow::of(0, &order, idempotency.as_ref(), now)?]).await?;
     if let Some((hash, made)) = known.keys.get(&0) {
         return replayed(conn, idempotency.as_ref(), hash, made).await?;
+    }
+    if let Some(cause) = known.halted {
+        return Err(StoreError::Halted(cause).into());
     }
     if known.open >= max_open {
         return Err(CreateRefusal::TooManyOpen);

@@ -123,12 +123,14 @@ pub(crate) const WRITE_PG: &str = concat!(
     pieces!(counts, with)
 );
 
-/// What must be known before orders are made: how many are open, which keys were used and which tails are taken.
+/// What must be known before orders are made: how many are open, whether money stands still, which
+/// keys were used and which tails are taken.
 macro_rules! known {
     ($rows:ident) => {
         concat!(
             "SELECT 'open' AS kind, CAST(COALESCE(SUM(count), 0) AS BIGINT) AS n, '' AS hash, '' AS made \
              FROM order_counts WHERE state = 'awaiting_payment' \
+             UNION ALL SELECT 'halt', 0, '', cause FROM halts WHERE lifted_at IS NULL \
              UNION ALL SELECT 'key', ",
             number!("n"),
             ", k.body_hash, k.order_id FROM ",

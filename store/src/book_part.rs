@@ -1,0 +1,155 @@
+//! A part of the books at one moment, for the invariants of a service at work: what changed lately, what is under way,
+//! and a page of a round through everything, so that all of it is looked at again and again and no look is long.
+
+use crate::{
+    blocks,
+    db::{Built, Conn, all},
+    order_list::waiting_ids,
+    pool,
+    row::{
+        AttemptRow, BlockRow, EventRow, OperationRow, OrderRow, PaymentRow, Place, ReservationRow,
+        attempt_columns, convert, operation_columns, order_columns,
+    },
+};
+use leyden_domain::{
+    AccountId, OrderId, Sun, Timestamp,
+    book::Book,
+    operation::{Attempt, Operation},
+    order::Order,
+};
+use leyden_ports::store::{BookPart, OrderWait, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many of the newest blocks are looked at.
+const BLOCKS: i64 = 64;
+
+/// What accounts hold, as the indexes of holding reservations give it.
+pub(crate) const HELD: &str = "SELECT account_id, CAST(SUM(balance) AS BIGINT) AS held FROM (\
+     SELECT account_id, balance FROM reservations WHERE state = 'pending' \
+     UNION ALL SELECT account_id, balance FROM reservations WHERE state = 'posted') AS r GROUP BY account_id";
+
+/// Rows that belong to some of the books, by what they belong to.
+fn belonging(start: &'static str, column: &'static str, to: &[String]) -> Built {
+    let mut query = Built::new(start);
+    query.among(column, to.iter().cloned());
+    query
+}
+
+fn orders(ids: &[String]) -> Built {
+    belonging(concat!("SELECT ", order_columns!(), " FROM orders o WHERE 1 = 1"), "o.id", ids)
+}
+
+fn payments(ids: &[String]) -> Built {
+    belonging("SELECT * FROM payments WHERE order_id IS NOT NULL", "order_id", ids)
+}
+
+fn reservations(ids: &[String]) -> Built {
+    belonging("SELECT * FROM reservations WHERE 1 = 1", "order_id", ids)
+}
+
+fn operations(ids: &[String]) -> Built {
+    belonging(concat!("SELECT ", operation_columns!(), " FROM operations op WHERE 1 = 1"), "op.order_id", ids)
+}
+
+fn attempts(operations: &[String]) -> Built {
+    belonging(
+        concat!("SELECT ", attempt_columns!(), " FROM attempts a WHERE 1 = 1"),
+        "a.operation_id",
+        operations,
+    )
+}
+
+fn events(transactions: &[String]) -> Built {
+    belonging(
+        "SELECT height, block_id, block_time, tx_id, owner, action, receiver, resource, balance, lock_blocks \
+         FROM resource_events WHERE 1 = 1",
+        "tx_id",
+        transactions,
+    )
+}
+
+/// Every form of the statements that are put together here.
+#[cfg(test)]
+pub(crate) fn every_query() -> [Built; 6] {
+    let ids = ["x".to_owned(), "y".to_owned()];
+    [orders(&ids), payments(&ids), reservations(&ids), operations(&ids), attempts(&ids), events(&ids)]
+}
+
+pub(crate) const NEWEST: &str = "SELECT id FROM orders ORDER BY created_at DESC, id DESC LIMIT $1";
+
+pub(crate) const ROUND: &str = "SELECT id, created_at FROM orders WHERE (created_at, id) > ($1, $2) \
+                                ORDER BY created_at, id LIMIT $3";
+
+/// Which orders are looked at now, and where the round goes on.
+async fn choose(
+    conn: &mut Conn,
+    after: Option<(Timestamp, OrderId)>,
+    limit: u32,
+) -> Result<(Vec<String>, Option<(Timestamp, OrderId)>), StoreError> {
+    let mut chosen = BTreeSet::new();
+    let newest: Vec<(String,)> = all!(conn, NEWEST, i64::from(limit))?;
+    chosen.extend(newest.into_iter().map(|(id,)| id));
+    for wait in [OrderWait::Operating, OrderWait::Capacity] {
+        chosen.extend(waiting_ids(conn, wait, None, limit).await?.iter().map(ToString::to_string));
+    }
+    let (at, id) = after.map_or((i64::MIN, String::new()), |(at, id)| (at.ms(), id.to_string()));
+    let page: Vec<(String, i64)> = all!(conn, ROUND, at, id, i64::from(limit))?;
+    let is_full = page.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = match page.last().filter(|_| is_full) {
+        Some((id, at)) => Some((Timestamp::from_ms(*at), Place::new("orders", id).parse("id", id)?)),
+        None => None,
+    };
+    chosen.extend(page.into_iter().map(|(id, _)| id));
+    Ok((chosen.into_iter().collect(), next))
+}
+
+/// The newest blocks, oldest first.
+async fn newest_blocks(conn: &mut Conn) -> Result<Vec<BlockRow>, StoreError> {
+    let mut blocks: Vec<BlockRow> = all!(
+        conn,
+        "SELECT height, block_id, parent_id, block_time FROM blocks ORDER BY height DESC LIMIT $1",
+        BLOCKS
+    )?;
+    blocks.reverse();
+    Ok(blocks)
+}
+
+/// Reads a part; the connection must be in a transaction.
+pub(crate) async fn read(
+    conn: &mut Conn,
+    after: Option<(Timestamp, OrderId)>,
+    limit: u32,
+) -> Result<BookPart, StoreError> {
+    let (ids, next) = choose(conn, after, limit).await?;
+    let mut book = Book { accounts: pool::accounts(conn).await?, ..Book::default() };
+    if !ids.is_empty() {
+        book.orders = convert::<OrderRow, Order>(orders(&ids).all(conn).await?)?;
+        book.payments = convert::<PaymentRow, _>(payments(&ids).all(conn).await?)?;
+        book.reservations = convert::<ReservationRow, _>(reservations(&ids).all(conn).await?)?;
+        book.operations = convert::<OperationRow, Operation>(operations(&ids).all(conn).await?)?;
+    }
+    let acts: Vec<String> = book.operations.iter().map(|operation| operation.id.to_string()).collect();
+    if !acts.is_empty() {
+        book.attempts = convert::<AttemptRow, Attempt>(attempts(&acts).all(conn).await?)?;
+    }
+    let transactions: Vec<String> = book.attempts.iter().map(|attempt| attempt.tx_id.to_string()).collect();
+    if !transactions.is_empty() {
+        let rows: Vec<EventRow> = events(&transactions).all(conn).await?;
+        book.events = rows.iter().map(EventRow::event).collect::<Result<_, _>>()?;
+    }
+    book.blocks = newest_blocks(conn)
+        .await?
+        .iter()
+        .map(|row| Ok((row.head()?, row.parent()?)))
+        .collect::<Result<_, StoreError>>()?;
+    book.solid = blocks::solid(conn).await?;
+    Ok(BookPart { book, held: held(conn).await?, next })
+}
+
+/// What the holding reservations of each account come to.
+async fn held(conn: &mut Conn) -> Result<BTreeMap<AccountId, Sun>, StoreError> {
+    let rows: Vec<(String, i64)> = all!(conn, HELD)?;
+    rows.into_iter()
+        .map(|(id, sum)| Ok((Place::new("reservations", &id).parse("account_id", &id)?, Sun::new(sum))))
+        .collect()
+}

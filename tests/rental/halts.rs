@@ -1,0 +1,212 @@
+//! Money stands still: whatever raises a halt, what goes on meanwhile, and that nothing gets past it.
+
+use crate::world::{PRICE, World};
+use leyden_actors::StepHook;
+use leyden_domain::{
+    HaltId, Span, Sun,
+    halt::{HaltCause, Limit, Meter},
+    order::{CountRule, OrderStateKind as S},
+};
+use leyden_ports::{
+    Clock, Store, StoreError,
+    store::{CreateRefusal, HaltStore, LiftRefusal, NewHalt, Raised},
+};
+use leyden_sim::{ForkPlan, Keep, keys};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// Puts a halt into the books, as another instance or the command line would.
+async fn raise(store: &dyn Store, clock: &dyn Clock, cause: HaltCause) -> HaltId {
+    let at = clock.now();
+    let id = HaltId::new(at, [u8::try_from(at.ms() % 250).unwrap_or(7); 10]);
+    let new =
+        NewHalt { id, cause, detail: "test".to_owned(), evidence: Vec::new(), at, by: "test".to_owned() };
+    match store.raise_halt(new).await.unwrap() {
+        Raised::Fresh(halt) | Raised::Open(halt) => halt.id,
+    }
+}
+
+async fn open(world: &World) -> Vec<HaltCause> {
+    world.ports.store.open_halts().await.unwrap().iter().map(|halt| halt.cause).collect()
+}
+
+/// Mines until a halt is open.
+async fn until_halted(world: &World, cause: HaltCause) -> HaltId {
+    let what = format!("no halt for {}", cause.name());
+    world.mine_while(&what, async |world| !open(world).await.contains(&cause)).await;
+    let halts = world.ports.store.open_halts().await.unwrap();
+    halts.iter().find(|halt| halt.cause == cause).unwrap().id
+}
+
+#[actix_rt::test]
+async fn a_paid_order_waits_while_money_stands_still_and_is_served_afterwards() {
+    let world = World::running().await;
+    let order = world.order(0, CountRule::Fixed { count: 1 }).await;
+    let stopped = world.handles().stop_money("a look at the accounts".to_owned(), "key_1").await.unwrap();
+    let Raised::Fresh(halt) = stopped else { panic!("{stopped:?}") };
+    world.pay(0, order.amount_due(1).unwrap());
+    // A sale without an order is recorded too, and made into an order only afterwards.
+    world.pay(1, PRICE);
+    // Longer than an order's patience with the pool.
+    for _ in 0..60 {
+        world.block().await;
+    }
+    assert_eq!(world.state(order.id).await, S::Funded);
+    assert_eq!(world.payments().await.len(), 2, "payments are recorded");
+    assert_eq!(world.delegations_to(order.recipient).await.delegations, 0);
+    assert_eq!(world.delegations_to(keys::test_address(1)).await.delegations, 0);
+    let lifted = world.handles().lift_halt(halt.id, "key_2", "all is well").await.unwrap();
+    assert_eq!(
+        lifted.lifted.map(|lift| (lift.by, lift.reason)),
+        Some(("key_2".into(), "all is well".into()))
+    );
+    world.mine_until(order.id, S::Completed).await;
+    world.assert_served_once(0).await;
+    world
+        .mine_while("the sale without an order", async |world| {
+            world.delegations_to(keys::test_address(1)).await.undelegations == 0
+        })
+        .await;
+    world.assert_served_once(1).await;
+    let again = world.handles().lift_halt(halt.id, "key_2", "again").await;
+    assert!(matches!(again, Err(LiftRefusal::NotOpen(_))), "{again:?}");
+}
+
+#[actix_rt::test]
+async fn no_order_is_made_while_money_stands_still() {
+    let world = World::new().await;
+    let halt = raise(world.store.as_ref(), world.ports.clock.as_ref(), HaltCause::Operator).await;
+    let refused = world.order_with(0, |_| {}).await.unwrap_err();
+    assert_eq!(refused, CreateRefusal::Store(StoreError::Halted(HaltCause::Operator)));
+    assert_eq!(raise(world.store.as_ref(), world.ports.clock.as_ref(), HaltCause::Operator).await, halt);
+}
+
+/// A halt that comes between the plan and its commit, or between the signature and its commit, is not overtaken.
+#[actix_rt::test]
+async fn a_halt_between_a_decision_and_its_commit_wins() {
+    for step in ["router.routed", "order.committed", "agent.signed", "listener.fetched"] {
+        for at_once in [true, false] {
+            let mut world = World::new().await;
+            world.settings.serve_at_once = at_once;
+            let raised = Arc::new(AtomicBool::new(false));
+            let armed = Arc::new(AtomicBool::new(false));
+            let (store, clock) = (Arc::clone(&world.store), Arc::clone(&world.ports.clock));
+            let (once, ready) = (Arc::clone(&raised), Arc::clone(&armed));
+            let hook = move |name: &'static str| {
+                if name == step && ready.load(Ordering::Relaxed) && !once.swap(true, Ordering::Relaxed) {
+                    let (store, clock) = (Arc::clone(&store), Arc::clone(&clock));
+                    // On a thread of its own and waited for: the halt is in the books before the actor goes on.
+                    std::thread::spawn(move || {
+                        actix_rt::System::new().block_on(async {
+                            raise(store.as_ref(), clock.as_ref(), HaltCause::Operator).await;
+                        });
+                    })
+                    .join()
+                    .unwrap();
+                }
+            };
+            world.start(Some(StepHook(Arc::new(hook)))).await;
+            world.until_observed().await;
+            let order = world.order(0, CountRule::Fixed { count: 1 }).await;
+            world.pay(0, order.amount_due(1).unwrap());
+            armed.store(true, Ordering::Relaxed);
+            for _ in 0..20 {
+                world.block().await;
+            }
+            if raised.load(Ordering::Relaxed) {
+                let live = world.detail(order.id).await.delegations;
+                let signed = live.iter().filter(|operation| operation.attempts > 0).count();
+                assert_eq!(signed, 0, "{step}, at once: {at_once}");
+                assert_eq!(world.delegations_to(order.recipient).await.delegations, 0, "{step}");
+            }
+            world.stop().await;
+        }
+    }
+}
+
+#[actix_rt::test]
+async fn energy_above_the_limit_stops_money_and_counts_anew_after_the_lift() {
+    let mut world = World::new().await;
+    let (meter, cause) = (Meter::Energy, HaltCause::EnergyPerHour);
+    world.settings.guard.limits = vec![Limit { meter, cause, window: Span::from_hours(1), most: 100_000 }];
+    world.start(None).await;
+    let mut orders = Vec::new();
+    for customer in 0..2 {
+        let order = world.order(customer, CountRule::Fixed { count: 1 }).await;
+        world.pay(customer, order.amount_due(1).unwrap());
+        world.mine_until(order.id, S::Active).await;
+        orders.push(order);
+    }
+    let halt = until_halted(&world, cause).await;
+    let refused = world.order_with(2, |_| {}).await.unwrap_err();
+    assert_eq!(refused, CreateRefusal::Store(StoreError::Halted(cause)), "no order is taken");
+    // What was rented out comes back when its time is over all the same.
+    world.mine_until(orders[0].id, S::Completed).await;
+    world.mine_until(orders[1].id, S::Completed).await;
+    world.handles().lift_halt(halt, "key_1", "a good day").await.unwrap();
+    let order = world.order(3, CountRule::Fixed { count: 1 }).await;
+    world.pay(3, order.amount_due(1).unwrap());
+    world.mine_until(order.id, S::Completed).await;
+    assert!(open(&world).await.is_empty(), "counted from the lift on");
+    world.assert_served_once(3).await;
+}
+
+#[actix_rt::test]
+async fn trx_that_leaves_a_pool_account_stops_money() {
+    let mut world = World::new().await;
+    let (meter, cause) = (Meter::Burnt, HaltCause::BurntPerDay);
+    world.settings.guard.limits = vec![Limit { meter, cause, window: Span::from_hours(24), most: 5_000_000 }];
+    world.start(None).await;
+    world.until_observed().await;
+    world.node.transfer(&keys::pool_key(0), keys::test_address(5), 10_000_000).unwrap();
+    until_halted(&world, cause).await;
+    let halts = world.ports.store.open_halts().await.unwrap();
+    assert!(halts[0].detail.contains("10"), "{halts:?}");
+}
+
+#[actix_rt::test]
+async fn a_broken_invariant_stops_money_and_reclaims_and_is_raised_once() {
+    let world = World::running().await;
+    let order = world.order(0, CountRule::Fixed { count: 1 }).await;
+    world.pay(0, order.amount_due(1).unwrap());
+    world.mine_until(order.id, S::Active).await;
+    // Nobody makes such an order: its energy ends before it begins.
+    let broken = world.order_with(2, |order| order.duration = Span::from_ms(-1)).await.unwrap();
+    let halt = until_halted(&world, HaltCause::BrokenInvariant).await;
+    let detail = world.ports.store.open_halts().await.unwrap()[0].detail.clone();
+    assert!(detail.starts_with(&format!("terms_are_sound: {}", broken.id)), "{detail}");
+    for _ in 0..120 {
+        world.block().await;
+    }
+    assert_eq!(world.delegations_to(order.recipient).await.undelegations, 0, "nothing is taken back either");
+    // Seen and lifted: the same finding does not stop money again.
+    world.handles().lift_halt(halt, "key_1", "one order, looked at").await.unwrap();
+    world.mine_until(order.id, S::Completed).await;
+    assert!(open(&world).await.is_empty());
+}
+
+#[actix_rt::test]
+async fn a_fork_below_a_solid_block_stays_a_halt_after_a_restart() {
+    let mut world = World::running().await;
+    for _ in 0..5 {
+        world.block().await;
+    }
+    world.node.fork(&ForkPlan { force: true, ..ForkPlan::of_depth(22) }).unwrap();
+    let halt = until_halted(&world, HaltCause::ForkBelowSolid).await;
+    world.stop().await;
+    // The nodes come to their senses; the halt does not go by itself.
+    world.node.flip_back(&Keep::All).unwrap();
+    world.start(None).await;
+    for _ in 0..5 {
+        world.block().await;
+    }
+    assert_eq!(open(&world).await, [HaltCause::ForkBelowSolid]);
+    assert!(world.handles().boards().chain.read().below_solid.is_none());
+    world.handles().lift_halt(halt, "key_1", "the node had lost its mind").await.unwrap();
+    let order = world.order(0, CountRule::Fixed { count: 1 }).await;
+    world.pay(0, order.amount_due(1).unwrap());
+    world.mine_until(order.id, S::Completed).await;
+    world.assert_served_once(0).await;
+}

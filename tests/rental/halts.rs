@@ -3,13 +3,13 @@
 use crate::world::{PRICE, World};
 use leyden_actors::StepHook;
 use leyden_domain::{
-    HaltId, Span, Sun,
+    HaltId, Span,
     halt::{HaltCause, Limit, Meter},
     order::{CountRule, OrderStateKind as S},
 };
 use leyden_ports::{
     Clock, Store, StoreError,
-    store::{CreateRefusal, HaltStore, LiftRefusal, NewHalt, Raised},
+    store::{CreateRefusal, LiftRefusal, NewHalt, Raised},
 };
 use leyden_sim::{ForkPlan, Keep, keys};
 use std::sync::{

@@ -5,6 +5,7 @@
 use crate::{
     SqlStore, book_part,
     db::{Conn, all, exec, one, opt},
+    journal::HALTS,
     row::{Place, convert, row},
 };
 use async_trait::async_trait;
@@ -76,7 +77,7 @@ async fn find(conn: &mut Conn, id: HaltId) -> Result<Option<Halt>, StoreError> {
 
 async fn raise(conn: &mut Conn, new: &NewHalt) -> Result<Raised, StoreError> {
     let evidence: Vec<String> = new.evidence.iter().map(|line| line.replace(['\n', '\r'], " ")).collect();
-    exec!(
+    let made = exec!(
         conn,
         "INSERT INTO halts (id, cause, detail, evidence, since, raised_by) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT DO NOTHING",
@@ -87,6 +88,9 @@ async fn raise(conn: &mut Conn, new: &NewHalt) -> Result<Raised, StoreError> {
         new.at.ms(),
         new.by.clone(),
     )?;
+    if made == 1 {
+        conn.journal().made(&HALTS, new.id);
+    }
     let row: Option<HaltRow> =
         opt!(conn, "SELECT * FROM halts WHERE cause = $1 AND lifted_at IS NULL", new.cause.name())?;
     let halt = Halt::try_from(Place::new("halts", new.cause.name()).some("cause", row)?)?;
@@ -103,6 +107,9 @@ async fn lift(conn: &mut Conn, id: HaltId, lift: &Lift) -> Result<Halt, LiftRefu
         lift.by.clone(),
         lift.reason.clone(),
     )?;
+    if lifted == 1 {
+        conn.journal().changed(&HALTS, id);
+    }
     let halt = find(conn, id).await?.ok_or(LiftRefusal::NoHalt)?;
     if lifted == 1 { Ok(halt) } else { Err(LiftRefusal::NotOpen(Box::new(halt))) }
 }

@@ -1,7 +1,6 @@
 //! Money stands still: whatever raises a halt, what goes on meanwhile, and that nothing gets past it.
 
 use crate::world::{PRICE, World};
-use leyden_actors::StepHook;
 use leyden_domain::{
     HaltId, Span,
     halt::{HaltCause, Limit, Meter},
@@ -11,11 +10,7 @@ use leyden_ports::{
     Clock, Store, StoreError,
     store::{CreateRefusal, LiftRefusal, NewHalt, Raised},
 };
-use leyden_sim::{ForkPlan, Keep, keys};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use leyden_sim::{ForkPlan, keys};
 
 /// Puts a halt into the books, as another instance or the command line would.
 async fn raise(store: &dyn Store, clock: &dyn Clock, cause: HaltCause) -> HaltId {
@@ -83,49 +78,6 @@ async fn no_order_is_made_while_money_stands_still() {
     assert_eq!(raise(world.store.as_ref(), world.ports.clock.as_ref(), HaltCause::Operator).await, halt);
 }
 
-/// A halt that comes between the plan and its commit, or between the signature and its commit, is not overtaken.
-#[actix_rt::test]
-async fn a_halt_between_a_decision_and_its_commit_wins() {
-    for step in ["router.routed", "order.committed", "agent.signed", "listener.fetched"] {
-        for at_once in [true, false] {
-            let mut world = World::new().await;
-            world.settings.serve_at_once = at_once;
-            let raised = Arc::new(AtomicBool::new(false));
-            let armed = Arc::new(AtomicBool::new(false));
-            let (store, clock) = (Arc::clone(&world.store), Arc::clone(&world.ports.clock));
-            let (once, ready) = (Arc::clone(&raised), Arc::clone(&armed));
-            let hook = move |name: &'static str| {
-                if name == step && ready.load(Ordering::Relaxed) && !once.swap(true, Ordering::Relaxed) {
-                    let (store, clock) = (Arc::clone(&store), Arc::clone(&clock));
-                    // On a thread of its own and waited for: the halt is in the books before the actor goes on.
-                    std::thread::spawn(move || {
-                        actix_rt::System::new().block_on(async {
-                            raise(store.as_ref(), clock.as_ref(), HaltCause::Operator).await;
-                        });
-                    })
-                    .join()
-                    .unwrap();
-                }
-            };
-            world.start(Some(StepHook(Arc::new(hook)))).await;
-            world.until_observed().await;
-            let order = world.order(0, CountRule::Fixed { count: 1 }).await;
-            world.pay(0, order.amount_due(1).unwrap());
-            armed.store(true, Ordering::Relaxed);
-            for _ in 0..20 {
-                world.block().await;
-            }
-            if raised.load(Ordering::Relaxed) {
-                let live = world.detail(order.id).await.delegations;
-                let signed = live.iter().filter(|operation| operation.attempts > 0).count();
-                assert_eq!(signed, 0, "{step}, at once: {at_once}");
-                assert_eq!(world.delegations_to(order.recipient).await.delegations, 0, "{step}");
-            }
-            world.stop().await;
-        }
-    }
-}
-
 #[actix_rt::test]
 async fn energy_above_the_limit_stops_money_and_counts_anew_after_the_lift() {
     let mut world = World::new().await;
@@ -188,7 +140,7 @@ async fn a_broken_invariant_stops_money_and_reclaims_and_is_raised_once() {
 }
 
 #[actix_rt::test]
-async fn a_fork_below_a_solid_block_stays_a_halt_after_a_restart() {
+async fn a_fork_below_a_solid_block_is_a_halt_that_outlives_restarts_and_early_lifts() {
     let mut world = World::running().await;
     for _ in 0..5 {
         world.block().await;
@@ -196,17 +148,28 @@ async fn a_fork_below_a_solid_block_stays_a_halt_after_a_restart() {
     world.node.fork(&ForkPlan { force: true, ..ForkPlan::of_depth(22) }).unwrap();
     let halt = until_halted(&world, HaltCause::ForkBelowSolid).await;
     world.stop().await;
-    // The nodes come to their senses; the halt does not go by itself.
-    world.node.flip_back(&Keep::All).unwrap();
     world.start(None).await;
-    for _ in 0..5 {
+    assert_eq!(world.handles().boards().halts.read().open.len(), 1, "known before anybody does anything");
+    world.handles().lift_halt(halt, "key_1", "too early").await.unwrap();
+    let again = until_halted(&world, HaltCause::ForkBelowSolid).await;
+    assert_ne!(again, halt, "the node still contradicts what we took for final");
+}
+
+#[actix_rt::test]
+async fn a_halt_of_another_life_holds_until_it_is_lifted() {
+    let mut world = World::new().await;
+    let halt = raise(world.store.as_ref(), world.ports.clock.as_ref(), HaltCause::ForkBelowSolid).await;
+    world.start(None).await;
+    world.pay(1, PRICE);
+    for _ in 0..30 {
         world.block().await;
     }
-    assert_eq!(open(&world).await, [HaltCause::ForkBelowSolid]);
-    assert!(world.handles().boards().chain.read().below_solid.is_none());
-    world.handles().lift_halt(halt, "key_1", "the node had lost its mind").await.unwrap();
-    let order = world.order(0, CountRule::Fixed { count: 1 }).await;
-    world.pay(0, order.amount_due(1).unwrap());
-    world.mine_until(order.id, S::Completed).await;
-    world.assert_served_once(0).await;
+    assert_eq!(world.delegations_to(keys::test_address(1)).await.delegations, 0);
+    world.handles().lift_halt(halt, "key_1", "the nodes were changed").await.unwrap();
+    world
+        .mine_while("the sale without an order", async |world| {
+            world.delegations_to(keys::test_address(1)).await.undelegations == 0
+        })
+        .await;
+    world.assert_served_once(1).await;
 }

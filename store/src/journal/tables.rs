@@ -273,8 +273,16 @@ pub(crate) static SENT_TRANSFERS: Table = Table {
     bytes: &[],
 };
 
+pub(crate) static HALTS: Table = Table {
+    name: "halts",
+    key: Key::Text("id"),
+    fixed: &["id", "cause", "detail", "evidence", "since", "raised_by"],
+    changing: &["lifted_at", "lifted_by", "lift_reason"],
+    bytes: &[],
+};
+
 /// All of them, each behind those that it refers to; entries of one commit are in this order.
-pub(crate) static ALL: [&Table; 12] = [
+pub(crate) static ALL: [&Table; 13] = [
     &BLOCKS,
     &CHAIN_CURSOR,
     &ORDERS,
@@ -287,6 +295,10 @@ pub(crate) static ALL: [&Table; 12] = [
     &ATTEMPTS,
     &RESOURCE_EVENTS,
     &SENT_TRANSFERS,
+    bytes: &[],
+};
+
+    &HALTS,
 ];
 
 /// Its place in [`ALL`].

@@ -4,6 +4,7 @@
 
 mod blocks;
 mod durability;
+mod halts;
 mod kit;
 mod operations;
 mod orders;
@@ -78,6 +79,11 @@ conformance! {
         an_attempt_is_stored_once, a_transaction_is_of_one_operation, only_the_dead_make_room, a_rental_from_end_to_end, a_delegation_fails,
         an_exclusion_takes_the_delivery_back, release_voids_what_is_unsigned, release_refuses_what_is_signed,
         work_tells_all, reclaims_one_at_a_time
+    }
+    halts::{
+        one_is_open_for_each_cause, lifted_once_with_a_reason, nothing_new_is_begun, what_was_begun_is_ended,
+        doubted_books_take_nothing_back, falls_of_a_balance_are_counted, energy_is_counted,
+        a_part_of_the_books_is_whole_in_itself, orders_are_replayed_in_spite_of_a_halt
     }
     service::{
         seeds_are_there, documents_are_replaced, keys_are_kept, quotes_are_kept, monitoring_follows_the_order,

@@ -1,0 +1,253 @@
+//! Halts: what is open refuses, in the commit itself, whoever decided before it was raised.
+
+use crate::kit::{
+    ENERGY, Kit, STAKE, account_id, attempt, block, commit, delegated, head, new, next, observed,
+    operation_id, order, payment, slot, till,
+};
+use leyden_domain::{
+    HaltId, OrderId, PaymentId, Sun, Timestamp,
+    halt::{HaltCause, Lift, Meter},
+    invariants,
+    operation::{ChainView, OperationWork},
+    order::{Channel, OrderEvent, OrderState},
+    payment::PaymentState,
+    pool::{Observed, PoolAccount},
+};
+use leyden_ports::store::{
+    AttemptCommit, CreateRefusal, Created, IdempotencyKey, LiftRefusal, NewHalt, OperationChange,
+    OrderCommit, OrderDetail, Page, Raised, ReclaimDraft, ReserveCommit, Routing, Settlement, StoreError,
+    UnroutedPayment,
+};
+use std::sync::Arc;
+
+fn halt_id(n: u8) -> HaltId {
+    HaltId::new(slot(i64::from(n)), [n; 10])
+}
+
+fn a_halt(n: u8, cause: HaltCause) -> NewHalt {
+    NewHalt {
+        id: halt_id(n),
+        cause,
+        detail: "because".to_owned(),
+        evidence: vec!["one: a".to_owned(), "two: b".to_owned()],
+        at: slot(i64::from(n)),
+        by: "test".to_owned(),
+    }
+}
+
+async fn raise(kit: &Kit, n: u8, cause: HaltCause) {
+    assert!(matches!(kit.store.raise_halt(a_halt(n, cause)).await, Ok(Raised::Fresh(_))));
+}
+
+fn a_lift(n: i64) -> Lift {
+    Lift { at: slot(n), by: "somebody".to_owned(), reason: "seen".to_owned() }
+}
+
+pub(crate) async fn one_is_open_for_each_cause(kit: &Kit) {
+    assert_eq!(kit.store.open_halts().await, Ok(Vec::new()));
+    raise(kit, 1, HaltCause::Operator).await;
+    raise(kit, 2, HaltCause::BurntPerDay).await;
+    let Ok(Raised::Open(open)) = kit.store.raise_halt(a_halt(3, HaltCause::Operator)).await else {
+        panic!("a second one was raised")
+    };
+    assert_eq!((open.id, open.evidence.len(), open.raised_by.as_str()), (halt_id(1), 2, "test"));
+    let causes: Vec<_> = kit.store.open_halts().await.unwrap().iter().map(|halt| halt.cause).collect();
+    assert_eq!(causes, [HaltCause::Operator, HaltCause::BurntPerDay]);
+    let listed = kit.store.list_halts(&Page { after: None, limit: 1 }).await.unwrap();
+    assert_eq!(listed[0].id, halt_id(2));
+    let after = Some((listed[0].since, listed[0].id.to_string()));
+    let rest = kit.store.list_halts(&Page { after, limit: 9 }).await.unwrap();
+    assert_eq!(rest.iter().map(|halt| halt.id).collect::<Vec<_>>(), [halt_id(1)]);
+}
+
+pub(crate) async fn lifted_once_with_a_reason(kit: &Kit) {
+    raise(kit, 1, HaltCause::BrokenInvariant).await;
+    assert_eq!(kit.store.lift_halt(halt_id(9), a_lift(5)).await, Err(LiftRefusal::NoHalt));
+    let lifted = kit.store.lift_halt(halt_id(1), a_lift(5)).await.unwrap();
+    assert_eq!(lifted.lifted, Some(a_lift(5)));
+    let again = kit.store.lift_halt(halt_id(1), a_lift(6)).await;
+    assert!(matches!(again, Err(LiftRefusal::NotOpen(halt)) if halt.lifted == Some(a_lift(5))));
+    assert_eq!(kit.store.halt(halt_id(1)).await, Ok(Some(lifted)));
+    let cause = HaltCause::BrokenInvariant;
+    assert_eq!(kit.store.last_lift(cause).await, Ok(Some(slot(5))));
+    assert_eq!(kit.store.last_lift(HaltCause::Operator).await, Ok(None));
+    assert_eq!(kit.store.lifted_evidence(cause, 5).await, Ok(vec!["one: a".into(), "two: b".into()]));
+    raise(kit, 2, cause).await;
+}
+
+/// Rules that would serve whatever comes, and say what they were asked.
+struct Never;
+
+#[async_trait::async_trait]
+impl Settlement for Never {
+    fn route(&self, _: &[UnroutedPayment], _: ChainView) -> Vec<Routing> {
+        panic!("payments are served while money stands still")
+    }
+
+    fn advance(&self, _: &OrderDetail, _: ChainView) -> Option<OrderCommit> {
+        None
+    }
+
+    fn allocate(&self, _: &OrderDetail, _: &mut [PoolAccount], _: ChainView) -> Option<ReserveCommit> {
+        None
+    }
+
+    async fn sign(&self, _: Vec<OperationWork>, _: &[PoolAccount], _: ChainView) -> Vec<AttemptCommit> {
+        Vec::new()
+    }
+}
+
+pub(crate) async fn nothing_new_is_begun(kit: &Kit) {
+    let reserved = kit.reserved(1).await;
+    let (funded, _) = kit.funded(2).await;
+    kit.account(2, 3).await;
+    raise(kit, 1, HaltCause::RefundsPerDay).await;
+    let halted = || StoreError::Halted(HaltCause::RefundsPerDay);
+    assert_eq!(kit.store.create_order(new(order(3))).await, Err(CreateRefusal::Store(halted())));
+    assert_eq!(kit.reserve(2, &funded, 2).await, Err(halted()), "no capacity is held");
+    assert_eq!(kit.sign(attempt(1, 1), 1).await, Err(halted()), "what is intended is not signed");
+    // A payment is recorded, and not served in its block's commit; nor is an order made of it.
+    let tip = kit.store.chain_position().await.unwrap().unwrap().view.head.height().get();
+    let paid = payment(7, 1_000_000);
+    let of = block(tip + 1, 0, vec![paid.clone()], Vec::new());
+    let settled = kit.store.settle_blocks(vec![of], head(0, 0), slot(9), Arc::new(Never)).await.unwrap();
+    assert!(settled.orders.is_empty() && settled.accounts.is_empty());
+    let recorded = kit.payment(paid.id).await;
+    assert_eq!(recorded.state, PaymentState::Unrouted);
+    assert!(!sale(kit, paid.id).await, "no order is made of it");
+    kit.store.lift_halt(halt_id(1), a_lift(5)).await.unwrap();
+    kit.sign(attempt(1, 1), 1).await.unwrap();
+    assert_eq!(kit.operations(reserved.id).await.len(), 1);
+    kit.create(order(3)).await;
+}
+
+/// Tries to make an order of a payment.
+async fn sale(kit: &Kit, id: PaymentId) -> bool {
+    let paid = kit.payment(id).await;
+    let funding = crate::kit::funding(&paid, paid.block.unwrap().block.height().get());
+    let made = leyden_domain::order::Order {
+        channel: Channel::Orderless,
+        tail: Sun::ZERO,
+        payment_address: till(),
+        state: OrderState::Paid { funding },
+        version: 0,
+        ..order(70)
+    };
+    let state = PaymentState::Settles { order: made.id, count: 1, excess: Sun::ZERO };
+    let routing = Routing { payment: id, state, new_order: Some(Box::new(made)) };
+    !kit.store.route_payments(vec![routing], slot(1)).await.unwrap().is_empty()
+}
+
+/// Brings order 1 to the end of its rental, its delegation solid.
+async fn delivered(kit: &Kit) -> leyden_domain::order::Order {
+    let order = kit.reserved(1).await;
+    kit.blocks(2..=4).await;
+    kit.sign(attempt(1, 1), 1).await.unwrap();
+    kit.step(order.id, OrderEvent::DelegationSigned).await.unwrap();
+    order
+}
+
+pub(crate) async fn what_was_begun_is_ended(kit: &Kit) {
+    let order = delivered(kit).await;
+    raise(kit, 1, HaltCause::Operator).await;
+    kit.events(5, vec![delegated(&attempt(1, 1), &order, 1)], 5).await;
+    kit.change(operation_id(1), 2, OperationChange::Include(crate::kit::delivery(5, 0))).await.unwrap();
+    kit.change(operation_id(1), 3, OperationChange::Solidify(crate::kit::delivery(5, 0))).await.unwrap();
+    assert!(kit.operation(order.id, operation_id(1)).await.state.took_effect());
+}
+
+pub(crate) async fn doubted_books_take_nothing_back(kit: &Kit) {
+    let order = delivered(kit).await;
+    kit.events(5, vec![delegated(&attempt(1, 1), &order, 1)], 5).await;
+    kit.change(operation_id(1), 2, OperationChange::Include(crate::kit::delivery(5, 0))).await.unwrap();
+    kit.change(operation_id(1), 3, OperationChange::Solidify(crate::kit::delivery(5, 0))).await.unwrap();
+    kit.step(order.id, OrderEvent::Delivered).await.unwrap();
+    raise(kit, 1, HaltCause::ForkBelowSolid).await;
+    let ended = next(&kit.order(order.id).await, &OrderEvent::RentalEnded);
+    let reclaims = vec![ReclaimDraft { id: operation_id(2), delegation: operation_id(1) }];
+    let taking_back = OrderCommit { reclaims, ..commit(vec![ended]) };
+    let refused = kit.store.commit_order(taking_back.clone()).await;
+    assert_eq!(refused, Err(StoreError::Halted(HaltCause::ForkBelowSolid)));
+    kit.store.lift_halt(halt_id(1), a_lift(5)).await.unwrap();
+    // A person's stop does not keep energy out.
+    raise(kit, 2, HaltCause::Operator).await;
+    kit.store.commit_order(taking_back).await.unwrap();
+}
+
+pub(crate) async fn falls_of_a_balance_are_counted(kit: &Kit) {
+    let id = kit.account(1, 1).await;
+    let before = kit.store.pool_accounts().await.unwrap()[0].observed.unwrap();
+    let at = |height: i64, balance: i64| Observed {
+        balance: Sun::new(balance),
+        asked_at: slot(height),
+        ..observed(before.staked, height)
+    };
+    let start = before.balance.get().max(1_000);
+    kit.store.observe_account(id, at(10, start)).await.unwrap();
+    let since = slot(10);
+    let counted = async || kit.store.metered(Meter::Burnt, since).await.unwrap();
+    let base = counted().await;
+    kit.store.observe_account(id, at(11, start - 300)).await.unwrap();
+    kit.store.observe_account(id, at(11, start - 300)).await.unwrap();
+    kit.store.observe_account(id, at(12, start + 5_000)).await.unwrap();
+    kit.store.observe_account(id, at(13, start + 4_900)).await.unwrap();
+    // Older than what is known: ignored, and not a fall.
+    kit.store.observe_account(id, at(12, 1)).await.unwrap();
+    assert_eq!(counted().await - base, 400);
+    assert_eq!(kit.store.metered(Meter::Burnt, slot(13)).await, Ok(100));
+    assert_eq!(kit.store.forget_falls(slot(13)).await.map(|gone| gone > 0), Ok(true));
+    assert_eq!(kit.store.metered(Meter::Burnt, Timestamp::from_ms(0)).await, Ok(100));
+}
+
+pub(crate) async fn energy_is_counted(kit: &Kit) {
+    let order = kit.reserved(1).await;
+    let made = kit.operation(order.id, operation_id(1)).await;
+    assert_eq!((made.account, made.balance), (account_id(1), STAKE));
+    let counted = kit.store.metered(Meter::Energy, made.created_at).await;
+    assert_eq!(counted, Ok(made.energy.get()));
+    assert!(made.energy >= ENERGY);
+    let later = Timestamp::from_ms(made.created_at.ms() + 1);
+    assert_eq!(kit.store.metered(Meter::Energy, later).await, Ok(0));
+    kit.change(operation_id(1), 1, OperationChange::Cancel).await.unwrap();
+    assert_eq!(kit.store.metered(Meter::Energy, made.created_at).await, Ok(0));
+}
+
+pub(crate) async fn a_part_of_the_books_is_whole_in_itself(kit: &Kit) {
+    kit.reserved(1).await;
+    kit.funded(2).await;
+    for n in 3..=7 {
+        kit.create(order(n)).await;
+    }
+    let mut seen: Vec<OrderId> = Vec::new();
+    let mut after = None;
+    loop {
+        let part = kit.store.book_part(after, 2).await.unwrap();
+        let found = invariants::check_part(&part.book);
+        assert!(found.is_empty(), "{found:#?}");
+        let held = invariants::check_held(&part.book.accounts, &part.held);
+        assert!(held.is_empty(), "{held:#?}");
+        seen.extend(part.book.orders.iter().map(|order| order.id));
+        after = part.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 7, "the round sees every order");
+}
+
+pub(crate) async fn orders_are_replayed_in_spite_of_a_halt(kit: &Kit) {
+    let key = IdempotencyKey {
+        caller: "c".to_owned(),
+        route: "orders".to_owned(),
+        key: "k".to_owned(),
+        body_hash: [1; 32],
+        at: slot(1),
+    };
+    let mut wish = new(order(1));
+    wish.idempotency = Some(key);
+    let Ok(Created::Fresh(made)) = kit.store.create_order(wish.clone()).await else { panic!("not made") };
+    raise(kit, 1, HaltCause::Operator).await;
+    assert_eq!(kit.store.create_order(wish).await, Ok(Created::Replayed(made)));
+}

@@ -13,7 +13,6 @@ use futures_util::{StreamExt, stream};
 use leyden_domain::{
     AccountId, BlockRef, Height, OrderId, Timestamp, TxId,
     chain::{BroadcastAnswer, SignedTransaction},
-    halt::MoneyAct,
     operation::{
         Attempt, ChainView, NextAct, Operation, OperationKind, OperationWork, Refusal, RefusalMeaning,
         meaning_of, next_act,
@@ -140,7 +139,7 @@ impl AccountAgent {
             let operation = &item.operation;
             let change = match next_act(item, view, policy) {
                 NextAct::Wait => continue,
-                NextAct::Sign { .. } if !is_current || !self.shared.may(act_of(operation.kind)) => continue,
+                NextAct::Sign { .. } if !is_current || !self.shared.may(operation.kind.act()) => continue,
                 NextAct::Sign { reference, expiration } => {
                     if operation.attempts >= policy.max_attempts {
                         tracing::error!(operation = %operation.id, attempts = operation.attempts, "energy could not be taken back yet; trying on");
@@ -400,14 +399,6 @@ impl AccountAgent {
         }
         self.shared.hint_allocator();
         Ok(())
-    }
-}
-
-/// What signing for an operation begins.
-const fn act_of(kind: OperationKind) -> MoneyAct {
-    match kind {
-        OperationKind::Delegate { .. } => MoneyAct::Delegate,
-        OperationKind::Undelegate { .. } => MoneyAct::Reclaim,
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::{
     error::ParseError,
     id::HaltId,
+    operation::OperationKind,
     time::{Span, Timestamp},
 };
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,17 @@ pub enum MoneyAct {
     Refund,
     /// Taking energy back.
     Reclaim,
+}
+
+impl OperationKind {
+    /// What intending such an operation, or signing for it, begins.
+    pub const fn act(&self) -> MoneyAct {
+        match self {
+            Self::Delegate { .. } => MoneyAct::Delegate,
+            Self::Undelegate { .. } => MoneyAct::Reclaim,
+            Self::Refund { .. } => MoneyAct::Refund,
+        }
+    }
 }
 
 /// One standstill, open or lifted.

@@ -7,8 +7,8 @@ use crate::{
     order_list::waiting_ids,
     pool,
     row::{
-        AttemptRow, BlockRow, EventRow, OperationRow, OrderRow, PaymentRow, Place, ReservationRow,
-        attempt_columns, convert, operation_columns, order_columns,
+        AttemptRow, BlockRow, EventRow, OperationRow, OrderRow, PaymentRow, Place, RefundAccountRow,
+        RefundRow, ReservationRow, SentRow, attempt_columns, convert, operation_columns, order_columns,
     },
 };
 use leyden_domain::{
@@ -16,6 +16,8 @@ use leyden_domain::{
     book::Book,
     operation::{Attempt, Operation},
     order::Order,
+    payment::Payment,
+    refund::Refund,
 };
 use leyden_ports::store::{BookPart, OrderWait, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +61,31 @@ fn attempts(operations: &[String]) -> Built {
     )
 }
 
+fn refunds(payments: &[String]) -> Built {
+    belonging("SELECT * FROM refunds WHERE 1 = 1", "payment_id", payments)
+}
+
+fn transfers(refunds: &[String]) -> Built {
+    belonging(
+        concat!("SELECT ", operation_columns!(), " FROM operations op WHERE op.order_id IS NULL"),
+        "op.refund_id",
+        refunds,
+    )
+}
+
+fn unordered(payments: &[String]) -> Built {
+    belonging("SELECT * FROM payments WHERE order_id IS NULL", "id", payments)
+}
+
+fn sent(transactions: &[String]) -> Built {
+    belonging(
+        "SELECT height, block_id, block_time, tx_id, asset, from_address, to_address, amount, succeeded \
+         FROM sent_transfers WHERE 1 = 1",
+        "tx_id",
+        transactions,
+    )
+}
+
 fn events(transactions: &[String]) -> Built {
     belonging(
         "SELECT height, block_id, block_time, tx_id, owner, action, receiver, resource, balance, lock_blocks \
@@ -70,12 +97,26 @@ fn events(transactions: &[String]) -> Built {
 
 /// Every form of the statements that are put together here.
 #[cfg(test)]
-pub(crate) fn every_query() -> [Built; 6] {
+pub(crate) fn every_query() -> [Built; 10] {
     let ids = ["x".to_owned(), "y".to_owned()];
-    [orders(&ids), payments(&ids), reservations(&ids), operations(&ids), attempts(&ids), events(&ids)]
+    [
+        orders(&ids),
+        payments(&ids),
+        reservations(&ids),
+        operations(&ids),
+        attempts(&ids),
+        events(&ids),
+        refunds(&ids),
+        transfers(&ids),
+        unordered(&ids),
+        sent(&ids),
+    ]
 }
 
 pub(crate) const NEWEST: &str = "SELECT id FROM orders ORDER BY created_at DESC, id DESC LIMIT $1";
+
+pub(crate) const NEWEST_REFUNDED: &str =
+    "SELECT payment_id FROM refunds WHERE order_id IS NULL ORDER BY created_at DESC, id DESC LIMIT $1";
 
 pub(crate) const ROUND: &str = "SELECT id, created_at FROM orders WHERE (created_at, id) > ($1, $2) \
                                 ORDER BY created_at, id LIMIT $3";
@@ -128,6 +169,23 @@ pub(crate) async fn read(
         book.reservations = convert::<ReservationRow, _>(reservations(&ids).all(conn).await?)?;
         book.operations = convert::<OperationRow, Operation>(operations(&ids).all(conn).await?)?;
     }
+    // Refunds of those orders' payments, and the newest of payments that have no order.
+    let newest: Vec<(String,)> = all!(conn, NEWEST_REFUNDED, i64::from(limit))?;
+    let newest: Vec<String> = newest.into_iter().map(|(payment,)| payment).collect();
+    if !newest.is_empty() {
+        book.payments.extend(convert::<PaymentRow, Payment>(unordered(&newest).all(conn).await?)?);
+    }
+    let paid: Vec<String> = book.payments.iter().map(|payment| payment.id.to_string()).collect();
+    if !paid.is_empty() {
+        book.refunds = convert::<RefundRow, Refund>(refunds(&paid).all(conn).await?)?;
+    }
+    let owed: Vec<String> = book.refunds.iter().map(|refund| refund.id.to_string()).collect();
+    if !owed.is_empty() {
+        book.operations.extend(convert::<OperationRow, Operation>(transfers(&owed).all(conn).await?)?);
+    }
+    let accounts: Vec<RefundAccountRow> =
+        all!(conn, "SELECT * FROM refund_accounts ORDER BY created_at, account_id")?;
+    book.refund_accounts = convert(accounts)?;
     let acts: Vec<String> = book.operations.iter().map(|operation| operation.id.to_string()).collect();
     if !acts.is_empty() {
         book.attempts = convert::<AttemptRow, Attempt>(attempts(&acts).all(conn).await?)?;
@@ -136,6 +194,8 @@ pub(crate) async fn read(
     if !transactions.is_empty() {
         let rows: Vec<EventRow> = events(&transactions).all(conn).await?;
         book.events = rows.iter().map(EventRow::event).collect::<Result<_, _>>()?;
+        let rows: Vec<SentRow> = sent(&transactions).all(conn).await?;
+        book.sent = rows.iter().map(SentRow::sent).collect::<Result<_, _>>()?;
     }
     book.blocks = newest_blocks(conn)
         .await?

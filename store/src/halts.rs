@@ -10,7 +10,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    HaltId, OrderId, Timestamp,
+    Asset, HaltId, OrderId, Timestamp,
     halt::{Halt, HaltCause, Lift, Meter, MoneyAct, stopped_by},
 };
 use leyden_ports::store::{BookPart, HaltStore, LiftRefusal, NewHalt, Page, Raised, StoreError};
@@ -183,7 +183,13 @@ impl HaltStore for SqlStore {
                 "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM balance_falls WHERE at >= $1",
                 since.ms()
             )?,
-            Meter::RefundsTrx | Meter::RefundsUsdt => (0,),
+            Meter::RefundsTrx | Meter::RefundsUsdt => one!(
+                conn,
+                "SELECT CAST(COALESCE(SUM(owed - fee), 0) AS BIGINT) FROM refunds \
+                 WHERE asset = $2 AND spent_at >= $1",
+                since.ms(),
+                if meter == Meter::RefundsTrx { Asset::Trx.name() } else { Asset::Usdt.name() },
+            )?,
         };
         Ok(sum)
     }

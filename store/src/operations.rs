@@ -13,8 +13,7 @@ use crate::{
 use async_trait::async_trait;
 use leyden_domain::{
     AccountId, OperationId, Timestamp, TxId,
-    halt::MoneyAct,
-    operation::{Attempt, Operation, OperationKind, OperationState, OperationWork, Refusal, TrackedAttempt},
+    operation::{Attempt, Operation, OperationState, OperationWork, Refusal, TrackedAttempt},
 };
 use leyden_ports::store::{AttemptCommit, Durability, OperationCommit, OperationStore, StoreError};
 use sqlx::FromRow;
@@ -130,14 +129,6 @@ pub(crate) async fn find(conn: &mut Conn, id: OperationId) -> Result<Option<Oper
     found.map(Operation::try_from).transpose()
 }
 
-/// What signing for an operation begins.
-const fn act_of(kind: OperationKind) -> MoneyAct {
-    match kind {
-        OperationKind::Delegate { .. } => MoneyAct::Delegate,
-        OperationKind::Undelegate { .. } => MoneyAct::Reclaim,
-    }
-}
-
 /// Stores one signed transaction.
 pub(crate) async fn record(
     conn: &mut Conn,
@@ -154,7 +145,7 @@ pub(crate) async fn record(
     if !fits {
         return Err(conflict());
     }
-    halts::refuse(conn, act_of(operation.kind)).await?;
+    halts::refuse(conn, operation.kind.act()).await?;
     let id = attempt.operation.to_string();
     let live: Option<(i64,)> =
         opt!(conn, "SELECT number FROM attempts WHERE operation_id = $1 AND dead = 0", id.clone())?;

@@ -10,7 +10,6 @@ use crate::{
 };
 use leyden_domain::{
     Sun, Timestamp,
-    halt::MoneyAct,
     operation::{Operation, OperationKind, OperationState},
     order::{Effect, Order, OrderState, OrderStateKind, Transition},
 };
@@ -55,10 +54,7 @@ async fn apply_steps(
         match effect {
             Effect::RequireUnpaid => order_payment::require_none(conn, order, now).await?,
             Effect::ReleaseCapacity => release_capacity(conn, order, now).await?,
-            Effect::IntendReclaims => {
-                halts::refuse(conn, MoneyAct::Reclaim).await?;
-                intend_reclaims(conn, order, reclaims, now).await?;
-            }
+            Effect::IntendReclaims => intend_reclaims(conn, order, reclaims, now).await?,
         }
     }
     let (from, to) = (first.from, order.state.kind());
@@ -292,12 +288,13 @@ async fn intend_reclaims(
     Ok(())
 }
 
-/// Writes a new operation; a delegation gets its row in the requirement's record too.
+/// Writes a new operation, unless a halt is open that stops it; a delegation gets its row in the requirement's record too.
 pub(crate) async fn insert_operation(
     conn: &mut Conn,
     operation: &Operation,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    halts::refuse(conn, operation.kind.act()).await?;
     let (reservation, lock, delegation, refund) = match operation.kind {
         OperationKind::Delegate { reservation, lock } => {
             (Some(reservation.to_string()), lock.map(|lock| lock.period_blocks), None, None)

@@ -4,7 +4,6 @@ use crate::{
     SqlStore,
     db::{Conn, all, exec, one},
     group_commit::{release, savepoint},
-    halts,
     journal::{ENERGY_POOLS, RESERVATIONS},
     order_change,
     row::{AccountRow, convert},
@@ -12,7 +11,6 @@ use crate::{
 use async_trait::async_trait;
 use leyden_domain::{
     AccountId, Timestamp,
-    halt::MoneyAct,
     operation::OperationKind,
     pool::{AccountState, Observed, PoolAccount, Reservation, ReservationState},
 };
@@ -67,7 +65,6 @@ pub(crate) async fn reserve_one(
     commit: &ReserveCommit,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    halts::refuse(conn, MoneyAct::Delegate).await?;
     order_change::apply(conn, &commit.order, now).await?;
     if commit.reservations.len() != commit.operations.len() {
         return Err(StoreError::Rule("each reservation needs its operation".to_owned()));

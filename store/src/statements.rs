@@ -64,6 +64,7 @@ fn named() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("HELD", vec![book_part::HELD]),
         ("NEWEST", vec![book_part::NEWEST]),
         ("ROUND", vec![book_part::ROUND]),
+        ("NEWEST_REFUNDED", vec![book_part::NEWEST_REFUNDED]),
     ])
 }
 

@@ -295,9 +295,6 @@ pub(crate) static ALL: [&Table; 13] = [
     &ATTEMPTS,
     &RESOURCE_EVENTS,
     &SENT_TRANSFERS,
-    bytes: &[],
-};
-
     &HALTS,
 ];
 

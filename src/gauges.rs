@@ -146,6 +146,8 @@ async fn figures(state: &AppState) -> Result<(), StoreError> {
         let orders = counts.get(&kind).copied().unwrap_or_default();
         gauge!("leyden_orders", "state" => kind.name()).set(float(i64::try_from(orders).unwrap_or(i64::MAX)));
     }
+    let journal = state.store.journal_head().await?;
+    gauge!("leyden_journal_entries").set(float(journal.seq));
     let oldest = state.store.oldest_unserved().await?;
     let age = oldest.map_or(0, |paid_at| state.clock.now().since(paid_at).ms().max(0));
     gauge!("leyden_orders_oldest_unserved_seconds").set(seconds(age));

@@ -124,7 +124,7 @@ pub async fn start(
     shared.wires.guard.get_or_init(|| guard.into());
     let held = Arc::clone(&shared);
     books.supervise(ActorSpec::new("janitor", Policy::permanent()), move |_| {
-        Looper::new(Janitor { shared: Arc::clone(&held) })
+        Looper::new(Janitor::new(Arc::clone(&held)))
     })?;
     // Last: whoever is to begin afresh with a term is there.
     if let Leadership::Elected(election) = &leadership {

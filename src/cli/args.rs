@@ -192,6 +192,11 @@ pub(super) struct VerifyArgs {
     /// Only what was written behind this entry: its number, and its hash behind a colon if it was noted.
     #[arg(long, value_name = "SEQ[:HASH]")]
     pub(super) from: Option<super::verify::Since>,
+    /// Take the rows that differ for right as they are, and write down so, with this reason.
+    ///
+    /// After a repair by hand, or after a version without a journal has written. All writers wait meanwhile.
+    #[arg(long, value_name = "REASON", conflicts_with_all = ["online", "from", "json"])]
+    pub(super) accept: Option<String>,
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,

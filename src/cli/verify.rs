@@ -32,6 +32,7 @@ pub(super) async fn run(settings: Settings, arguments: VerifyArgs) -> Result<u8,
         online: arguments.online,
         from: arguments.from.map(|since| (since.seq, since.hash)),
         json: arguments.json,
+        accept: arguments.accept,
     };
     verify::run(settings, wish).await
 }

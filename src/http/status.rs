@@ -197,9 +197,21 @@ pub(crate) struct FullStatus {
     /// Every actor: its state, generation, restarts, mailbox and last error.
     #[schema(value_type = Object)]
     actors: TreeStatus,
+    /// The newest entry of the journal. Noted elsewhere, it holds everything before it fast.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal: Option<JournalHeadView>,
     /// What is the matter with the books, where they could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     books_error: Option<String>,
+}
+
+/// The newest entry of the journal.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JournalHeadView {
+    /// Its number.
+    seq: i64,
+    /// Its hash.
+    hash: String,
 }
 
 /// How the service is: in short, or in full for operators.
@@ -292,6 +304,7 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
     // The books may be down; then this page is needed more than ever.
     let counts = state.store.count_orders().await;
     let totals = state.store.totals().await;
+    let journal = state.store.journal_head().await;
     let books_error = counts.as_ref().err().or(totals.as_ref().err()).map(ToString::to_string);
     let totals = totals.unwrap_or_default();
     HttpResponse::Ok().json(StatusView::Full(Box::new(FullStatus {
@@ -320,6 +333,7 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
         nodes: state.chain.nodes().into_iter().map(NodeView::from).collect(),
         cache: state.cache.tiers().into_iter().map(CacheTierView::from).collect(),
         actors: tree,
+        journal: journal.ok().map(|head| JournalHeadView { seq: head.seq, hash: head.hash.to_string() }),
         books_error,
     })))
 }

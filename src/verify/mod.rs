@@ -1,6 +1,6 @@
 //! `leyden verify`: whether the books can be believed. The journal's chain of hashes, every journaled row against what the
 //! journal says it is, every invariant, and, where it is asked for, the chain's delegations against ours. It looks at one
-//! moment and changes nothing, so the service may run meanwhile.
+//! moment and changes nothing, so the service may run meanwhile; what a person then takes for right is the one exception.
 
 mod online;
 
@@ -32,6 +32,8 @@ pub(crate) struct Wish {
     pub(crate) from: Option<(i64, Option<leyden_domain::journal::Digest>)>,
     /// Print JSON.
     pub(crate) json: bool,
+    /// Take what differs for right, with this reason.
+    pub(crate) accept: Option<String>,
 }
 
 /// What was found, for programs.
@@ -69,6 +71,11 @@ struct HeadFound {
 pub(crate) async fn run(settings: Settings, wish: Wish) -> Result<u8, Failure> {
     let url = wish.database.clone().unwrap_or_else(|| settings.database.url.clone());
     let store = open_books_to_read(&url).await.map_err(|error| unavailable(&error))?;
+    if let Some(reason) = &wish.accept {
+        let accepted = accept(&store, reason).await;
+        store.close().await;
+        return accepted;
+    }
     let done = look(&settings, &store, &wish).await;
     store.close().await;
     let found = done?;
@@ -78,6 +85,24 @@ pub(crate) async fn run(settings: Settings, wish: Wish) -> Result<u8, Failure> {
         say(&without_credentials(&url), &found)?;
     }
     Ok(if found.ok { 0 } else { DIFFERENT })
+}
+
+/// Takes what differs for right.
+async fn accept(store: &SqlStore, reason: &str) -> Result<u8, Failure> {
+    match store.accept_rows(reason).await {
+        Err(VerifyError::Store(error)) => Err(unavailable(&error)),
+        Err(VerifyError::Difference(difference)) => {
+            line(format_args!("DIFFERENCE  {difference}"))?;
+            Ok(DIFFERENT)
+        }
+        Ok(accepted) => {
+            for difference in &accepted {
+                line(format_args!("accepted    {difference}"))?;
+            }
+            line(format_args!("{} rows were taken for right as they are", accepted.len()))?;
+            Ok(0)
+        }
+    }
 }
 
 fn unavailable(error: &impl ToString) -> Failure {

@@ -4,6 +4,7 @@
 mod commands;
 mod doctor;
 mod processes;
+mod verify;
 
 use std::{
     io::{BufRead, BufReader, Write},

@@ -15,9 +15,15 @@ pub enum RowChange {
     Gone,
     /// It was there before the journal, or before the journal knew all its columns. The body is as of a new one.
     Opened,
+    /// It was changed behind the journal's back, and a person has said that it is right as it is. The body is as of a new
+    /// one; why is in the entry before.
+    Accepted,
 }
 
 impl RowChange {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::New, Self::Changed, Self::Gone, Self::Opened, Self::Accepted];
+
     /// Its word.
     pub const fn name(self) -> &'static str {
         match self {
@@ -25,9 +31,13 @@ impl RowChange {
             Self::Changed => "changed",
             Self::Gone => "gone",
             Self::Opened => "opened",
+            Self::Accepted => "accepted",
         }
     }
 }
+
+/// The kind of the entry by which a person takes what is in the books for right, with the reason.
+pub const ACCEPTED: &str = "journal.override";
 
 /// The kind of an entry about a row.
 pub fn row_kind(table: &str, change: RowChange) -> String {
@@ -37,8 +47,5 @@ pub fn row_kind(table: &str, change: RowChange) -> String {
 /// The table and what happened, where an entry is about a row.
 pub fn row_of(kind: &str) -> Option<(&str, RowChange)> {
     let (table, word) = kind.split_once('.')?;
-    [RowChange::New, RowChange::Changed, RowChange::Gone, RowChange::Opened]
-        .into_iter()
-        .find(|change| change.name() == word)
-        .map(|change| (table, change))
+    RowChange::ALL.into_iter().find(|change| change.name() == word).map(|change| (table, change))
 }

@@ -10,5 +10,5 @@ mod replay;
 
 pub use entry::{ChainFault, Digest, Draft, Entry, Head};
 pub use image::{Field, Image};
-pub use kind::{LAYOUT, RowChange, row_kind, row_of};
+pub use kind::{ACCEPTED, LAYOUT, RowChange, row_kind, row_of};
 pub use replay::{Replay, ReplayFault, Row};

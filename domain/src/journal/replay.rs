@@ -96,7 +96,9 @@ impl Replay {
                 reopened(&decoded(known)?, &later)?;
                 Kept::Whole(kept(&later.dense()))
             }
-            (RowChange::New | RowChange::Opened, _) => Kept::Whole(kept(&later.dense())),
+            (RowChange::New | RowChange::Opened | RowChange::Accepted, _) => {
+                Kept::Whole(kept(&later.dense()))
+            }
             (RowChange::Changed, Some(Kept::Whole(known))) => {
                 let mut image = decoded(known)?;
                 image.overlay(later);

@@ -130,4 +130,9 @@ pub trait JournalStore: Send + Sync + 'static {
     /// From the genesis everything is looked at: the chain of hashes, every row of every journaled table, and all
     /// invariants. From a later head that was verified before: the chain behind it, and the rows that were written since.
     async fn verify(&self, from: Head) -> Result<Verified, VerifyError>;
+
+    /// Takes the rows that are not what the journal says for right as they are: an entry with the reason, and one for each
+    /// of them, which are returned. For what a person, or a version without a journal, wrote past it. The chain of hashes
+    /// must hold; all writers wait meanwhile.
+    async fn accept_rows(&self, reason: &str) -> Result<Vec<Difference>, VerifyError>;
 }

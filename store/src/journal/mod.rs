@@ -5,6 +5,7 @@
 //! The newest entry is remembered by the writer; another instance may have written since, and then the insert finds an entry
 //! where it wanted to write, writes nothing, and is made again behind the true newest one.
 
+mod accept;
 mod append;
 mod images;
 mod log;

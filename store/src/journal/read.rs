@@ -1,6 +1,6 @@
 //! The journal, read.
 
-use super::{append::head, verify};
+use super::{accept, append::head, verify};
 use crate::{
     SqlStore,
     db::{Conn, all},
@@ -11,7 +11,7 @@ use leyden_domain::{
     Timestamp,
     journal::{Entry, Head},
 };
-use leyden_ports::store::{JournalStore, StoreError, Verified, VerifyError};
+use leyden_ports::store::{Difference, JournalStore, StoreError, Verified, VerifyError};
 
 row!(
     /// An entry.
@@ -56,5 +56,10 @@ impl JournalStore for SqlStore {
         let verified = verify::run(&mut conn, from).await;
         conn.rollback().await?;
         verified
+    }
+
+    async fn accept_rows(&self, reason: &str) -> Result<Vec<Difference>, VerifyError> {
+        let (now, reason) = (self.now(), reason.to_owned());
+        self.write(move |conn| Box::pin(async move { accept::run(conn, &reason, now).await })).await
     }
 }

@@ -27,7 +27,8 @@ pub(super) async fn run(conn: &mut Conn, from: Head) -> Result<Verified, VerifyE
         }
     }
     let is_whole = replay.is_whole();
-    let rows = if is_whole { all_rows(conn, replay).await? } else { touched_rows(conn, replay).await? };
+    let rows =
+        if is_whole { all_rows(conn, replay, &mut First).await? } else { touched_rows(conn, replay).await? };
     if is_whole {
         let book = book::read(conn).await?;
         if let Some(violation) = invariants::check_all(&book).into_iter().next() {
@@ -38,7 +39,11 @@ pub(super) async fn run(conn: &mut Conn, from: Head) -> Result<Verified, VerifyE
 }
 
 /// Follows the entries from a known one to the newest; how many there are.
-async fn chain(conn: &mut Conn, from: Head, replay: &mut Replay) -> Result<(Head, u64), VerifyError> {
+pub(super) async fn chain(
+    conn: &mut Conn,
+    from: Head,
+    replay: &mut Replay,
+) -> Result<(Head, u64), VerifyError> {
     let mut newest = from;
     let mut read = 0_u64;
     if from.seq > 0 {
@@ -66,8 +71,27 @@ async fn chain(conn: &mut Conn, from: Head, replay: &mut Replay) -> Result<(Head
     Ok((newest, read))
 }
 
+/// What is to become of a difference.
+pub(super) trait Findings: Send {
+    /// Takes one; an error ends the comparison.
+    fn found(&mut self, difference: Difference, books: Option<Image>) -> Result<(), Difference>;
+}
+
+/// The first one is enough.
+pub(super) struct First;
+
+impl Findings for First {
+    fn found(&mut self, difference: Difference, _: Option<Image>) -> Result<(), Difference> {
+        Err(difference)
+    }
+}
+
 /// Compares all rows of all tables, both ways.
-async fn all_rows(conn: &mut Conn, mut replay: Replay) -> Result<u64, VerifyError> {
+pub(super) async fn all_rows(
+    conn: &mut Conn,
+    mut replay: Replay,
+    findings: &mut dyn Findings,
+) -> Result<u64, VerifyError> {
     let mut compared = 0_u64;
     for table in tables::ALL {
         let mut last: Option<String> = None;
@@ -76,15 +100,20 @@ async fn all_rows(conn: &mut Conn, mut replay: Replay) -> Result<u64, VerifyErro
             let Some((id, _)) = page.last() else { break };
             last = Some(id.clone());
             for (id, books) in page {
-                match replay.take(table.name, &id) {
-                    Some(Row::Whole(journal)) => compare(table, &id, &journal, &books.dense())?,
-                    _ => return Err(Difference::Unexplained { table: table.name, id }.into()),
+                let books = books.dense();
+                let same = match replay.take(table.name, &id) {
+                    Some(Row::Whole(journal)) => compare(table, &id, &journal, &books),
+                    _ => Err(Difference::Unexplained { table: table.name, id }),
+                };
+                if let Err(difference) = same {
+                    findings.found(difference, Some(books))?;
                 }
                 compared = compared.saturating_add(1);
             }
         }
-        if let Some(id) = replay.subjects(table.name).next() {
-            return Err(Difference::Missing { table: table.name, id: id.to_owned() }.into());
+        let rest: Vec<String> = replay.subjects(table.name).map(str::to_owned).collect();
+        for id in rest {
+            findings.found(Difference::Missing { table: table.name, id }, None)?;
         }
     }
     Ok(compared)

@@ -4,7 +4,7 @@ use crate::{
     kit::{Kit, delivery, new, open, operation_id, order},
     raw::{Books, Raw},
 };
-use leyden_domain::journal::{Draft, Head, Image, LAYOUT, RowChange, row_of};
+use leyden_domain::journal::{ACCEPTED, Draft, Head, Image, LAYOUT, RowChange, row_of};
 use leyden_ports::store::{Difference, JournalStore as _, OperationChange, OrderStore as _, VerifyError};
 use std::sync::Arc;
 
@@ -102,5 +102,30 @@ async fn columns_that_are_new_are_written_down() {
         books.store = Arc::new(open(&books.url).await);
         let after = books.store.verify(Head::genesis()).await;
         assert!(matches!(&after, Err(VerifyError::Difference(Difference::Entry { .. }))), "{after:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_takes_for_right_is_written_down_with_the_reason() {
+    for books in Books::lived_in_on_both().await {
+        assert_eq!(books.store.accept_rows("nothing to do").await, Ok(Vec::new()));
+        let before = books.entries().await.len();
+        let mut raw = books.raw().await;
+        raw.disarm().await;
+        raw.run("UPDATE energy_pools SET state_reason = 'mended by hand'").await.unwrap();
+        raw.run("DELETE FROM blocks WHERE height = 3").await.unwrap();
+        assert!(books.store.verify(Head::genesis()).await.is_err());
+        let accepted = books.store.accept_rows("mended by hand, and a block too many").await.unwrap();
+        let is = |table: &str, found: &Difference| found.to_string().starts_with(table);
+        assert_eq!(accepted.len(), 2, "{accepted:?}");
+        assert!(is("blocks 3", &accepted[0]) && is("energy_pools", &accepted[1]), "{accepted:?}");
+        let kinds: Vec<String> =
+            books.entries().await.into_iter().skip(before).map(|entry| entry.kind).collect();
+        assert_eq!(kinds, [ACCEPTED, "blocks.gone", "energy_pools.accepted"]);
+        verified(&books).await;
+        // The chain itself is nobody's to accept.
+        raw.run("UPDATE journal SET at = at + 1 WHERE seq = 2").await.unwrap();
+        let refused = books.store.accept_rows("never").await;
+        assert!(matches!(refused, Err(VerifyError::Difference(Difference::Chain(_)))), "{refused:?}");
     }
 }

@@ -141,7 +141,7 @@ const FORGERIES: [(&str, &str); 6] = [
     ("kind", "kind || 'x'"),
     ("subject", "'x' || subject"),
     ("body", "REPLACE(body, '}', ' }')"),
-    ("hash", "'0' || SUBSTR(hash, 2, 62) || 'f'"),
+    ("hash", "CASE SUBSTR(hash, 1, 1) WHEN '0' THEN '1' ELSE '0' END || SUBSTR(hash, 2)"),
     ("seq", "seq + 1000000"),
 ];
 

@@ -10,6 +10,7 @@ mod gauges;
 pub mod http;
 mod lifecycle;
 pub mod settings;
+pub mod simulate;
 pub mod system_clock;
 pub mod system_entropy;
 pub mod telemetry;

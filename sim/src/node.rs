@@ -72,6 +72,12 @@ impl SimNode {
         Self::over(Chain::new(config))
     }
 
+    /// A node over another chain that begins as this one's is, without its faults.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self::over(self.chain().copy())
+    }
+
     /// A node over a chain that is kept in a file.
     pub fn open(path: &Path, config: ChainConfig) -> Result<Self, SimError> {
         Ok(Self::over(Chain::open(path, config)?))

@@ -36,6 +36,11 @@ pub(super) enum Command {
     /// For development and tests: point chain.nodes at it. It prints where it listens and who has what on it. The
     /// private keys of its accounts are known to everybody.
     Chain(ChainArgs),
+    /// Run the service in simulated worlds and check everything
+    ///
+    /// The real actors and the real books on one thread, in virtual time; chain, nodes, customers and all that goes
+    /// wrong come from the seed. The same seed gives the same trace. Exit code 1 where something was wrong.
+    Simulate(SimulateArgs),
     /// Look into a file of blocks: what they hold and what of it could be proven
     ///
     /// Takes protobuf as nodes store it and the JSON of the HTTP API. `-` reads from standard input.
@@ -79,6 +84,48 @@ pub(super) enum Command {
     ///
     /// Asks the port of http.listen on this machine. Exit code 0 where it is, 1 where it is not.
     Healthcheck(HealthcheckArgs),
+}
+
+/// Which worlds to run.
+#[derive(Debug, Clone, Args)]
+pub(super) struct SimulateArgs {
+    /// The world.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(super) seed: u64,
+    /// Its kind: calm, faults, forks, crashes, nodes, money, load, storm. Many seeds go through all kinds by turns.
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<&'static crate::simulate::Profile>,
+    /// How long customers come, in hours of the world.
+    #[arg(long, value_name = "H")]
+    pub(super) hours: Option<f64>,
+    /// Many worlds: `1..1000`, the end not included.
+    #[arg(long, value_name = "A..B", conflicts_with_all = ["seed", "hours", "trace"])]
+    pub(super) seeds: Option<Seeds>,
+    /// Threads for many worlds; all processors where it is not given.
+    #[arg(long, value_name = "N")]
+    pub(super) jobs: Option<usize>,
+    /// Write everything that happened to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+}
+
+/// Consecutive seeds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seeds {
+    pub(super) from: u64,
+    /// Not included.
+    pub(super) to: u64,
+}
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refusal = || format!("`{text}` is not of the form 1..1000");
+        let (from, to) = text.split_once("..").ok_or_else(refusal)?;
+        let number = |text: &str| text.parse().map_err(|_| refusal());
+        Ok(Self { from: number(from)?, to: number(to)? })
+    }
 }
 
 /// How the demonstration runs.

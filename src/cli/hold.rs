@@ -4,12 +4,13 @@
 use super::{Failure, args::HoldArgs, line};
 use crate::{Settings, system_clock::SystemClock, wiring::open_store};
 use leyden_domain::{
+    OrderId, Timestamp,
     operation::OperationState,
     order::{HoldReason, OrderEvent, OrderStateKind, step},
 };
 use leyden_ports::{
-    Clock, StoreError,
-    store::{Durability, OperationChange, OperationCommit, OperationStore, OrderCommit, OrderStore},
+    Clock, Store, StoreError,
+    store::{Durability, OperationChange, OperationCommit, OrderCommit},
 };
 use leyden_store::{MigrationMode, SqlStore};
 
@@ -26,7 +27,7 @@ pub(super) async fn run(settings: Settings, arguments: HoldArgs) -> Result<u8, F
 
 async fn hold(store: &SqlStore, arguments: &HoldArgs) -> Result<String, Failure> {
     for _ in 0..TRIES {
-        match try_to_hold(store, arguments).await {
+        match try_to_hold(store, arguments.order, &arguments.reason, SystemClock.now()).await {
             Err(Trouble::Store(StoreError::Conflict(_))) => {}
             Err(Trouble::Store(error)) => return Err(error.into()),
             Err(Trouble::Other(why)) => return Err(Failure::new(why)),
@@ -36,8 +37,12 @@ async fn hold(store: &SqlStore, arguments: &HoldArgs) -> Result<String, Failure>
     Err(Failure::new(format!("{}: the service keeps moving it; try again", arguments.order)))
 }
 
-enum Trouble {
+/// Why an order is not held.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The books.
     Store(StoreError),
+    /// It cannot be.
     Other(String),
 }
 
@@ -47,15 +52,19 @@ impl From<StoreError> for Trouble {
     }
 }
 
-async fn try_to_hold(store: &SqlStore, arguments: &HoldArgs) -> Result<String, Trouble> {
-    let id = arguments.order;
+/// Holds an order, if nobody moves it meanwhile.
+pub(crate) async fn try_to_hold(
+    store: &dyn Store,
+    id: OrderId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<String, Trouble> {
     let detail =
         store.order_detail(id).await?.ok_or_else(|| Trouble::Other(format!("{id}: no such order")))?;
-    let now = SystemClock.now();
     if detail.order.state.kind() != OrderStateKind::Held {
         let transition = step(&detail.order, &OrderEvent::Hold(HoldReason::Operator), now)
             .map_err(|error| Trouble::Other(format!("{id}: {error}")))?;
-        let note = Some(arguments.reason.clone());
+        let note = Some(reason.to_owned());
         store
             .commit_order(OrderCommit {
                 transitions: vec![transition],

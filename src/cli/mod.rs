@@ -6,11 +6,12 @@ pub(crate) mod chain;
 mod check;
 mod halt;
 mod healthcheck;
-mod hold;
+pub(crate) mod hold;
 mod keys;
 mod migrate;
 mod print;
 mod serve;
+mod simulate;
 mod verify;
 
 pub use args::{Cli, DemoArgs};
@@ -46,6 +47,7 @@ pub fn run(cli: Cli, environment: &Environment) -> ExitCode {
         }
         Command::Chain(arguments) => on_actix(chain::run(arguments)),
         Command::Block(arguments) => block::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Migrate(arguments) => {
             with_settings(file, environment, |settings| on_actix(migrate::run(settings, arguments)))
         }

@@ -122,7 +122,7 @@ pub(super) async fn confirm_payment(
 }
 
 /// Looks a claimed transaction up for an order that the caller may act on.
-pub(super) async fn claim(
+pub(crate) async fn claim(
     state: &AppState,
     caller: &Caller,
     request: &HttpRequest,
@@ -256,7 +256,7 @@ async fn cancelled(state: &AppState, caller: &Caller, id: OrderId) -> Result<Htt
 }
 
 /// Calls an order off for whoever may.
-pub(super) async fn cancel(state: &AppState, caller: &Caller, id: OrderId) -> Result<Order, ApiError> {
+pub(crate) async fn cancel(state: &AppState, caller: &Caller, id: OrderId) -> Result<Order, ApiError> {
     let order = owned(state, id, |order| caller.may_change(order)).await?;
     let by = if order.owner == Some(caller.key) { Party::Customer } else { Party::Operator };
     Ok(state.handles.cancel_order(order.id, by).await?)

@@ -2,17 +2,17 @@
 //! while every actor is down.
 
 pub mod api_key;
-mod auth;
+pub(crate) mod auth;
 pub mod code;
 mod configs;
 mod cursor;
 pub mod error;
 mod extract;
-mod flash;
+pub(crate) mod flash;
 mod guard;
 mod halts;
 mod health;
-mod idempotency;
+pub(crate) mod idempotency;
 mod json;
 mod lookup;
 mod metrics;
@@ -26,7 +26,7 @@ pub(crate) mod prices;
 mod quotes;
 mod rate_limit;
 mod recipient;
-mod sale;
+pub(crate) mod sale;
 pub mod scope;
 mod state;
 mod status;

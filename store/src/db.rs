@@ -2,6 +2,7 @@
 //! statement's text single and every row typed; a difference between dialects is visible as a `match` on the enum.
 
 use crate::{
+    gate::Gate,
     journal::Log,
     lend::{Guard, Lenders},
     lite::{self, Lite},
@@ -68,7 +69,9 @@ macro_rules! exec {
         use $crate::db::AsConn as _;
         match $conn.conn() {
             $crate::db::Conn::Lite(lite) => {
-                sqlx::query($sql)$(.bind($arg))*.execute(lite.get()).await.map(|done| done.rows_affected())
+                let here = lite.in_place();
+                let work = sqlx::query($sql)$(.bind($arg))*.execute(lite.get());
+                $crate::gate::in_place(here, work).await.map(|done| done.rows_affected())
             }
             $crate::db::Conn::Pg(pg) => pg.execute($sql, $crate::pg::Args::default()$(.bind($arg))*).await,
         }
@@ -81,7 +84,11 @@ macro_rules! fetch {
     ($fetch:ident, $conn:expr, $sql:expr $(, $arg:expr)*) => {{
         use $crate::db::AsConn as _;
         match $conn.conn() {
-            $crate::db::Conn::Lite(lite) => sqlx::query_as($sql)$(.bind($arg))*.$fetch(lite.get()).await,
+            $crate::db::Conn::Lite(lite) => {
+                let here = lite.in_place();
+                let work = sqlx::query_as($sql)$(.bind($arg))*.$fetch(lite.get());
+                $crate::gate::in_place(here, work).await
+            }
             $crate::db::Conn::Pg(pg) => pg.$fetch($sql, $crate::pg::Args::default()$(.bind($arg))*).await,
         }
         .map_err($crate::db::failed)
@@ -183,7 +190,8 @@ impl Built {
                         Arg::Text(text) => query.bind(text),
                     };
                 }
-                query.fetch_all(lite.get()).await
+                let here = lite.in_place();
+                crate::gate::in_place(here, query.fetch_all(lite.get())).await
             }
             Conn::Pg(pg) => {
                 let args = self.args.into_iter().fold(pg::Args::default(), |args, arg| match arg {
@@ -239,6 +247,15 @@ const fn beginning(durability: Durability, epochs: bool) -> &'static str {
 impl Db {
     /// Opens the database that a URL names.
     pub(crate) async fn connect(url: &str, readers: u32) -> Result<Self, OpenError> {
+        Self::connect_by(url, readers, None).await
+    }
+
+    /// The same, behind a gate where there is one; only SQLite can be.
+    pub(crate) async fn connect_by(
+        url: &str,
+        readers: u32,
+        gate: Option<Arc<dyn Gate>>,
+    ) -> Result<Self, OpenError> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let io = Io::start()?;
             let lend = |session, io, count| {
@@ -254,11 +271,11 @@ impl Db {
             return Err(OpenError::Url("must begin with sqlite: or postgres:".to_owned()));
         }
         let (options, in_memory) = lite::options(url)?;
-        let wr = lite::connect(&options, 1).await?;
+        let wr = lite::connect(&options, 1, gate.clone()).await?;
         let rd = if in_memory {
             Arc::clone(&wr)
         } else {
-            lite::connect(&options.pragma("query_only", "on"), readers.max(1)).await?
+            lite::connect(&options.pragma("query_only", "on"), readers.max(1), gate).await?
         };
         Ok(Self::Lite { rd, wr })
     }
@@ -266,7 +283,12 @@ impl Db {
     /// A connection for one read.
     pub(crate) async fn read(&self) -> Result<Conn, StoreError> {
         match self {
-            Self::Lite { rd, .. } => rd.acquire_within(READ_PATIENCE).await?.tidied().await.map(Conn::Lite),
+            Self::Lite { rd, .. } => {
+                if let Some(gate) = &rd.driver().gate {
+                    gate.before_read().await?;
+                }
+                rd.acquire_within(READ_PATIENCE).await?.tidied().await.map(Conn::Lite)
+            }
             Self::Pg { rd, .. } => rd.acquire_within(READ_PATIENCE).await.map(Conn::Pg),
         }
     }
@@ -320,6 +342,30 @@ impl Db {
                 let found = found.collect::<Result<Epochs, sqlx::Error>>().map_err(failed)?;
                 Ok((Conn::Pg(pg), found))
             }
+        }
+    }
+
+    /// What simulated books are behind.
+    pub(crate) fn gate(&self) -> Option<Arc<dyn Gate>> {
+        match self {
+            Self::Lite { wr, .. } => wr.driver().gate.clone(),
+            Self::Pg { .. } => None,
+        }
+    }
+
+    /// All bytes of books in memory.
+    pub(crate) async fn image(&self) -> Result<Vec<u8>, StoreError> {
+        match self {
+            Self::Lite { wr, .. } => wr.acquire().await?.tidied().await?.image().await,
+            Self::Pg { .. } => Err(StoreError::Unavailable("only books in memory have an image".to_owned())),
+        }
+    }
+
+    /// Replaces books in memory.
+    pub(crate) async fn put_back(&self, image: &[u8]) -> Result<(), StoreError> {
+        match self {
+            Self::Lite { wr, .. } => wr.acquire().await?.tidied().await?.put_back(image).await,
+            Self::Pg { .. } => Err(StoreError::Unavailable("only books in memory have an image".to_owned())),
         }
     }
 

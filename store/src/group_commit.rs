@@ -7,6 +7,7 @@
 
 use crate::{
     db::{Conn, Db, Epochs, exec},
+    gate::Gate,
     journal,
     migrate::OpenError,
 };
@@ -105,9 +106,43 @@ impl<T: Send, E: From<StoreError> + Send> Job for Waiting<T, E> {
 }
 
 /// The way to the writer.
-pub(crate) struct Writer {
-    jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
-    ended: watch::Receiver<()>,
+pub(crate) enum Writer {
+    /// A thread of its own.
+    Thread {
+        /// What it is given.
+        jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+        /// Closed when it has ended.
+        ended: watch::Receiver<()>,
+    },
+    /// Nobody: simulated books are written by whoever calls, one job at a time.
+    Caller {
+        /// What is written to.
+        db: Db,
+        /// What the books are behind.
+        gate: Arc<dyn Gate>,
+        /// Stamps the journal.
+        clock: Arc<dyn Clock>,
+        /// The journal's newest entry, as far as is known.
+        head: Mutex<Option<Head>>,
+    },
+}
+
+/// A place in the queue for one job.
+pub(crate) enum Place<'w> {
+    /// Of the writer's thread.
+    Queue(mpsc::OwnedPermit<Box<dyn Job>>),
+    /// There is no queue.
+    Caller(&'w Writer),
+}
+
+impl Place<'_> {
+    /// Gives the job to whoever writes; where nobody does, does it.
+    pub(crate) async fn give(self, job: Box<dyn Job>) {
+        match self {
+            Self::Queue(permit) => drop(permit.send(job)),
+            Self::Caller(writer) => writer.write_here(job).await,
+        }
+    }
 }
 
 impl fmt::Debug for Writer {
@@ -117,8 +152,11 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// Starts the writer's thread. `clock` stamps the journal.
+    /// Starts the writer's thread. `clock` stamps the journal. Simulated books need none: whoever calls writes.
     pub(crate) fn start(db: Db, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        if let Some(gate) = db.gate() {
+            return Ok(Self::Caller { db, gate, clock, head: Mutex::default() });
+        }
         let (jobs, inbox) = mpsc::channel(QUEUE);
         let (alive, ended) = watch::channel(());
         let runtime =
@@ -130,7 +168,7 @@ impl Writer {
                 drop(alive);
             })
             .map_err(OpenError::Writer)?;
-        Ok(Self { jobs: Mutex::new(Some(jobs)), ended })
+        Ok(Self::Thread { jobs: Mutex::new(Some(jobs)), ended })
     }
 
     /// Runs a job and answers once its commit is durable. The job runs to its end even if the caller does not wait.
@@ -141,24 +179,56 @@ impl Writer {
         E: From<StoreError> + Send + 'static,
     {
         let closed = || E::from(StoreError::Unavailable("the store is closed".to_owned()));
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)?;
+        let place = self.reserve().await?;
         let (caller, answer) = oneshot::channel();
-        let job = Waiting { terms, work: Some(Box::new(work)), result: None, caller };
-        jobs.send(Box::new(job)).await.or(Err(closed()))?;
+        place.give(Box::new(Waiting { terms, work: Some(Box::new(work)), result: None, caller })).await;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
     /// A place in the queue for one job.
-    pub(crate) async fn reserve(&self) -> Result<mpsc::OwnedPermit<Box<dyn Job>>, StoreError> {
+    pub(crate) async fn reserve(&self) -> Result<Place<'_>, StoreError> {
         let closed = || StoreError::Unavailable("the store is closed".to_owned());
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)?;
-        jobs.reserve_owned().await.or(Err(closed()))
+        let jobs = match self {
+            Self::Caller { .. } => return Ok(Place::Caller(self)),
+            Self::Thread { jobs, .. } => jobs,
+        };
+        let jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)?;
+        jobs.reserve_owned().await.map(Place::Queue).or(Err(closed()))
+    }
+
+    /// Does one job as the caller of simulated books.
+    async fn write_here(&self, job: Box<dyn Job>) {
+        let Self::Caller { db, gate, clock, head } = self else { return };
+        let durability = job.terms().durability;
+        let mut batch = [job];
+        let committed = match gate.before_write(durability).await {
+            Ok(()) => {
+                // Nobody knows what was written where this is not put back.
+                let mut newest = head.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let committed = commit(db, clock.as_ref(), &mut newest, &mut batch).await;
+                if committed.is_ok() {
+                    *head.lock().unwrap_or_else(PoisonError::into_inner) = newest;
+                }
+                committed.and_then(|()| gate.after_write(durability))
+            }
+            Err(error) => Err(error),
+        };
+        let [job] = batch;
+        job.answer(&committed);
+    }
+
+    /// Forgets what it knows of simulated books: they have been replaced.
+    pub(crate) fn forget(&self) {
+        if let Self::Caller { head, .. } = self {
+            *head.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
     }
 
     /// Takes no more jobs and waits until those that were taken are done.
     pub(crate) async fn stop(&self) {
-        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let mut ended = self.ended.clone();
+        let Self::Thread { jobs, ended } = self else { return };
+        drop(jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut ended = ended.clone();
         while ended.changed().await.is_ok() {}
     }
 }

@@ -78,6 +78,11 @@ impl<D: Driver> Lenders<D> {
         Arc::new(Self { driver, idle: Mutex::new(idle), permits })
     }
 
+    /// How its connections are made.
+    pub(crate) const fn driver(&self) -> &D {
+        &self.driver
+    }
+
     /// Lends a connection out; waits until one is free.
     pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Guard<D>, StoreError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.or(Err(closed()))?;
@@ -162,6 +167,11 @@ impl<D: Driver> fmt::Debug for Guard<D> {
 }
 
 impl<D: Driver> Guard<D> {
+    /// How the connection was made.
+    pub(crate) fn driver(&self) -> &D {
+        &self.lender.driver
+    }
+
     /// The connection, unless it was thrown away.
     pub(crate) fn lent(&mut self) -> Option<&mut Lent<D::Connection>> {
         self.lent.as_mut()

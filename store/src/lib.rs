@@ -13,6 +13,7 @@ pub mod cache;
 mod configs;
 mod db;
 mod delegation_record;
+mod gate;
 mod group_commit;
 mod halts;
 mod inspect;
@@ -49,6 +50,7 @@ mod transfer;
 pub use cache::{
     Fresh, Loader, MemoryCache, RedisCache, RedisFacts, RedisOptions, RedisUrlError, TieredCache,
 };
+pub use gate::Gate;
 pub use inspect::{DatabaseFacts, RoleFacts, ServerFacts};
 pub use migrate::{MigrationMode, OpenError};
 pub use transfer::{TransferError, Transferred, transfer};
@@ -138,6 +140,13 @@ impl SqlStore {
         Self::prepared(db, clock, MigrationMode::Refuse).await
     }
 
+    /// Opens books in memory for a simulation: every statement is waited for on the spot, and `gate` is asked before
+    /// and after. They have one connection, and nobody but the caller writes.
+    pub async fn simulated(clock: Arc<dyn Clock>, gate: Arc<dyn Gate>) -> Result<Self, OpenError> {
+        let db = Db::connect_by("sqlite::memory:", 1, Some(gate)).await?;
+        Self::of(db, clock, OpenOptions::default()).await
+    }
+
     async fn prepared(db: Db, clock: Arc<dyn Clock>, migrations: MigrationMode) -> Result<Self, OpenError> {
         migrate::prepare(&db, migrations).await?;
         let writer = Arc::new(Writer::start(db.clone(), Arc::clone(&clock))?);
@@ -173,6 +182,17 @@ impl SqlStore {
             clock: Arc::clone(&self.clock),
             fence: Some(fence),
         }
+    }
+
+    /// All bytes of simulated books; see [`SqlStore::put_back`].
+    pub async fn image(&self) -> Result<Vec<u8>, StoreError> {
+        self.db.image().await
+    }
+
+    /// Makes simulated books what they were, as the loss of power does to what was not on the disk yet.
+    pub async fn put_back(&self, image: &[u8]) -> Result<(), StoreError> {
+        self.writer.forget();
+        self.db.put_back(image).await
     }
 
     /// Ends the writer after what it has been given, and closes all connections, of all views. Calls after this are

@@ -3,6 +3,7 @@
 
 use crate::{
     db::failed,
+    gate::{Gate, in_place},
     lend::{Driver, Guard, Lenders, closed},
     migrate::OpenError,
 };
@@ -10,7 +11,7 @@ use futures_util::future::BoxFuture;
 use leyden_ports::store::{Durability, StoreError};
 use sqlx::{
     ConnectOptions as _, Connection as _, SqliteConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteOwnedBuf, SqliteJournalMode, SqliteSynchronous},
 };
 use std::{str::FromStr as _, sync::Arc, time::Duration};
 
@@ -42,8 +43,11 @@ pub(crate) fn is_there(url: &str) -> Result<bool, OpenError> {
 }
 
 /// SQLite.
-#[derive(Debug)]
-pub(crate) struct Lite;
+#[derive(Debug, Default)]
+pub(crate) struct Lite {
+    /// Set where the books are simulated.
+    pub(crate) gate: Option<Arc<dyn Gate>>,
+}
 
 impl Driver for Lite {
     type Connection = SqliteConnection;
@@ -59,12 +63,14 @@ impl Driver for Lite {
 pub(crate) async fn connect(
     options: &SqliteConnectOptions,
     count: u32,
+    gate: Option<Arc<dyn Gate>>,
 ) -> Result<Arc<Lenders<Lite>>, OpenError> {
     let mut connections = Vec::new();
     for _ in 0..count {
-        connections.push(options.connect().await.map_err(OpenError::Connect)?);
+        let connecting = in_place(gate.is_some(), options.connect());
+        connections.push(connecting.await.map_err(OpenError::Connect)?);
     }
-    Ok(Lenders::of(Lite, connections))
+    Ok(Lenders::of(Lite { gate }, connections))
 }
 
 /// Lends no more, and closes what is not lent out.
@@ -77,6 +83,11 @@ pub(crate) async fn close(lenders: &Lenders<Lite>) {
 }
 
 impl Guard<Lite> {
+    /// Whether statements are waited for by blocking the thread.
+    pub(crate) fn in_place(&self) -> bool {
+        self.driver().gate.is_some()
+    }
+
     /// What statements run on.
     pub(crate) fn get(&mut self) -> &mut SqliteConnection {
         &mut self.lent().expect("a connection of SQLite is not thrown away").connection
@@ -132,8 +143,25 @@ impl Guard<Lite> {
         Ok(())
     }
 
+    /// All bytes of the database.
+    pub(crate) async fn image(&mut self) -> Result<Vec<u8>, StoreError> {
+        let here = self.in_place();
+        let image = in_place(here, self.get().serialize(None)).await.map_err(failed)?;
+        Ok(image.as_ref().to_vec())
+    }
+
+    /// Replaces the database.
+    pub(crate) async fn put_back(&mut self, image: &[u8]) -> Result<(), StoreError> {
+        let here = self.in_place();
+        let bytes = SqliteOwnedBuf::try_from(image).map_err(failed)?;
+        // Statements that were prepared on the database before must not outlive it.
+        in_place(here, self.get().clear_cached_statements()).await.map_err(failed)?;
+        in_place(here, self.get().deserialize(None, bytes, false)).await.map_err(failed)
+    }
+
     async fn run(&mut self, statement: &'static str) -> Result<(), StoreError> {
-        sqlx::query(statement).execute(self.get()).await.map(drop).map_err(failed)
+        let here = self.in_place();
+        in_place(here, sqlx::query(statement).execute(self.get())).await.map(drop).map_err(failed)
     }
 
     fn mark(&mut self, in_transaction: bool) {
@@ -153,7 +181,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_does_not_wait_for_ever() {
         let (options, _) = options("sqlite::memory:").unwrap();
-        let lenders = connect(&options, 1).await.unwrap();
+        let lenders = connect(&options, 1, None).await.unwrap();
         let patience = Duration::from_millis(20);
         let held = lenders.acquire_within(patience).await.unwrap();
         let refused = lenders.acquire_within(patience).await.unwrap_err();

@@ -110,7 +110,8 @@ pub(super) async fn read(
             for ids in wanted.into_values() {
                 query = query.bind(list(&ids)?);
             }
-            query.fetch_all(lite.get()).await
+            let here = lite.in_place();
+            crate::gate::in_place(here, query.fetch_all(lite.get())).await
         }
         Conn::Pg(pg) => {
             pg.fetch_all(sql, wanted.into_values().fold(pg::Args::default(), pg::Args::bind)).await
@@ -187,7 +188,8 @@ async fn run(conn: &mut Conn, sql: String, args: Vec<Arg>) -> Result<Vec<Found>,
                     Arg::Text(text) => query.bind(text),
                 };
             }
-            query.fetch_all(lite.get()).await
+            let here = lite.in_place();
+            crate::gate::in_place(here, query.fetch_all(lite.get())).await
         }
         Conn::Pg(pg) => {
             let args = args.into_iter().fold(pg::Args::default(), |args, arg| match arg {

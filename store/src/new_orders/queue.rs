@@ -32,7 +32,7 @@ impl Creates {
         };
         if is_first {
             let job = Making { waiting: Arc::clone(&self.0), now, terms: Terms::default(), made: Vec::new() };
-            place.send(Box::new(job));
+            place.give(Box::new(job)).await;
         } else {
             // Others need it more while we wait.
             drop(place);

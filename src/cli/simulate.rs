@@ -1,0 +1,81 @@
+//! `leyden simulate`: one seed or many, and what was found.
+
+use super::{Failure, aside, args::SimulateArgs, line};
+use crate::simulate::{PROFILES, Profile, Simulator, run_many};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+/// Exit code where something was found.
+const FOUND: u8 = 1;
+/// Failing seeds after which a long run ends.
+const ENOUGH: usize = 5;
+/// Lines of a failing seed's trace that are shown.
+const SHOWN: usize = 60;
+
+pub(super) fn run(arguments: &SimulateArgs) -> Result<u8, Failure> {
+    match arguments.seeds {
+        Some(seeds) => many(arguments, seeds),
+        None => one(arguments),
+    }
+}
+
+fn one(arguments: &SimulateArgs) -> Result<u8, Failure> {
+    let profile = arguments.profile.unwrap_or(&PROFILES[0]);
+    let simulator = Simulator::new().map_err(Failure::new)?;
+    let outcome = simulator.run(arguments.seed, profile, arguments.hours, arguments.trace.is_some());
+    if let Some(path) = &arguments.trace {
+        fs::write(path, outcome.lines.join("\n") + "\n")
+            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    }
+    line(format_args!("seed {} of {}: {:?}", arguments.seed, profile.name, outcome.tally))?;
+    line(format_args!("trace {}", outcome.hash))?;
+    if outcome.broken.is_empty() {
+        return Ok(0);
+    }
+    show(arguments.seed, profile, &outcome)?;
+    Ok(FOUND)
+}
+
+/// What was found, how to see it again, and how it came to it.
+fn show(seed: u64, profile: &Profile, outcome: &crate::simulate::Outcome) -> Result<(), Failure> {
+    let skipped = outcome.lines.len().saturating_sub(SHOWN);
+    for text in outcome.lines.iter().skip(skipped) {
+        line(format_args!("  {text}"))?;
+    }
+    for broken in &outcome.broken {
+        line(format_args!("{}: {}", broken.check, broken.detail))?;
+    }
+    line(format_args!("leyden simulate --seed {seed} --profile {}", profile.name))
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long the simulator itself takes")]
+fn many(arguments: &SimulateArgs, seeds: super::args::Seeds) -> Result<u8, Failure> {
+    let began = Instant::now();
+    let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let profile_of = |seed: u64| match arguments.profile {
+        Some(profile) => profile,
+        None => &PROFILES[usize::try_from(seed).unwrap_or(0) % PROFILES.len()],
+    };
+    let told = |done: u64| {
+        if done % 5_000 == 0 {
+            // Whoever does not listen misses nothing.
+            drop(aside(format_args!("{done} seeds after {} s", began.elapsed().as_secs())));
+        }
+    };
+    let report = run_many((seeds.from, seeds.to), profile_of, jobs, ENOUGH, told).map_err(Failure::new)?;
+    for (seed, profile, outcome) in &report.failures {
+        show(*seed, profile, outcome)?;
+    }
+    let took = began.elapsed().max(Duration::from_millis(1));
+    line(format_args!(
+        "{} seeds, {} with something wrong; {} simulated hours in {} s on {jobs} threads; {:?}",
+        report.seeds,
+        report.failures.len(),
+        report.simulated_ms / 3_600_000,
+        took.as_secs(),
+        report.tally,
+    ))?;
+    Ok(if report.failures.is_empty() { 0 } else { FOUND })
+}

@@ -1,0 +1,224 @@
+//! What worlds of one thread share, because making it costs more than a world: open books with their schema, a chain with
+//! its first blocks, keys, and the configuration.
+
+use super::{books::SimGate, clock::SimClock, profile::PROFILES};
+use crate::{
+    Settings,
+    http::{auth::Caller, scope::Scopes},
+    settings::{Environment, PoolAccountSettings},
+};
+use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use leyden_domain::{AccountId, Address, ApiKeyId, EnergyRatio, Span, Timestamp};
+use leyden_ports::{
+    Cache, CacheError, CacheKey, Clock, Generation, Look, TierStatus,
+    store::{NewApiKey, NewPoolAccount, PoolStore, ServiceStore},
+};
+use leyden_sim::{ChainConfig, GenesisAccount, SimNode, View, config::TRX, keys};
+use leyden_store::SqlStore;
+use leyden_tron::{
+    crypto::SecretKey,
+    keys::{KeyId, KeyPolicy, KeyRing},
+};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// Customers with accounts; the last test account is where they pay.
+pub(super) const CUSTOMERS: u32 = 8;
+/// The customer whose payments are never answered with energy on their own.
+pub(super) const DENIED: u32 = CUSTOMERS;
+/// Blocks before a world begins: more than a fork may undo.
+const FIRST_BLOCKS: u32 = 24;
+/// What each pool account has staked at least, in TRX: enough for one order of one transfer.
+pub(super) const LEAST_STAKE: i64 = 8_000;
+
+/// Shared by the worlds of one thread.
+pub(super) struct Kit {
+    pub(super) store: Arc<SqlStore>,
+    /// The books as every world begins with them.
+    pub(super) image: Vec<u8>,
+    pub(super) clock: Arc<SimClock>,
+    pub(super) gate: Arc<SimGate>,
+    pub(super) node: SimNode,
+    pub(super) customers: Vec<Account>,
+    pub(super) pool: Vec<Address>,
+    pub(super) payee: Address,
+    pub(super) ring: Arc<KeyRing>,
+    pub(super) variants: Vec<Arc<Settings>>,
+    pub(super) metrics: PrometheusHandle,
+    pub(super) shop: Caller,
+    pub(super) operator: Caller,
+}
+
+/// Somebody's account.
+#[derive(Clone)]
+pub(super) struct Account {
+    pub(super) key: SecretKey,
+    pub(super) address: Address,
+}
+
+/// Settings that customers notice: how long an order waits, how long a rental lasts, what waits until it is solid.
+const VARIANTS: [(&str, &str, &str, &str, &str); 6] = [
+    ("4m", "10m", "5m", "1000", "0s"),
+    ("3m", "5m", "1h", "10", "0s"),
+    ("6m", "20m", "10m", "2", "30s"),
+    ("2m", "1h", "3m", "1000", "5s"),
+    ("10m", "10m", "24h", "5", "0s"),
+    ("5m", "30m", "2h", "1000", "1m"),
+];
+
+impl Kit {
+    /// Makes it. Waits for the books by blocking.
+    pub(super) fn new() -> Result<Self, String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let clock = Arc::new(SimClock::default());
+        let gate = Arc::new(SimGate::new(PROFILES[0]));
+        let payee = keys::test_address(keys::TEST_ACCOUNTS - 1);
+        let customers: Vec<Account> = (0..=DENIED)
+            .map(|n| keys::test_key(n))
+            .map(|key| Account { address: key.address(), key })
+            .collect();
+        let pool: Vec<Address> = (0..keys::POOL_ACCOUNTS).map(keys::pool_address).collect();
+        let mut ring = KeyRing::new();
+        for (n, address) in (0..).zip(&pool) {
+            let id = KeyId { owner: *address, permission_id: 0 };
+            ring.insert(id, keys::pool_key(n), KeyPolicy::Delegation);
+        }
+        let node = first_chain(&pool);
+        node.mine_many(FIRST_BLOCKS).map_err(|error| text(&error))?;
+        let shop = Caller {
+            key: ApiKeyId::new(Timestamp::from_ms(1), [1; 10]),
+            scopes: Scopes::from_names(&["orders:write".to_owned()]),
+        };
+        let operator = Caller {
+            key: ApiKeyId::new(Timestamp::from_ms(1), [2; 10]),
+            scopes: Scopes::from_names(&["ops:write".to_owned()]),
+        };
+        let variants = VARIANTS
+            .iter()
+            .map(|variant| settings(*variant, &pool, payee, customers[DENIED as usize].address).map(Arc::new))
+            .collect::<Result<_, _>>()?;
+        let store = open(&clock, &gate, &pool, [&shop, &operator]).map_err(|error| text(&error))?;
+        gate.guard(&store);
+        // Simulated books are waited for on the spot.
+        let image = store.image().now_or_never().ok_or("the books make somebody wait")?;
+        let image = image.map_err(|error| text(&error))?;
+        Ok(Self {
+            store,
+            image,
+            clock,
+            gate,
+            node,
+            customers,
+            pool,
+            payee,
+            ring: Arc::new(ring),
+            variants,
+            metrics: PrometheusBuilder::new().build_recorder().handle(),
+            shop,
+            operator,
+        })
+    }
+}
+
+impl Kit {
+    /// What stake is worth on the chain, before worlds add a little to it.
+    pub(super) fn ratio(&self) -> EnergyRatio {
+        let resources = self.node.chain().resources(View::Head, &self.payee);
+        EnergyRatio {
+            total_limit: resources.total_energy_limit,
+            total_weight_trx: resources.total_energy_weight,
+        }
+    }
+}
+
+/// A chain whose pool accounts have little stake; worlds add to it.
+fn first_chain(pool: &[Address]) -> SimNode {
+    let mut config = ChainConfig::default();
+    for account in &mut config.accounts {
+        if pool.contains(&account.address) {
+            *account = GenesisAccount {
+                staked_energy: LEAST_STAKE * TRX,
+                balance: 2_000 * TRX,
+                staked_net: 100_000 * TRX,
+                ..account.clone()
+            };
+        }
+    }
+    SimNode::new(config)
+}
+
+fn settings(
+    (timeout, late, rental, solid_above, grace): (&str, &str, &str, &str, &str),
+    pool: &[Address],
+    payee: Address,
+    denied: Address,
+) -> Result<Settings, String> {
+    let text = format!(
+        "[payments]\ntimeout = \"{timeout}\"\nlate_window = \"{late}\"\nsolid_above_trx = \"{solid_above}\"\n\
+         [sales]\nrental = \"{rental}\"\n[pool]\nreclaim_grace = \"{grace}\"\ncapacity_patience = \"3m\"\n\
+         max_attempts = 4\n[actors]\nsweep_interval = \"20s\"\n"
+    );
+    let none = Environment::of([]);
+    let mut settings = Settings::from_layers(&[&text], &none).map_err(|error| error.to_string())?;
+    settings.payments.addresses = BTreeSet::from([payee]);
+    settings.payments.denied_senders = BTreeSet::from([denied]);
+    settings.pool.accounts =
+        pool.iter().map(|address| PoolAccountSettings { address: *address, permission_id: None }).collect();
+    Ok(settings)
+}
+
+/// Books with their schema, the pool's accounts and the callers' keys.
+fn open(
+    clock: &Arc<SimClock>,
+    gate: &Arc<SimGate>,
+    pool: &[Address],
+    callers: [&Caller; 2],
+) -> Result<Arc<SqlStore>, Box<dyn std::error::Error>> {
+    // Migrations wait in the ordinary way.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    runtime.block_on(async {
+        let now = Timestamp::from_ms(1_000);
+        let gate: Arc<dyn leyden_store::Gate> = Arc::clone(gate) as _;
+        let store = SqlStore::simulated(Arc::clone(clock) as Arc<dyn Clock>, gate).await?;
+        for (n, address) in (0_u8..).zip(pool) {
+            let id = AccountId::new(now, [n; 10]);
+            store.upsert_pool_account(NewPoolAccount { id, address: *address, permission_id: None }, now).await?;
+        }
+        for caller in callers {
+            let key = NewApiKey {
+                id: caller.key,
+                name: caller.key.to_string(),
+                secret_hash: [0; 32],
+                scopes: BTreeSet::new(),
+                expires_at: None,
+                created_at: now,
+            };
+            store.add_api_key(key).await?;
+        }
+        Ok(Arc::new(store))
+    })
+}
+
+/// No cache: every answer is read at its source.
+#[derive(Debug)]
+pub(super) struct NoCache;
+
+#[async_trait]
+impl Cache for NoCache {
+    async fn look(&self, _: &CacheKey) -> Result<Look, CacheError> {
+        Ok(Look::Missing(Generation { here: 0, shared: None }))
+    }
+
+    async fn put(&self, _: &CacheKey, _: Arc<str>, _: Span, _: Generation) -> Result<(), CacheError> {
+        Ok(())
+    }
+
+    async fn forget(&self, _: &str) -> Result<(), CacheError> {
+        Ok(())
+    }
+
+    fn tiers(&self) -> Vec<TierStatus> {
+        Vec::new()
+    }
+}

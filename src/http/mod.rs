@@ -14,7 +14,7 @@ mod halts;
 mod health;
 pub(crate) mod idempotency;
 mod json;
-mod lookup;
+pub(crate) mod lookup;
 mod metrics;
 mod monitoring;
 mod number;

@@ -7,7 +7,7 @@ use super::{
 use async_trait::async_trait;
 use leyden_domain::{
     Address, Height, Sun, TxId,
-    chain::{Block, BroadcastAnswer, Head, SignedTransaction},
+    chain::{Block, BroadcastAnswer, Head, SignedTransaction, TransactionReport},
 };
 use leyden_ports::{AccountInfo, ChainError, ChainReader, ChainWriter, PoolChainState, Sighting};
 use leyden_sim::{BroadcastFault, SimNode};
@@ -194,6 +194,11 @@ impl ChainReader for SimNodes {
     async fn delegated(&self, owner: Address, receiver: Address) -> Result<Sun, ChainError> {
         let mood = self.ask().await?;
         self.in_mood(&mood, self.node.delegated(owner, receiver)).await
+    }
+
+    async fn transaction(&self, tx_id: TxId) -> Result<Option<TransactionReport>, ChainError> {
+        let mood = self.ask().await?;
+        self.in_mood(&mood, self.node.transaction(tx_id)).await
     }
 
     async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError> {

@@ -17,7 +17,7 @@ use crate::{
     http::{AppState, Parts, prices},
 };
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use leyden_actors::{Handles, Leadership, Placement, Ports, StepHook, kernel::Shutdown, start};
+use leyden_actors::{Handles, Leadership, Placement, Ports, StepHook, kernel::{Shutdown, State}, start};
 use leyden_domain::Span;
 use leyden_ports::{ChainReader, Clock, Entropy, Store};
 use leyden_sim::{SimNode, config::TRX};
@@ -191,7 +191,10 @@ impl<'k> World<'k> {
         let dice = |concern| Dice::new(seed, concern);
         let knob = dice(Concern::Knobs);
         let node = kit.node.copy();
-        let start = node.chain().head().head();
+        let (start, solid) = {
+            let chain = node.chain();
+            (chain.head().head(), chain.solid().head())
+        };
         kit.clock.begin(start.timestamp);
         kit.gate.begin(profile, seed);
         let settings = Arc::clone(knob.pick(&kit.variants));
@@ -225,7 +228,7 @@ impl<'k> World<'k> {
             nodes,
             customers: dice(Concern::Customers),
             door: Door::default(),
-            oracle: RefCell::new(Oracle::new(kit, settings, start)),
+            oracle: RefCell::new(Oracle::new(kit, settings, solid)),
             entropy: Arc::new(dice(Concern::Entropy)),
             knobs,
             crashes: Arc::new(Crashes {
@@ -353,6 +356,11 @@ impl<'k> World<'k> {
             None if slot >= stage.active_until && nobody_visits => {
                 self.set_faulty(false);
                 stage.settling = Some(Settling { since: slot, rested_from: None });
+                if self.has_quarantined() {
+                    // Whoever failed again and again stays down until a person starts the service afresh.
+                    self.note(format_args!("an operator restarts the service"));
+                    self.crashes.cut.store(true, Relaxed);
+                }
                 true
             }
             None => true,
@@ -464,6 +472,14 @@ impl<'k> World<'k> {
     /// Whether the root supervisor asked for the end.
     fn is_given_up(&self) -> bool {
         self.door.state().is_none_or(|state| state.handles.shutdown().is_requested())
+    }
+
+    /// Whether an actor has used up its restarts.
+    fn has_quarantined(&self) -> bool {
+        let Some(state) = self.door.state() else { return false };
+        let tree = state.handles.tree();
+        tree.actors.iter().any(|actor| actor.state == State::Quarantined)
+            || tree.groups.iter().any(|group| group.quarantined > 0)
     }
 
     /// Starts the service as `serve` does.

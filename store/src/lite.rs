@@ -43,10 +43,12 @@ pub(crate) fn is_there(url: &str) -> Result<bool, OpenError> {
 }
 
 /// SQLite.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lite {
     /// Set where the books are simulated.
     pub(crate) gate: Option<Arc<dyn Gate>>,
+    /// How connections are made.
+    options: SqliteConnectOptions,
 }
 
 impl Driver for Lite {
@@ -70,7 +72,7 @@ pub(crate) async fn connect(
         let connecting = in_place(gate.is_some(), options.connect());
         connections.push(connecting.await.map_err(OpenError::Connect)?);
     }
-    Ok(Lenders::of(Lite { gate }, connections))
+    Ok(Lenders::of(Lite { gate, options: options.clone() }, connections))
 }
 
 /// Lends no more, and closes what is not lent out.
@@ -154,9 +156,11 @@ impl Guard<Lite> {
     pub(crate) async fn put_back(&mut self, image: &[u8]) -> Result<(), StoreError> {
         let here = self.in_place();
         let bytes = SqliteOwnedBuf::try_from(image).map_err(failed)?;
-        // Statements that were prepared on the database before must not outlive it.
-        in_place(here, self.get().clear_cached_statements()).await.map_err(failed)?;
-        in_place(here, self.get().deserialize(None, bytes, false)).await.map_err(failed)
+        // Into a connection that has seen no other database: one that has keeps more of it than its statements.
+        let mut fresh = in_place(here, self.driver().options.connect()).await.map_err(failed)?;
+        in_place(here, fresh.deserialize(None, bytes, false)).await.map_err(failed)?;
+        let old = std::mem::replace(self.get(), fresh);
+        in_place(here, old.close()).await.map_err(failed)
     }
 
     async fn run(&mut self, statement: &'static str) -> Result<(), StoreError> {

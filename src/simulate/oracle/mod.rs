@@ -123,11 +123,6 @@ impl Oracle {
         self.called_off.insert(order);
     }
 
-    /// Some order that somebody made.
-    pub(crate) fn any_order(&self) -> Option<OrderId> {
-        self.orders.keys().next().copied()
-    }
-
     /// All payments to us on the canonical chain with their blocks, oldest first.
     fn payments(&self) -> impl Iterator<Item = (&Facts, &Transfer)> {
         self.blocks.iter().flat_map(|block| block.payments.iter().map(move |payment| (block, payment)))

@@ -1,6 +1,6 @@
 //! `leyden simulate`: one seed or many, and what was found.
 
-use super::{Failure, aside, args::SimulateArgs, line};
+use super::{Failure, args::SimulateArgs, aside, line};
 use crate::simulate::{PROFILES, Profile, Simulator, run_many};
 use std::{
     fs, thread,

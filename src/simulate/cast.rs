@@ -18,10 +18,7 @@ use leyden_domain::{
     Asset, OrderId, Sun, TxId,
     order::{Channel, CountRule, Order},
 };
-use leyden_ports::{
-    Clock as _,
-    store::IdempotencyKey,
-};
+use leyden_ports::{Clock as _, store::IdempotencyKey};
 use leyden_sim::{
     abi,
     build::{self, Options},
@@ -304,7 +301,13 @@ async fn pay(world: &World<'_>, visit: &Visit, from: &Account, amount: Sun, orde
 }
 
 /// Signs and sends a payment.
-fn send(world: &World<'_>, visit: &Visit, from: &Account, amount: Sun, order: Option<OrderId>) -> Option<TxId> {
+fn send(
+    world: &World<'_>,
+    visit: &Visit,
+    from: &Account,
+    amount: Sun,
+    order: Option<OrderId>,
+) -> Option<TxId> {
     let (reference, now) = {
         let chain = world.node.chain();
         let reference = if visit.newest_reference { chain.head() } else { chain.solid() };
@@ -326,9 +329,11 @@ fn send(world: &World<'_>, visit: &Visit, from: &Account, amount: Sun, order: Op
     };
     let payee = world.kit.payee;
     let raw = match visit.mind {
-        Mind::ByContract => {
-            build::raw(&call(forwarder_address(), amount.get(), abi::forward_call(payee)), &reference, &options)
-        }
+        Mind::ByContract => build::raw(
+            &call(forwarder_address(), amount.get(), abi::forward_call(payee)),
+            &reference,
+            &options,
+        ),
         Mind::Usdt => {
             let usdt = world.node.chain().config().usdt;
             build::raw(&call(usdt, 0, abi::transfer_call(payee, amount.get())), &reference, &options)
@@ -373,7 +378,9 @@ async fn hold_and_release(world: &World<'_>, order: OrderId) {
     let operator = &world.kit.operator;
     let held = world
         .door
-        .call(async |state| hold::try_to_hold(state.store.as_ref(), order, "to be looked at", state.clock.now()).await)
+        .call(async |state| {
+            hold::try_to_hold(state.store.as_ref(), order, "to be looked at", state.clock.now()).await
+        })
         .await;
     world.note(format_args!("an operator holds {order}: {:?}", held.map(|held| held.is_ok())));
     world.until_slot(world.slot() + 2 + world.customers.below(20)).await;

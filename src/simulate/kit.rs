@@ -183,7 +183,9 @@ fn open(
         let store = SqlStore::simulated(Arc::clone(clock) as Arc<dyn Clock>, gate).await?;
         for (n, address) in (0_u8..).zip(pool) {
             let id = AccountId::new(now, [n; 10]);
-            store.upsert_pool_account(NewPoolAccount { id, address: *address, permission_id: None }, now).await?;
+            store
+                .upsert_pool_account(NewPoolAccount { id, address: *address, permission_id: None }, now)
+                .await?;
         }
         for caller in callers {
             let key = NewApiKey {

@@ -94,9 +94,11 @@ impl Network {
                 self.flips_at = None;
                 let undone = self.branch(DEEPEST);
                 if let Ok(report) = self.node.flip_back(&Keep::All) {
-                    self.left = Arc::new(undone.into_iter().filter(|b| b.height().get() > report.common).collect());
+                    self.left =
+                        Arc::new(undone.into_iter().filter(|b| b.height().get() > report.common).collect());
                     news.forked = true;
-                    news.lines.push(format!("the chain turns back to {} and on to {}", report.common, report.head));
+                    news.lines
+                        .push(format!("the chain turns back to {} and on to {}", report.common, report.head));
                     return news;
                 }
             }

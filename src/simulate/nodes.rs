@@ -1,12 +1,9 @@
 //! What goes wrong with nodes: silence, lateness, other forks, and answers to broadcasts that mean nothing.
 
-use super::{
-    dice::Dice,
-    profile::Profile,
-};
+use super::{dice::Dice, profile::Profile};
 use async_trait::async_trait;
 use leyden_domain::{
-    Address, Height, Sun, TxId,
+    Address, Height, Sun, TxId, UsdtMicro,
     chain::{Block, BroadcastAnswer, Head, SignedTransaction, TransactionReport},
 };
 use leyden_ports::{AccountInfo, ChainError, ChainReader, ChainWriter, PoolChainState, Sighting};
@@ -189,6 +186,11 @@ impl ChainReader for SimNodes {
     async fn holds_usdt(&self, address: Address) -> Result<bool, ChainError> {
         let mood = self.ask().await?;
         self.in_mood(&mood, self.node.holds_usdt(address)).await
+    }
+
+    async fn usdt_balance(&self, address: Address) -> Result<UsdtMicro, ChainError> {
+        let mood = self.ask().await?;
+        self.in_mood(&mood, self.node.usdt_balance(address)).await
     }
 
     async fn delegated(&self, owner: Address, receiver: Address) -> Result<Sun, ChainError> {

@@ -17,7 +17,11 @@ use crate::{
     http::{AppState, Parts, prices},
 };
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use leyden_actors::{Handles, Leadership, Placement, Ports, StepHook, kernel::{Shutdown, State}, start};
+use leyden_actors::{
+    Handles, Leadership, Placement, Ports, StepHook,
+    kernel::{Shutdown, State},
+    start,
+};
 use leyden_domain::Span;
 use leyden_ports::{ChainReader, Clock, Entropy, Store};
 use leyden_sim::{SimNode, config::TRX};

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use leyden_ports::store::{Durability, StoreError};
 use sqlx::{
     ConnectOptions as _, Connection as _, SqliteConnection,
-    sqlite::{SqliteConnectOptions, SqliteOwnedBuf, SqliteJournalMode, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteOwnedBuf, SqliteSynchronous},
 };
 use std::{str::FromStr as _, sync::Arc, time::Duration};
 

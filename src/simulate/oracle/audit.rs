@@ -1,6 +1,9 @@
 //! What must be true at any moment, whatever is going on.
 
-use super::{Broken, Oracle, broken, chain::{Facts, Move}};
+use super::{
+    Broken, Oracle, broken,
+    chain::{Facts, Move},
+};
 use leyden_domain::{
     Address, OperationId, OrderId, PaymentId, Sun,
     book::Book,
@@ -57,12 +60,16 @@ impl Oracle {
 
     /// Whatever moves stake of ours was in the books first, is what was intended, and happens once.
     fn moves_are_ours(&self, book: &Book, found: &mut Vec<Broken>) {
-        let operations: BTreeMap<OperationId, &Operation> = book.operations.iter().map(|o| (o.id, o)).collect();
+        let operations: BTreeMap<OperationId, &Operation> =
+            book.operations.iter().map(|o| (o.id, o)).collect();
         let attempts: BTreeMap<_, _> = book.attempts.iter().map(|a| (a.tx_id, a.operation)).collect();
         let mut done: BTreeMap<OperationId, (&Facts, &Move)> = BTreeMap::new();
         for (block, one) in self.moves() {
             let Some(operation) = attempts.get(&one.tx_id).and_then(|id| operations.get(id)) else {
-                found.push(broken("recorded_before_sent", format!("{one:?} in {} is in no book", block.height)));
+                found.push(broken(
+                    "recorded_before_sent",
+                    format!("{one:?} in {} is in no book", block.height),
+                ));
                 continue;
             };
             let delegates = matches!(operation.kind, OperationKind::Delegate { .. });
@@ -90,18 +97,24 @@ impl Oracle {
     ) {
         let mut taken = BTreeSet::new();
         for (id, (block, one)) in done {
-            let Some(OperationKind::Undelegate { delegation }) = operations.get(id).map(|o| o.kind) else { continue };
+            let Some(OperationKind::Undelegate { delegation }) = operations.get(id).map(|o| o.kind) else {
+                continue;
+            };
             if !taken.insert(delegation) {
                 found.push(broken("taken_back_once", format!("{delegation} was taken back twice")));
             }
             let Some((given_in, given)) = done.get(&delegation) else {
-                found.push(broken("taken_back_as_given", format!("{id} takes back {delegation}, which never was")));
+                found.push(broken(
+                    "taken_back_as_given",
+                    format!("{id} takes back {delegation}, which never was"),
+                ));
                 continue;
             };
             if given.balance != one.balance {
                 found.push(broken("taken_back_as_given", format!("{given:?} and {one:?}")));
             }
-            let Some(order) = operations.get(id).and_then(|o| book.orders.iter().find(|order| order.id == o.order))
+            let Some(order) =
+                operations.get(id).and_then(|o| book.orders.iter().find(|order| Some(order.id) == o.order))
             else {
                 continue;
             };
@@ -110,6 +123,7 @@ impl Oracle {
                 OrderState::RefundDue { .. }
                 | OrderState::Refunding { .. }
                 | OrderState::Refunded { .. }
+                | OrderState::Forfeited { .. }
                 | OrderState::Reverted { .. }
                 | OrderState::Held { .. } => true,
                 _ => false,
@@ -117,7 +131,10 @@ impl Oracle {
             if !is_cut_short && block.time < given_in.time.plus(order.duration) {
                 found.push(broken(
                     "never_taken_early",
-                    format!("{delegation} of {} was given at {:?} and taken back at {:?}", order.id, given_in.time, block.time),
+                    format!(
+                        "{delegation} of {} was given at {:?} and taken back at {:?}",
+                        order.id, given_in.time, block.time
+                    ),
                 ));
             }
         }
@@ -126,7 +143,8 @@ impl Oracle {
     /// What was given to anybody was bought by a payment that is on the same chain, before it.
     fn nothing_without_payment(&self, book: &Book, found: &mut Vec<Broken>) {
         let attempts: BTreeMap<_, _> = book.attempts.iter().map(|a| (a.tx_id, a.operation)).collect();
-        let orders_of: BTreeMap<OperationId, OrderId> = book.operations.iter().map(|o| (o.id, o.order)).collect();
+        let orders_of: BTreeMap<OperationId, OrderId> =
+            book.operations.iter().filter_map(|o| Some((o.id, o.order?))).collect();
         let mut given: BTreeMap<OrderId, Vec<(&Facts, &Move)>> = BTreeMap::new();
         for (block, one) in self.moves().filter(|(_, one)| one.out) {
             if let Some(order) = attempts.get(&one.tx_id).and_then(|operation| orders_of.get(operation)) {
@@ -146,7 +164,10 @@ impl Oracle {
                 .filter_map(|(_, payment)| self.buys(order, payment))
                 .max();
             let Some(count) = bought else {
-                found.push(broken("nothing_without_payment", format!("{id} was given energy in {first} and not paid")));
+                found.push(broken(
+                    "nothing_without_payment",
+                    format!("{id} was given energy in {first} and not paid"),
+                ));
                 continue;
             };
             if given.iter().any(|(_, one)| one.receiver != order.recipient) {
@@ -170,12 +191,15 @@ impl Oracle {
         for order in &book.orders {
             let Some(funding) = order.state.funding() else { continue };
             if let Some(other) = serves.insert(funding.payment, order.id) {
-                found.push(broken("payments_serve_once", format!("{} serves {other} and {}", funding.payment, order.id)));
+                found.push(broken(
+                    "payments_serve_once",
+                    format!("{} serves {other} and {}", funding.payment, order.id),
+                ));
             }
             let Some(terms) = self.terms(book, order.id) else { continue };
-            let on_chain = self
-                .payments()
-                .find(|(_, payment)| payment.tx_id == funding.payment.tx_id && payment.index == funding.payment.index);
+            let on_chain = self.payments().find(|(_, payment)| {
+                payment.tx_id == funding.payment.tx_id && payment.index == funding.payment.index
+            });
             if let Some((_, payment)) = on_chain
                 && self.buys(terms, payment).is_none_or(|count| count < funding.count)
             {
@@ -196,7 +220,11 @@ impl Oracle {
     pub(super) fn lent(book: &Book) -> BTreeMap<(Address, Address), i64> {
         let mut lent: BTreeMap<(Address, Address), i64> = BTreeMap::new();
         for operation in book.operations.iter().filter(|operation| operation.state.took_effect()) {
-            let sign = if matches!(operation.kind, OperationKind::Delegate { .. }) { 1 } else { -1 };
+            let sign = match operation.kind {
+                OperationKind::Delegate { .. } => 1,
+                OperationKind::Undelegate { .. } => -1,
+                OperationKind::Refund { .. } => continue,
+            };
             *lent.entry((operation.owner, operation.receiver)).or_default() += sign * operation.balance.get();
         }
         lent

@@ -64,30 +64,26 @@ impl Oracle {
                 .resource_events
                 .iter()
                 .filter(|event| self.pool.contains(&event.owner))
-                .filter_map(|event| match event.action {
-                    ResourceAction::Delegate { receiver, resource: Resource::Energy, balance, .. } => {
-                        Some((receiver, balance, true))
+                .filter_map(|event| {
+                    match event.action {
+                        ResourceAction::Delegate {
+                            receiver, resource: Resource::Energy, balance, ..
+                        } => Some((receiver, balance, true)),
+                        ResourceAction::Undelegate { receiver, resource: Resource::Energy, balance } => {
+                            Some((receiver, balance, false))
+                        }
+                        _ => None,
                     }
-                    ResourceAction::Undelegate { receiver, resource: Resource::Energy, balance } => {
-                        Some((receiver, balance, false))
-                    }
-                    _ => None,
-                }
-                .map(|(receiver, balance, out)| Move {
-                    tx_id: event.tx_id,
-                    owner: event.owner,
-                    receiver,
-                    balance,
-                    out,
-                }))
+                    .map(|(receiver, balance, out)| Move {
+                        tx_id: event.tx_id,
+                        owner: event.owner,
+                        receiver,
+                        balance,
+                        out,
+                    })
+                })
                 .collect();
-            self.blocks.push(Facts {
-                id: block.id,
-                height: number,
-                time: block.timestamp,
-                payments,
-                moves,
-            });
+            self.blocks.push(Facts { id: block.id, height: number, time: block.timestamp, payments, moves });
         }
     }
 

@@ -96,8 +96,17 @@ impl Oracle {
             return Err(format!("{key} made {known} and {}", order.id));
         }
         let terms = |order: &Order| {
-            let Order { recipient, payment_address, unit_price, tail, count, energy_per_transfer, duration, expires_at, .. } =
-                *order;
+            let Order {
+                recipient,
+                payment_address,
+                unit_price,
+                tail,
+                count,
+                energy_per_transfer,
+                duration,
+                expires_at,
+                ..
+            } = *order;
             (recipient, payment_address, unit_price, tail, count, energy_per_transfer, duration, expires_at)
         };
         match self.orders.get(&order.id) {
@@ -155,9 +164,8 @@ impl Oracle {
 
     /// An order's terms: as they were acknowledged, or as the books have an order that nobody made.
     fn terms<'a>(&'a self, book: &'a Book, id: OrderId) -> Option<&'a Order> {
-        let unasked = || {
-            book.orders.iter().find(|order| order.id == id && order.channel == Channel::Orderless)
-        };
+        let unasked =
+            || book.orders.iter().find(|order| order.id == id && order.channel == Channel::Orderless);
         self.orders.get(&id).or_else(unasked)
     }
 
@@ -182,6 +190,7 @@ impl Oracle {
                 | OrderState::Reverted { .. }
                 | OrderState::RefundDue { .. }
                 | OrderState::Refunded { .. }
+                | OrderState::Forfeited { .. }
                 | OrderState::Expired { .. }
                 | OrderState::Cancelled { .. }
                 | OrderState::Held { .. } => continue,
@@ -198,7 +207,9 @@ impl Oracle {
         }
         for operation in &book.operations {
             let waits = match operation.state {
-                OperationState::Intended | OperationState::Signed | OperationState::Included => next.is_none(),
+                OperationState::Intended | OperationState::Signed | OperationState::Included => {
+                    next.is_none()
+                }
                 OperationState::Solid | OperationState::Failed | OperationState::Cancelled => false,
             };
             if waits {

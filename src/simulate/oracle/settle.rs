@@ -37,7 +37,8 @@ impl Oracle {
         if self.lost_faith {
             return found;
         }
-        self.tally.completed += book.orders.iter().map(|o| u64::from(o.state.kind() == OrderStateKind::Completed)).sum::<u64>();
+        self.tally.completed +=
+            book.orders.iter().map(|o| u64::from(o.state.kind() == OrderStateKind::Completed)).sum::<u64>();
         self.every_sun_has_its_bucket(book, &mut found);
         self.delivered_is_whole(book, &mut found);
         Self::nothing_stays_lent(book, node, &mut found);
@@ -61,7 +62,10 @@ impl Oracle {
             let id = leyden_domain::PaymentId { tx_id: payment.tx_id, index: payment.index };
             on_chain.insert(id, payment);
             let Some(row) = kept.get(&id) else {
-                found.push(broken("every_sun", format!("{payment:?} in {} is not in the books", block.height)));
+                found.push(broken(
+                    "every_sun",
+                    format!("{payment:?} in {} is not in the books", block.height),
+                ));
                 continue;
             };
             let same = row.amount == payment.amount
@@ -69,7 +73,10 @@ impl Oracle {
                 && row.from == payment.from
                 && row.block.is_some_and(|at| *at.block.id() == block.id);
             if !same {
-                found.push(broken("every_sun", format!("{payment:?} in {} is {row:?} in the books", block.height)));
+                found.push(broken(
+                    "every_sun",
+                    format!("{payment:?} in {} is {row:?} in the books", block.height),
+                ));
             }
             let expected = self.expected(book, block, payment);
             if !self.is_as_expected(book, row, expected) {
@@ -92,7 +99,9 @@ impl Oracle {
         let by_tail: Vec<&Order> = self
             .orders
             .values()
-            .filter(|order| payment.amount % order.unit_price.get() == order.tail.get() && block.time <= order.closes_at)
+            .filter(|order| {
+                payment.amount % order.unit_price.get() == order.tail.get() && block.time <= order.closes_at
+            })
             .collect();
         let price = self.settings.sales.single_price_trx.get();
         let own = self.orders.values().any(|order| order.recipient == payment.from);
@@ -142,7 +151,11 @@ impl Oracle {
         }
         match (in_time, ended) {
             // What was gone for a while may have come too late when it came back.
-            (true, true) if self.forked || self.called_off.contains(&order.id) || state == Some(OrderStateKind::Cancelled) => {
+            (true, true)
+                if self.forked
+                    || self.called_off.contains(&order.id)
+                    || state == Some(OrderStateKind::Cancelled) =>
+            {
                 Expected::Unclear
             }
             (true, _) if paid_for < least => Expected::Under(order.id),
@@ -170,11 +183,14 @@ impl Oracle {
 
     /// What was completed was delivered whole and taken back; what was not has nothing.
     fn delivered_is_whole(&self, book: &Book, found: &mut Vec<Broken>) {
-        let orders_of: BTreeMap<_, OrderId> = book.operations.iter().map(|o| (o.id, o.order)).collect();
+        let orders_of: BTreeMap<_, OrderId> =
+            book.operations.iter().filter_map(|o| Some((o.id, o.order?))).collect();
         let attempts: BTreeMap<_, _> = book.attempts.iter().map(|a| (a.tx_id, a.operation)).collect();
         let mut sums: BTreeMap<OrderId, (i64, i64)> = BTreeMap::new();
         for (_, one) in self.moves() {
-            let Some(order) = attempts.get(&one.tx_id).and_then(|operation| orders_of.get(operation)) else { continue };
+            let Some(order) = attempts.get(&one.tx_id).and_then(|operation| orders_of.get(operation)) else {
+                continue;
+            };
             let (out, back) = sums.entry(*order).or_default();
             *(if one.out { out } else { back }) += one.balance.get();
         }
@@ -184,7 +200,10 @@ impl Oracle {
                 OrderState::Completed { funding, .. } => {
                     let sold = self.stake_for(order.energy_per_transfer.get() * i64::from(funding.count));
                     if out < sold.get() {
-                        found.push(broken("delivered_is_whole", format!("{} was given {out} sun of {sold}", order.id)));
+                        found.push(broken(
+                            "delivered_is_whole",
+                            format!("{} was given {out} sun of {sold}", order.id),
+                        ));
                     }
                 }
                 OrderState::Expired { .. } | OrderState::Cancelled { .. } if out > 0 => {
@@ -194,7 +213,10 @@ impl Oracle {
             }
             let is_held = matches!(order.state, OrderState::Held { .. });
             if out != back && !is_held {
-                found.push(broken("taken_back_whole", format!("{} was given {out} sun, {back} came back", order.id)));
+                found.push(broken(
+                    "taken_back_whole",
+                    format!("{} was given {out} sun, {back} came back", order.id),
+                ));
             }
         }
     }

@@ -121,6 +121,35 @@ fn pool(state: &AppState, pool: &PoolStatus) {
     }
 }
 
+/// Refunds by state, what is held by its reason. What has been left must show 0.
+async fn refunds(state: &AppState) -> Result<(), StoreError> {
+    const STATES: [&str; 17] = [
+        "waiting",
+        "due",
+        "sending",
+        "refunded",
+        "kept",
+        "withdrawn",
+        "held.denied_address",
+        "held.own_address",
+        "held.contract_address",
+        "held.inactive_address",
+        "held.guard_per_payment",
+        "held.guard_per_hour",
+        "held.guard_per_day",
+        "held.needs_approval",
+        "held.no_key",
+        "held.balance",
+        "held.refused",
+    ];
+    let counts = state.store.count_refunds().await?;
+    for name in STATES.into_iter().chain(["held.operator"]) {
+        let refunds = counts.iter().filter(|of| of.state == name).map(|of| of.count).sum::<u64>();
+        gauge!("leyden_refunds", "state" => name).set(float(i64::try_from(refunds).unwrap_or(i64::MAX)));
+    }
+    Ok(())
+}
+
 /// When the books were counted last. Whoever asks meanwhile waits for the same count.
 #[derive(Debug, Default)]
 pub(crate) struct Census(Mutex<Option<Instant>>);
@@ -146,6 +175,7 @@ async fn figures(state: &AppState) -> Result<(), StoreError> {
         let orders = counts.get(&kind).copied().unwrap_or_default();
         gauge!("leyden_orders", "state" => kind.name()).set(float(i64::try_from(orders).unwrap_or(i64::MAX)));
     }
+    refunds(state).await?;
     let journal = state.store.journal_head().await?;
     gauge!("leyden_journal_entries").set(float(journal.seq));
     let oldest = state.store.oldest_unserved().await?;

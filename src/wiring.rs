@@ -12,14 +12,14 @@ use crate::{
 };
 use actix_web::{dev::Server, web};
 use leyden_actors::{
-    Election, Handles, Leadership, Placement, Ports, SystemError,
+    Election, Handles, Leadership, Placement, Ports, RefundWarrants, SystemError,
     kernel::{Ending, Shutdown},
     leadership::WORK,
 };
 use leyden_domain::AccountId;
 use leyden_ports::{
     Cache, ChainReader, ChainWriter, Clock, Entropy, Signer, Store, StoreError,
-    store::{EncryptedKey, Fence, LeaseStore, NewPoolAccount},
+    store::{EncryptedKey, Fence, LeaseStore, NewPoolAccount, NewRefundAccount},
 };
 use leyden_store::{MemoryCache, MigrationMode, OpenError, OpenOptions, SqlStore, TieredCache};
 use leyden_tron::{
@@ -262,6 +262,17 @@ pub fn open_keys(keys: &[EncryptedKey], settings: &Settings) -> Result<KeyRing, 
     Ok(ring)
 }
 
+/// Keys that move money sign what the books have a refund for, and nothing else.
+pub(crate) fn by_warrant(mut ring: KeyRing, settings: &Settings, store: &Arc<SqlStore>) -> KeyRing {
+    ring.ask(Arc::new(RefundWarrants {
+        store: Arc::clone(store) as Arc<dyn Store>,
+        guard: settings.refund_policy().guard,
+        usdt_contract: settings.chain.usdt_contract,
+        fee_limit: settings.refund.usdt_fee_limit_trx,
+    }));
+    ring
+}
+
 /// The cache: in this process, and before Redis where the configuration names one. It need not be there: it is
 /// connected to in the background.
 pub fn open_cache(settings: &Settings) -> Result<Arc<dyn Cache>, StartError> {
@@ -296,7 +307,7 @@ impl World {
         Ok(Self {
             chain: Arc::clone(&nodes) as Arc<dyn ChainReader>,
             writer: nodes,
-            signer: Arc::new(open_keys(&keys, settings)?),
+            signer: Arc::new(by_warrant(open_keys(&keys, settings)?, settings, &store)),
             store,
             cache: open_cache(settings)?,
             clock: Arc::new(SystemClock),
@@ -343,6 +354,12 @@ impl Application {
                 permission_id: account.permission_id,
             };
             world.store.upsert_pool_account(new, now).await?;
+        }
+        if let Some(address) = settings.refund.address {
+            let now = world.clock.now();
+            let id = AccountId::new(now, world.entropy.for_id());
+            let permission_id = Some(settings.refund.permission_id).filter(|permission| *permission > 0);
+            world.store.upsert_refund_account(NewRefundAccount { id, address, permission_id }, now).await?;
         }
         let sale = http::prices::sale_terms(world.store.as_ref(), &settings).await?;
         let ports = Ports {

@@ -1,4 +1,4 @@
-//! `account_agent`: one per pool account, the only one that signs for it. It takes each of the account's operations
+//! `account_agent`: one per account that we act from, pool and refund accounts alike, and the only one that signs for it. It takes each of the account's operations
 //! through `operation::next_act`: signs, commits the signed bytes, and only then sends them; sends the same bytes
 //! again until the block stream shows them or proves them dead. Every answer of a node is a hint.
 
@@ -11,16 +11,17 @@ use crate::{
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use leyden_domain::{
-    AccountId, BlockRef, Height, OrderId, Timestamp, TxId,
+    AccountId, Bandwidth, BlockRef, Height, OrderId, Sun, Timestamp, TxId,
     chain::{BroadcastAnswer, SignedTransaction},
     operation::{
-        Attempt, ChainView, NextAct, Operation, OperationKind, OperationWork, Refusal, RefusalMeaning,
-        meaning_of, next_act,
+        Attempt, ChainView, NextAct, Operation, OperationKind, OperationPolicy, OperationWork, Refusal,
+        RefusalMeaning, meaning_of, next_act,
     },
     pool::{AccountState, Observed, PoolAccount},
+    refund::{RefundAccount, RefundObserved},
 };
 use leyden_ports::{
-    SignError, StoreError,
+    ChainError, SignError, StoreError,
     store::{OperationChange, OperationCommit, StepError},
 };
 use std::{
@@ -35,7 +36,7 @@ const WORK_AT_ONCE: u32 = 5_000;
 /// Most broadcasts under way at once.
 const BROADCASTS_AT_ONCE: usize = 8;
 
-/// Signs, sends and follows for one pool account.
+/// Signs, sends and follows for one account.
 #[derive(Debug)]
 pub(crate) struct AccountAgent {
     shared: Arc<Shared>,
@@ -72,12 +73,23 @@ struct Decisions {
     counted: Vec<Outcome>,
     unfit: Option<AccountState>,
     touched: BTreeSet<OrderId>,
+    /// Whether a refund's transfer has moved: the clerk is to look.
+    refunds: bool,
 }
 
 impl Decisions {
+    /// Whoever the operation is for is to look.
+    fn touch(&mut self, operation: &Operation) {
+        if matches!(operation.kind, OperationKind::Refund { .. }) {
+            self.refunds = true;
+        } else {
+            self.touched.extend(operation.order);
+        }
+    }
+
     /// A change to commit.
     fn change(&mut self, operation: &Operation, change: OperationChange) {
-        self.touched.extend(operation.order);
+        self.touch(operation);
         self.counted.push(Outcome::of(operation.kind, &change));
         self.commit.push(OperationCommit {
             operation: operation.id,
@@ -87,9 +99,9 @@ impl Decisions {
         });
     }
 
-    /// A delegation that cannot be signed is planned anew. A reclaim is never given up.
+    /// A delegation that cannot be signed is planned anew, and a refund held. A reclaim is never given up.
     fn fail(&mut self, operation: &Operation, meaning: RefusalMeaning) {
-        if matches!(operation.kind, OperationKind::Delegate { .. }) {
+        if !matches!(operation.kind, OperationKind::Undelegate { .. }) {
             self.change(operation, OperationChange::Fail(meaning));
         }
     }
@@ -123,20 +135,27 @@ impl AccountAgent {
         Ok(After::Rest)
     }
 
-    fn account_row(&self) -> Option<PoolAccount> {
-        self.shared.boards.pool.read().accounts.iter().find(|a| a.id == self.account).cloned()
+    fn account_row(&self) -> Option<Acting> {
+        let pool = self.shared.boards.pool.read().accounts.iter().find(|a| a.id == self.account).cloned();
+        pool.map(Acting::Pool).or_else(|| {
+            let refunds = self.shared.boards.refunds.read();
+            refunds.accounts.iter().find(|account| account.id == self.account).cloned().map(Acting::Refund)
+        })
     }
 
     /// What is to be done with each operation. Decides only.
     fn decide(&self, work: &[OperationWork], view: ChainView) -> Decisions {
         let mut decisions = Decisions::default();
-        let policy = self.shared.settings.operations;
+        let usual = self.shared.settings.operations;
+        let of_refunds = OperationPolicy { max_attempts: self.shared.settings.refunds.max_attempts, ..usual };
         // While the books catch up the newest block we know is an old one: what is signed now would die at once.
         let is_current = self.shared.boards.chain.read().is_current();
         // The chain merges what one account delegates to one receiver, so undelegations from it go one at a time.
         let mut reclaiming = BTreeSet::new();
         for item in work {
             let operation = &item.operation;
+            let is_refund = matches!(operation.kind, OperationKind::Refund { .. });
+            let policy = if is_refund { of_refunds } else { usual };
             let change = match next_act(item, view, policy) {
                 NextAct::Wait => continue,
                 NextAct::Sign { .. } if !is_current || !self.shared.may(operation.kind.act()) => continue,
@@ -156,7 +175,7 @@ impl AccountAgent {
                     {
                         // Signed in the commit of its payment's block, or before a restart: its order may not know yet.
                         if !self.memory().sent.contains_key(&tracked.attempt.tx_id) {
-                            decisions.touched.extend(operation.order);
+                            decisions.touch(operation);
                         }
                         decisions.send.push(signed(&tracked.attempt));
                     }
@@ -184,7 +203,7 @@ impl AccountAgent {
     /// Carries decisions out. `true`: something was done.
     async fn act(
         &self,
-        me: &PoolAccount,
+        me: &Acting,
         mut decisions: Decisions,
         view: ChainView,
         progress: &Progress,
@@ -224,6 +243,9 @@ impl AccountAgent {
             progress.tick();
         }
         settings.did("agent.drove");
+        if decisions.refunds {
+            self.shared.hint_clerk();
+        }
         Ok(acted)
     }
 
@@ -231,7 +253,7 @@ impl AccountAgent {
     /// can never sign fail, so that others may serve; reclaims wait for their key.
     async fn sign(
         &self,
-        me: &PoolAccount,
+        me: &Acting,
         wanted: Vec<(Operation, BlockRef, Timestamp)>,
         decisions: &mut Decisions,
     ) -> Result<Vec<SignedTransaction>, Trouble> {
@@ -244,7 +266,7 @@ impl AccountAgent {
                 decisions.fail(&operation, RefusalMeaning::KeyUnfit);
                 continue;
             }
-            let intent = self.shared.intent_of(&operation, me.permission_id, reference, expiration);
+            let intent = self.shared.intent_of(&operation, me.permission_id(), reference, expiration);
             let transaction = match ports.signer.sign(&intent).await {
                 Ok(transaction) => transaction,
                 Err(SignError::Unavailable(why)) => {
@@ -264,7 +286,7 @@ impl AccountAgent {
                 }
             };
             commits.push(self.shared.attempt_of(&operation, &transaction));
-            transactions.push((operation.order, transaction));
+            transactions.push((operation, transaction));
         }
         if commits.is_empty() {
             return Ok(Vec::new());
@@ -273,11 +295,11 @@ impl AccountAgent {
         let answers = ports.store.record_attempts(commits).await?;
         settings.did("agent.recorded");
         let mut recorded = Vec::with_capacity(transactions.len());
-        for ((order, transaction), answer) in transactions.into_iter().zip(answers) {
+        for ((operation, transaction), answer) in transactions.into_iter().zip(answers) {
             match answer {
                 Ok(()) => {
                     // Only what was recorded moves its order; driving what could not be signed would come back at once.
-                    decisions.touched.extend(order);
+                    decisions.touch(&operation);
                     recorded.push(transaction);
                 }
                 // Another generation was quicker, or the order moved on: its bytes are the ones that count. Or money
@@ -336,7 +358,7 @@ impl AccountAgent {
     }
 
     /// Asks the chain what the account can do, when something changed or long enough has passed.
-    async fn observe(&self, me: &PoolAccount) -> Result<(), Trouble> {
+    async fn observe(&self, me: &Acting) -> Result<(), Trouble> {
         let Shared { ports, settings, .. } = self.shared.as_ref();
         let now = ports.clock.now();
         let due = {
@@ -347,6 +369,10 @@ impl AccountAgent {
         if !due {
             return Ok(());
         }
+        let me = match me {
+            Acting::Pool(account) => account,
+            Acting::Refund(account) => return self.observe_refunds(account, now).await,
+        };
         match ports.chain.pool_account(me.address).await {
             Ok(state) => {
                 let observed = Observed {
@@ -375,6 +401,39 @@ impl AccountAgent {
         Ok(())
     }
 
+    /// The same for an account that refunds are paid from.
+    async fn observe_refunds(&self, me: &RefundAccount, now: Timestamp) -> Result<(), Trouble> {
+        let Shared { ports, settings, .. } = self.shared.as_ref();
+        let asked = async {
+            let head = ports.chain.head().await?;
+            let account = ports.chain.account(me.address).await?;
+            let usdt = ports.chain.usdt_balance(me.address).await?;
+            Ok::<_, ChainError>((head, account, usdt))
+        };
+        match asked.await {
+            Ok((head, account, usdt)) => {
+                let balance = account.map_or(Sun::ZERO, |account| account.balance);
+                let (at, bandwidth) = (head.height(), Bandwidth::ZERO);
+                let observed = RefundObserved { at, asked_at: now, balance, usdt, bandwidth };
+                ports.store.observe_refund_account(self.account, observed).await?;
+                settings.did("agent.observed");
+                let is_first = me.observed.is_none();
+                {
+                    let mut memory = self.memory();
+                    memory.stale = false;
+                    memory.asked_at = Some(now);
+                }
+                if is_first {
+                    self.shared.hint_clerk();
+                }
+            }
+            Err(error) => {
+                tracing::warn!(account = %me.address, %error, "could not ask after a refund account");
+            }
+        }
+        Ok(())
+    }
+
     /// An account that could not pay for its own transactions serves again as soon as it can.
     async fn revive(&self, me: &PoolAccount, observed: &Observed) -> Result<(), Trouble> {
         let Shared { ports, settings, .. } = self.shared.as_ref();
@@ -391,14 +450,41 @@ impl AccountAgent {
     }
 
     /// Takes the account out of service, if it is in.
-    async fn retire(&self, me: &PoolAccount, state: AccountState, reason: &str) -> Result<(), Trouble> {
+    async fn retire(&self, me: &Acting, state: AccountState, reason: &str) -> Result<(), Trouble> {
         let Shared { ports, .. } = self.shared.as_ref();
+        let me = match me {
+            Acting::Pool(account) => account,
+            Acting::Refund(account) => {
+                // Its refunds are held with a reason and tried again; that is said here for people.
+                tracing::error!(account = %account.address, reason, "the refund account could not send");
+                let why = Some(format!("{}: {reason}", state.name()));
+                return Ok(ports.store.set_refund_account_unfit(account.id, why).await?);
+            }
+        };
         let (ready, now) = (AccountState::Ready, ports.clock.now());
         if ports.store.set_account_state(self.account, ready, state, reason, now).await? {
             tracing::error!(account = %me.address, state = state.name(), reason, "pool account taken out of service");
         }
         self.shared.hint_allocator();
         Ok(())
+    }
+}
+
+/// An account that we act from.
+#[derive(Debug, Clone)]
+enum Acting {
+    /// Its stake is lent.
+    Pool(PoolAccount),
+    /// Refunds are paid from it.
+    Refund(RefundAccount),
+}
+
+impl Acting {
+    const fn permission_id(&self) -> Option<u8> {
+        match self {
+            Self::Pool(account) => account.permission_id,
+            Self::Refund(account) => account.permission_id,
+        }
     }
 }
 

@@ -147,6 +147,7 @@ impl LeaseKeeper {
                 ports.store.set_account_state(account.id, account.state, ready, reason, now).await?;
             }
         }
+        self.shared.post_refund_accounts().await?;
         self.shared.boards.sale.post(self.election.sales.sale_terms().await?);
         Ok(())
     }

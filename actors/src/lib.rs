@@ -11,7 +11,8 @@
 //! | `payment_router` | service | says whose each payment is; keeps watchers; sweeps |
 //! | `payment_watcher` | order in its payment phase | takes the order through payment, confirmation, expiry |
 //! | `pool_allocator` | service | holds capacity for paid orders; ends rentals |
-//! | `account_agent` | pool account | signs, stores, sends and follows its transactions |
+//! | `account_agent` | pool or refund account | signs, stores, sends and follows its transactions |
+//! | `refund_clerk` | service | begins refunds, intends their transfers, holds what may not go |
 //! | `guard` | service | raises a halt where something is wrong or too much |
 //! | `janitor` | service | gives back what time has freed |
 //! | `lease_keeper` | instance | takes, renews and loses the lease for all of the above |
@@ -33,6 +34,9 @@ mod meters;
 mod payment_router;
 mod payment_watcher;
 mod pool_allocator;
+mod refund_clerk;
+mod refund_orders;
+mod refund_warrants;
 pub mod settings;
 mod settlement;
 mod shared;
@@ -46,6 +50,8 @@ pub use guard::GuardSettings;
 pub use halting::HaltStatus;
 pub use handles::{CancelError, Handles, ReleaseError};
 pub use leadership::{Election, Leadership, SaleSource, WORK};
+pub use refund_orders::RefundOrderError;
+pub use refund_warrants::RefundWarrants;
 pub use settings::{ActorSettings, OrderlessTerms, StepHook};
 pub use shared::Ports;
 pub use system::{Placement, SystemError, start};

@@ -149,6 +149,7 @@ impl PaymentRouter {
         for routing in decided.iter().filter(|routing| routed.contains(&routing.payment)) {
             match routing.state {
                 PaymentState::Settles { order, .. } => self.look_at(order).await?,
+                // Its refund begins once it is solid; the clerk's sweep finds it then.
                 state => tracing::info!(payment = %routing.payment, bucket = state.name(), "payment waits"),
             }
         }

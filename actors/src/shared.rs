@@ -60,6 +60,7 @@ pub(crate) struct Wires {
     pub(crate) allocator: OnceLock<Outlet<Look>>,
     pub(crate) watchers: OnceLock<Watchers>,
     pub(crate) agents: OnceLock<Agents>,
+    pub(crate) clerk: OnceLock<Outlet<Look>>,
     pub(crate) standby: OnceLock<Outlet<Look>>,
     pub(crate) guard: OnceLock<Outlet<Look>>,
 }
@@ -167,6 +168,7 @@ impl Shared {
             OrderStateKind::Reserved | OrderStateKind::Delegating => {
                 self.hint_agents(detail.delegations.iter().map(|o| o.account));
             }
+            OrderStateKind::RefundDue => self.hint_clerk(),
             OrderStateKind::Reclaiming => self.hint_agents(detail.reclaims.iter().map(|o| o.account)),
             _ => {}
         }

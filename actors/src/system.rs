@@ -3,7 +3,7 @@
 //! ```text
 //! leyden
 //! ├─ intake (own thread)   block_listener, payment_router, payment_watcher × open orders
-//! ├─ pool   (own thread)   pool_allocator, account_agent × pool accounts
+//! ├─ pool   (own thread)   pool_allocator, account_agent × pool and refund accounts, refund_clerk
 //! └─ books                 guard, janitor, and with several instances lease_keeper and standby
 //! ```
 //! The router and the allocator must run or nothing does: if they fail again and again the service gives up and
@@ -12,7 +12,7 @@
 use crate::{
     account_agent::AccountAgent,
     block_listener::BlockListener,
-    boards::{ChainStatus, PoolStatus, SaleTerms},
+    boards::{ChainStatus, PoolStatus, RefundStatus, SaleTerms},
     guard::Guard,
     halting::HaltStatus,
     handles::{Boards, Handles},
@@ -24,6 +24,7 @@ use crate::{
     payment_router::PaymentRouter,
     payment_watcher::PaymentWatcher,
     pool_allocator::PoolAllocator,
+    refund_clerk::RefundClerk,
     settings::ActorSettings,
     shared::{Ports, Shared, Wires},
     standby::Standby,
@@ -87,6 +88,10 @@ pub async fn start(
         let (processed, solid) = (Some(position.view.head), Some(position.view.solid));
         boards.chain.post(ChainStatus { processed, solid, ..ChainStatus::default() });
     }
+
+    // Before the first block is read: what they have sent must not be passed over.
+    let refund_accounts = ports.store.refund_accounts().await?;
+    boards.refunds.post(RefundStatus { accounts: refund_accounts });
 
     let registry = HealthRegistry::new(Arc::clone(&ports.clock));
     let root = Supervisor::root("leyden", registry, shutdown);
@@ -172,6 +177,14 @@ fn plant_pool(shared: &Arc<Shared>, pool: &Supervisor, accounts: Vec<AccountId>)
     for account in accounts {
         agents.start(account)?;
     }
+    for account in &shared.boards.refunds.read().accounts {
+        agents.start(account.id)?;
+    }
+    let held = Arc::clone(shared);
+    let clerk = pool.supervise(ActorSpec::new("refund_clerk", Policy::permanent()), move |_| {
+        Looper::new(RefundClerk { shared: Arc::clone(&held) })
+    })?;
+    shared.wires.clerk.get_or_init(|| clerk.into());
     Ok(())
 }
 

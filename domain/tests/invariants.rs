@@ -8,14 +8,15 @@ use kit::{
     address, block_id, operation_id, order_id, payment, reservation_id, slot, till, tx_id, world::World,
 };
 use leyden_domain::{
-    BlockRef, Energy, Height, Span, Sun,
+    Asset, BlockRef, Energy, Height, Span, Sun,
     book::Book,
-    chain::{Delivery, ResourceAction},
+    chain::{Delivery, ResourceAction, SentTransfer},
     invariants::{CHECKS, NAMES, check_all},
-    operation::{Operation, OperationKind, OperationState, RefusalMeaning},
+    operation::{Attempt, Operation, OperationKind, OperationState, RefusalMeaning},
     order::{Channel, Confirmation, CountRule, HoldReason, Order, OrderState, OrderStateKind, RefundReason},
     payment::{PaymentState, SuspenseReason},
     pool::ReservationState,
+    refund::{Decider, Refund, RefundAccount, RefundCause, RefundState},
 };
 use std::collections::BTreeSet;
 
@@ -59,7 +60,89 @@ fn books() -> Book {
     world.route();
     let index = world.book.orders.iter().position(|o| o.id == order_id(FUNDED)).unwrap();
     world.watch(index).unwrap();
+    refunded(&mut world.book);
     world.book
+}
+
+/// A payment that matched nothing and went back.
+fn refunded(book: &mut Book) {
+    let at = |n: usize| Delivery { block: book.blocks[n].0.block, timestamp: book.blocks[n].0.timestamp };
+    let (paid_at, sent_at) = (at(3), at(6));
+    let mut odd = payment(7_777, 5_555_555, 1);
+    odd.block = Some(paid_at);
+    odd.state = PaymentState::Suspense { reason: SuspenseReason::NoOrder };
+    let account = RefundAccount {
+        id: kit::account_id(77),
+        address: address(77_777),
+        permission_id: None,
+        observed: None,
+        unfit: None,
+        is_active: true,
+    };
+    let (id, operation) = (kit::refund_id(1), operation_id(7_777));
+    let refund = Refund {
+        id,
+        payment: odd.id,
+        order: None,
+        cause: RefundCause::Suspense { reason: SuspenseReason::NoOrder },
+        asset: Asset::Trx,
+        owed: odd.amount,
+        fee: 55_555,
+        to: odd.from,
+        address_set_by: None,
+        decided_by: Decider::Rule,
+        approved_by: None,
+        guard_waived: false,
+        proposal: None,
+        state: RefundState::Refunded { operation, at: paid_at.timestamp },
+        created_at: paid_at.timestamp,
+        updated_at: sent_at.timestamp,
+        version: 4,
+    };
+    let sent = SentTransfer {
+        tx_id: tx_id(77_777),
+        asset: Asset::Trx,
+        from: account.address,
+        to: odd.from,
+        amount: refund.amount(),
+        succeeded: true,
+    };
+    book.operations.push(Operation {
+        id: operation,
+        order: None,
+        account: account.id,
+        owner: account.address,
+        receiver: odd.from,
+        balance: Sun::new(refund.amount()),
+        energy: Energy::ZERO,
+        kind: OperationKind::Refund { refund: id, asset: Asset::Trx },
+        state: OperationState::Solid,
+        attempts: 1,
+        delivery: Some(sent_at),
+        failure: None,
+        version: 3,
+        created_at: paid_at.timestamp,
+    });
+    book.attempts.push(Attempt {
+        tx_id: sent.tx_id,
+        operation,
+        number: 1,
+        bytes: vec![1],
+        reference: paid_at.block,
+        expiration: slot(100),
+        signed_at: paid_at.timestamp,
+        refusal: None,
+        dead: false,
+    });
+    book.sent.push((book.blocks[6].0, sent));
+    book.refund_accounts.push(account);
+    book.refunds.push(refund);
+    book.payments.push(odd);
+}
+
+/// The refund's transfer.
+fn transfer(book: &mut Book) -> &mut Operation {
+    book.operations.iter_mut().find(|o| matches!(o.kind, OperationKind::Refund { .. })).unwrap()
 }
 
 fn row(book: &Book, order: u64) -> &Order {
@@ -423,6 +506,78 @@ const CORRUPTIONS: &[Corruption] = &[
         &["events_are_on_the_chain"],
     ),
     ("an event twice", |b| b.events.push(b.events[0].clone()), &["events_are_on_the_chain"]),
+    (
+        "a payment with two refunds",
+        |b| b.refunds.push(Refund { id: kit::refund_id(2), ..b.refunds[0].clone() }),
+        &["one_refund_per_payment"],
+    ),
+    ("a refund twice", |b| b.refunds.push(b.refunds[0].clone()), &["one_refund_per_payment"]),
+    ("more goes back than came", |b| b.refunds[0].owed += 1, &["refund_fits_its_payment", "refunded_once"]),
+    ("a fee above all", |b| b.refunds[0].fee = b.refunds[0].owed + 1, &["refund_fits_its_payment"]),
+    ("in another asset", |b| b.refunds[0].asset = Asset::Usdt, &["refund_fits_its_payment", "refunded_once"]),
+    ("to somebody", |b| b.refunds[0].to = address(1), &["refund_fits_its_payment"]),
+    (
+        "of a payment that is not solid",
+        |b| b.payments.last_mut().unwrap().block = None,
+        &["refund_fits_its_payment"],
+    ),
+    ("of a payment that does not exist", |b| drop(b.payments.pop()), &["refund_fits_its_payment"]),
+    (
+        "a refund with two transfers",
+        |b| {
+            let twin = Operation { id: operation_id(7_778), ..transfer(b).clone() };
+            b.operations.push(twin);
+        },
+        &["refunded_once", "one_live_attempt"],
+    ),
+    (
+        "a refund that arrived before it was final",
+        |b| transfer(b).state = OperationState::Included,
+        &["refunded_once"],
+    ),
+    (
+        "a transfer of a refund that nobody knows",
+        |b| drop(b.refunds.pop()),
+        &["refunded_once", "operation_fits_its_order"],
+    ),
+    (
+        "a transfer of another amount",
+        |b| transfer(b).balance = Sun::TRX,
+        &["refunded_once", "effect_is_the_intended_one"],
+    ),
+    (
+        "sent twice",
+        |b| {
+            let (mut again, mut attempt) = (b.sent[0], b.attempts.last().unwrap().clone());
+            again.1.tx_id = tx_id(77_778);
+            attempt.tx_id = tx_id(77_778);
+            attempt.dead = true;
+            b.sent.push(again);
+            b.attempts.push(attempt);
+        },
+        &["refunded_once", "dead_stays_out", "one_effect_per_operation"],
+    ),
+    (
+        "what is refunded is served as well",
+        |b| {
+            let order = order_id(ACTIVE);
+            settling(b, ACTIVE).state = PaymentState::Second { order };
+            b.payments.last_mut().unwrap().state =
+                PaymentState::Settles { order, count: 1, excess: Sun::ZERO };
+        },
+        &["refund_moves_with_its_order", "every_sun_has_its_bucket"],
+    ),
+    (
+        "an order is refunded and its money is not",
+        |b| {
+            let funding = *row(b, COMPLETED).state.funding().unwrap();
+            let operation = operation_id(7_777);
+            let why = RefundReason::NoCapacity;
+            row_mut(b, COMPLETED).state = OrderState::Refunded { funding, why, operation };
+        },
+        &["refund_moves_with_its_order"],
+    ),
+    ("a part of what is owed", |b| b.refunds[0].owed -= 1, &["every_sun_has_its_bucket"]),
 ];
 
 fn suspense(book: &mut Book) -> &mut leyden_domain::payment::Payment {
@@ -454,7 +609,7 @@ fn delegation(book: &mut Book, order: u64) -> &mut Operation {
     let id = order_id(order);
     book.operations
         .iter_mut()
-        .find(|o| o.order == id && matches!(o.kind, OperationKind::Delegate { .. }))
+        .find(|o| o.order == Some(id) && matches!(o.kind, OperationKind::Delegate { .. }))
         .unwrap()
 }
 

@@ -90,6 +90,7 @@ impl Tree {
             Delivery { block: head.block, timestamp: head.timestamp }
         });
         TrackedAttempt {
+            failed: None,
             attempt: self.attempt.clone(),
             included,
             reference_canonical: self
@@ -198,6 +199,7 @@ fn the_death_rule_is_exact_on_a_chain_without_forks() {
         for expiration in (0..70).map(|seconds| slot(0).plus(Span::from_secs(seconds))) {
             for (solid, timestamp) in (0..).zip(&timestamps) {
                 let tracked = TrackedAttempt {
+                    failed: None,
                     attempt: attempt(head(0).block, expiration),
                     included: None,
                     reference_canonical: true,
@@ -215,7 +217,7 @@ fn the_death_rule_is_exact_on_a_chain_without_forks() {
 fn operation(state: OperationState, delegates: bool, attempts: u32) -> Operation {
     Operation {
         id: operation_id(1),
-        order: order_id(1),
+        order: Some(order_id(1)),
         account: kit::account_id(1),
         owner: kit::address(5_001),
         receiver: kit::address(1_001),
@@ -251,6 +253,7 @@ fn work(state: OperationState, newest: Option<TrackedAttempt>) -> OperationWork 
 
 fn tracked(included: Option<i64>, expiration: i64) -> TrackedAttempt {
     TrackedAttempt {
+        failed: None,
         attempt: attempt(head(80).block, slot(expiration)),
         included: included.map(delivery),
         reference_canonical: true,

@@ -231,7 +231,7 @@ fn an_undisturbed_order_completes() {
 fn delegation(n: u64, energy: Energy, state: OperationState) -> Operation {
     Operation {
         id: operation_id(n),
-        order: kit::order_id(0),
+        order: Some(kit::order_id(0)),
         account: kit::account_id(1),
         owner: kit::address(5_001),
         receiver: kit::address(1_000),

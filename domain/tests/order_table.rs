@@ -36,6 +36,7 @@ fn state(kind: OrderStateKind) -> OrderState {
         OrderStateKind::RefundDue => OrderState::RefundDue { funding, why },
         OrderStateKind::Refunding => OrderState::Refunding { funding, why, operation },
         OrderStateKind::Refunded => OrderState::Refunded { funding, why, operation },
+        OrderStateKind::Forfeited => OrderState::Forfeited { funding, why },
         OrderStateKind::Expired => OrderState::Expired { at: slot(41) },
         OrderStateKind::Cancelled => OrderState::Cancelled { at: slot(5), by: Party::Customer },
         OrderStateKind::Held => {
@@ -62,7 +63,9 @@ fn events() -> Vec<OrderEvent> {
         OrderEvent::Unservable(RefundReason::RecipientUnusable),
         OrderEvent::CutShort(RefundReason::NoCapacity),
         OrderEvent::RefundSigned(operation_id(2)),
+        OrderEvent::RefundFailed,
         OrderEvent::RefundSolid,
+        OrderEvent::RefundKept,
         OrderEvent::Hold(HoldReason::Operator),
         OrderEvent::Release,
     ]
@@ -127,7 +130,7 @@ fn every_event_is_in_the_table() {
     let mut names: Vec<_> = events().iter().map(OrderEvent::name).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 19);
+    assert_eq!(names.len(), 21);
     // Fails to compile when an event is added that the table does not know.
     for event in events() {
         match event {
@@ -147,7 +150,9 @@ fn every_event_is_in_the_table() {
             | OrderEvent::Unservable(_)
             | OrderEvent::CutShort(_)
             | OrderEvent::RefundSigned(_)
+            | OrderEvent::RefundFailed
             | OrderEvent::RefundSolid
+            | OrderEvent::RefundKept
             | OrderEvent::Hold(_)
             | OrderEvent::Release => {}
         }

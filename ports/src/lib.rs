@@ -13,5 +13,5 @@ pub use cache::{Cache, CacheError, CacheKey, Generation, Look, TierStatus};
 pub use chain::{AccountInfo, ChainError, ChainReader, ChainWriter, NodeStatus, PoolChainState, Sighting};
 pub use clock::Clock;
 pub use entropy::Entropy;
-pub use signer::{SignError, Signer};
+pub use signer::{SignError, Signer, Warrants};
 pub use store::{Store, StoreError};

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use leyden_domain::{
     Address,
-    chain::{SignedTransaction, TransactionIntent},
+    chain::{ChainAction, SignedTransaction, TransactionIntent},
 };
 
 /// Why nothing was signed.
@@ -22,6 +22,13 @@ pub enum SignError {
     /// The signer cannot be reached now.
     #[error("signer unavailable: {0}")]
     Unavailable(String),
+}
+
+/// Says of each action whether it may be signed now, by what the books hold: asked by a signer for keys that move money.
+#[async_trait]
+pub trait Warrants: Send + Sync + std::fmt::Debug + 'static {
+    /// `Refused` where nothing in the books is exactly this.
+    async fn may_sign(&self, action: &ChainAction) -> Result<(), SignError>;
 }
 
 /// Signs typed intents. The same intent always gives the same transaction (deterministic signatures, RFC 6979).

@@ -327,12 +327,16 @@ pub(super) enum KeysCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// The pool account the key signs for. Without it, the key's own address.
+    /// The account the key signs for. Without it, the key's own address.
     #[arg(long, value_name = "ADDRESS")]
     pub(super) account: Option<leyden_domain::Address>,
     /// The account's permission that names the key. Without it, the owner permission.
     #[arg(long, value_name = "ID")]
     pub(super) permission_id: Option<u8>,
+    /// The account is the one that refunds are paid from: its key signs refunds that are in the books, and nothing else.
+    /// Without it the key delegates and takes back, and nothing else.
+    #[arg(long)]
+    pub(super) refunds: bool,
 }
 
 #[derive(Debug, Args)]

@@ -48,10 +48,10 @@ pub(super) async fn import(settings: Settings, arguments: ImportArgs) -> Result<
         .map_err(|error| Failure::new(format!("standard input holds no private key: {error}")))?;
     let owner = arguments.account.unwrap_or_else(|| key.address());
     let id = KeyId { owner, permission_id: arguments.permission_id.unwrap_or(0) };
-    let sealed =
-        KeyFile::seal(&key, id, KeyPolicy::Delegation, &passphrase, KdfCost::DEFAULT, &SystemEntropy)
-            .and_then(|file| file.to_text())
-            .map_err(|error| Failure::new(error.to_string()))?;
+    let policy = if arguments.refunds { KeyPolicy::Refunds } else { KeyPolicy::Delegation };
+    let sealed = KeyFile::seal(&key, id, policy, &passphrase, KdfCost::DEFAULT, &SystemEntropy)
+        .and_then(|file| file.to_text())
+        .map_err(|error| Failure::new(error.to_string()))?;
     let store = books(&settings).await?;
     let kept = EncryptedKey { address: owner, permission_id: arguments.permission_id, sealed };
     store.put_key(kept, SystemClock.now()).await?;

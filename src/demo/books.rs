@@ -62,6 +62,15 @@ async fn fill(store: &Arc<SqlStore>, settings: &Settings, stage: &Stage) -> Resu
                 .map_err(|error| Failure::new(error.to_string()))?;
         store.put_key(EncryptedKey { address, permission_id: None, sealed }, stage.clock.now()).await?;
     }
+    let address = stage::refund_address();
+    if !known.iter().any(|key| key.address == address) {
+        let id = KeyId { owner: address, permission_id: 0 };
+        let sealed =
+            KeyFile::seal(&stage::refund_key(), id, KeyPolicy::Refunds, &passphrase, COST, &SystemEntropy)
+                .and_then(|file| file.to_text())
+                .map_err(|error| Failure::new(error.to_string()))?;
+        store.put_key(EncryptedKey { address, permission_id: None, sealed }, stage.clock.now()).await?;
+    }
     store.put_price_config(stage::price_config(stage.clock.as_ref())).await?;
     Ok(key)
 }

@@ -14,7 +14,7 @@ use crate::{
     settings::{Environment, PoolAccountSettings},
     system_entropy::SystemEntropy,
     telemetry,
-    wiring::open_cache,
+    wiring::{by_warrant, open_cache},
 };
 use futures_util::future::join;
 use leyden_actors::kernel::Shutdown;
@@ -34,6 +34,7 @@ pub(super) async fn run(
 ) -> Result<u8, Failure> {
     let mut settings = Settings::demo(environment)?;
     settings.payments.addresses.insert(stage::payment_address());
+    settings.refund.address = Some(stage::refund_address());
     if let Some(listen) = arguments.listen {
         settings.http.listen = listen;
     }
@@ -87,12 +88,14 @@ fn world(stage: &Stage, settings: &Settings, store: &Arc<SqlStore>) -> Result<Wo
         let id = KeyId { owner: keys::pool_address(n), permission_id: 0 };
         ring.insert(id, keys::pool_key(n), KeyPolicy::Delegation);
     }
+    let refunds = KeyId { owner: stage::refund_address(), permission_id: 0 };
+    ring.insert(refunds, stage::refund_key(), KeyPolicy::Refunds);
     Ok(World {
         store: Arc::clone(store) as Arc<dyn Store>,
         cache: open_cache(settings)?,
         chain: Arc::clone(&stage.client) as Arc<dyn ChainReader>,
         writer: Arc::clone(&stage.client) as _,
-        signer: Arc::new(ring),
+        signer: Arc::new(by_warrant(ring, settings, store)),
         clock: Arc::clone(&stage.clock),
         entropy: Arc::new(SystemEntropy),
         turns: None,

@@ -129,6 +129,8 @@ fn overrides(stage: &Stage, file: &Path) -> Result<Vec<(String, String)>, Failur
     set("LEYDEN__CHAIN__NODES", format!("[{{ url = '{}' }}]", stage.node_url));
     set("LEYDEN__PAYMENTS__ADDRESSES", stage::payment_address().to_string());
     set("LEYDEN__POOL__ACCOUNTS", format!("[{}]", accounts.join(", ")));
+    set("LEYDEN__REFUND__ADDRESS", stage::refund_address().to_string());
+    set("LEYDEN__REFUND__SUSPENSE_DELAY", "5s".to_owned());
     set("LEYDEN__KEYS__ALLOW_OWNER_KEYS", "true".to_owned());
     // The cache may be shared with others, and hold what an earlier demonstration left there.
     set("LEYDEN__CACHE__REDIS_KEY_PREFIX", format!("leyden-demo-{}:payment_monitoring:", stage.run));

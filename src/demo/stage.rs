@@ -10,7 +10,10 @@ use actix_web::dev::Server;
 use leyden_domain::{Address, Sun};
 use leyden_ports::{ChainReader, Clock, store::ConfigDocument};
 use leyden_sim::{BlockTime, SimNode, http, keys};
-use leyden_tron::node::{NodeClient, NodeSettings};
+use leyden_tron::{
+    crypto::SecretKey,
+    node::{NodeClient, NodeSettings},
+};
 use std::{fs, io, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 /// Hours that the energy stays, as the price configuration says it: 10.8 seconds, so that the end can be watched.
@@ -65,6 +68,16 @@ pub(super) struct Stage {
 /// Where customers pay.
 pub(super) fn payment_address() -> Address {
     keys::test_address(keys::TEST_ACCOUNTS.saturating_sub(1))
+}
+
+/// Where refunds are paid from.
+pub(super) fn refund_address() -> Address {
+    refund_key().address()
+}
+
+/// The key of that account.
+pub(super) fn refund_key() -> SecretKey {
+    keys::test_key(keys::TEST_ACCOUNTS.saturating_sub(2))
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {

@@ -3,17 +3,20 @@
 use crate::{
     db::{Conn, exec, opt},
     journal::{ORDERS, PAYMENTS},
-    orders,
+    order_change, orders,
     refund_change::{self, Said},
     refunds,
     row::PaymentRow,
 };
 use leyden_domain::{
     OrderId, PaymentId, Timestamp,
+    order::{OrderEvent, step},
     payment::{AssignRefusal, Payment, PaymentState, assign},
-    refund::{OperatorAction, Refund, open, operate, terms_of},
+    refund::{OperatorAction, Refund, RefundCause, RefundState, open, operate, terms_of},
 };
-use leyden_ports::store::{RefundAnswer, RefundTarget, RefundWish, StoreError, WishError};
+use leyden_ports::store::{
+    Durability, OrderCommit, RefundAnswer, RefundTarget, RefundWish, StoreError, WishError,
+};
 
 /// Does what a person wants.
 pub(crate) async fn carry_out(
@@ -29,7 +32,7 @@ pub(crate) async fn carry_out(
         },
     };
     // One that has just begun may be due already: then letting it go is no change.
-    let is_due = refund.state == leyden_domain::refund::RefundState::Due;
+    let is_due = refund.state == RefundState::Due;
     if wish.action == OperatorAction::Release && is_due && !wish.operator.reason.trim().is_empty() {
         return Ok(RefundAnswer { refund, is_proposed: false, assigned: None });
     }
@@ -39,6 +42,9 @@ pub(crate) async fn carry_out(
         note: Some(format!("{}: {}", wish.action.name(), wish.operator.reason)),
     };
     refund_change::write(conn, &operated.transition, &said, wall).await?;
+    if let RefundState::Kept { .. } = operated.transition.refund.state {
+        end_order(conn, &operated.transition.refund, wish.now, wall).await?;
+    }
     if let Some(order) = operated.assign {
         assign_to(conn, refund.payment, order, wish.now).await?;
     }
@@ -47,6 +53,29 @@ pub(crate) async fn carry_out(
         is_proposed: operated.is_proposed,
         assigned: operated.assign,
     })
+}
+
+/// An order whose money is kept ends with that.
+async fn end_order(
+    conn: &mut Conn,
+    refund: &Refund,
+    now: Timestamp,
+    wall: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(id) = refund.order.filter(|_| matches!(refund.cause, RefundCause::Unservable { .. })) else {
+        return Ok(());
+    };
+    let Some(detail) = orders::detail(conn, id).await? else { return Ok(()) };
+    let Ok(transition) = step(&detail.order, &OrderEvent::RefundKept, now) else {
+        return Err(StoreError::Conflict("order"));
+    };
+    let commit = OrderCommit {
+        transitions: vec![transition],
+        reclaims: Vec::new(),
+        note: None,
+        durability: Durability::Strict,
+    };
+    order_change::apply(conn, &commit, wall).await
 }
 
 async fn payment(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, StoreError> {

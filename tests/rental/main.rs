@@ -12,6 +12,7 @@ mod forks;
 mod halts;
 mod killed;
 mod ordinary;
+mod refunds;
 mod refusals;
 mod world;
 mod wrong_payments;

@@ -3,7 +3,8 @@
 
 use crate::books;
 use leyden_actors::{
-    ActorSettings, GuardSettings, Handles, Leadership, OrderlessTerms, Placement, Ports, SaleTerms, StepHook,
+    ActorSettings, GuardSettings, Handles, Leadership, OrderlessTerms, Placement, Ports, RefundWarrants,
+    SaleTerms, StepHook,
     kernel::{Ending, Shutdown},
     settings::RefundSettings,
     start,
@@ -21,7 +22,8 @@ use leyden_domain::{
 use leyden_ports::{
     ChainReader, Clock, Entropy, Store,
     store::{
-        CreateRefusal, Created, Durability, NewOrder, NewPoolAccount, OrderCommit, OrderDetail, Page,
+        CreateRefusal, Created, Durability, NewOrder, NewPoolAccount, NewRefundAccount, OrderCommit,
+        OrderDetail, Page,
         PaymentFilter,
     },
 };
@@ -115,6 +117,26 @@ impl World {
                 .await
                 .unwrap();
         }
+        let refunds = refunds();
+        ring.insert(
+            KeyId { owner: refund_address(), permission_id: 0 },
+            keys::test_key(keys::TEST_ACCOUNTS - 2),
+            KeyPolicy::Refunds,
+        );
+        ring.ask(Arc::new(RefundWarrants {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            guard: refunds.policy.guard,
+            usdt_contract: refunds.usdt_contract,
+            fee_limit: refunds.fee_limit,
+        }));
+        let account = NewRefundAccount {
+            id: AccountId::new(clock.now(), entropy.for_id()),
+            address: refund_address(),
+            permission_id: None,
+        };
+        leyden_ports::store::RefundStore::upsert_refund_account(store.as_ref(), account, clock.now())
+            .await
+            .unwrap();
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
             chain: Arc::new(node.clone()),

@@ -15,6 +15,8 @@ mod halts;
 mod killed;
 #[path = "../rental/ordinary.rs"]
 mod ordinary;
+#[path = "../rental/refunds.rs"]
+mod refunds;
 #[path = "../rental/refusals.rs"]
 mod refusals;
 mod turns;

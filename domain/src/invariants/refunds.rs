@@ -197,10 +197,10 @@ pub fn every_sun_has_its_bucket(book: &Book) -> Vec<Violation> {
     let mut findings = Findings::of("every_sun_has_its_bucket");
     let refunds = by(&book.refunds, |refund| refund.payment);
     for payment in &book.payments {
-        let owed = refunds
-            .get(&payment.id)
-            .filter(|refund| refund.state != RefundState::Withdrawn)
-            .map_or(0, |refund| refund.owed);
+        let refund = refunds.get(&payment.id).filter(|refund| refund.state != RefundState::Withdrawn);
+        let owed = refund.map_or(0, |refund| refund.owed);
+        let is_unserved =
+            refund.is_some_and(|refund| matches!(refund.cause, RefundCause::Unservable { .. }));
         let (bought, over) = match payment.state {
             PaymentState::Settles { excess, .. } => {
                 (payment.amount.saturating_sub(excess.get()), excess.get())
@@ -211,7 +211,7 @@ pub fn every_sun_has_its_bucket(book: &Book) -> Vec<Violation> {
             format!("buys for {bought} and leaves {over} of {}", payment.amount)
         });
         // What is owed is all that bought nothing, or all of it where the order could not be served.
-        let fits = owed == 0 || owed == over || owed == payment.amount;
+        let fits = owed == 0 || owed == over || (is_unserved && owed == payment.amount);
         findings.expect(fits, payment.id, || {
             format!("{owed} are owed of {}, of which {over} bought nothing", payment.amount)
         });

@@ -222,6 +222,11 @@ pub enum RefundReason {
     RecipientUnusable,
     /// An operator decided so.
     Operator,
+    /// An operator who is known by an API key decided so.
+    OperatorKey {
+        /// The key.
+        key: ApiKeyId,
+    },
 }
 
 /// Why a person must decide.

@@ -6,7 +6,7 @@ use crate::{
     address::{Address, Height},
     amount::{Sun, UsdtMicro},
     id::{OrderId, RefundId},
-    order::{Order, OrderState},
+    order::{Order, OrderState, RefundReason},
     payment::{Payment, PaymentState, SuspenseReason},
     time::{Span, Timestamp},
 };
@@ -158,7 +158,11 @@ pub fn terms_of(
         (RefundState::Due, fee)
     };
     let order = subject.order.as_ref().map(|order| order.id);
-    Some(Owed { cause, order, amount, fee, decided_by: Decider::Rule, state })
+    let decided_by = match cause {
+        RefundCause::Unservable { why: RefundReason::OperatorKey { key } } => Decider::Operator { key },
+        _ => Decider::Rule,
+    };
+    Some(Owed { cause, order, amount, fee, decided_by, state })
 }
 
 /// The refund that begins with what is owed.

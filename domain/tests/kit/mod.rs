@@ -4,7 +4,7 @@ pub(crate) mod world;
 
 use leyden_domain::{
     AccountId, Address, Asset, Bandwidth, BlockId, BlockRef, Energy, EnergyRatio, Height, OperationId,
-    OrderId, PaymentId, ReservationId, Span, Sun, Timestamp, TxId,
+    OrderId, PaymentId, RefundId, ReservationId, Span, Sun, Timestamp, TxId,
     chain::{Delivery, Head},
     order::{Channel, CountRule, Funding, Order, OrderState},
     payment::{Payment, PaymentState},
@@ -36,6 +36,11 @@ pub(crate) fn order_id(n: u64) -> OrderId {
 /// The `n`th operation id.
 pub(crate) fn operation_id(n: u64) -> OperationId {
     OperationId::new(Timestamp::from_ms(GENESIS_MS), entropy(n))
+}
+
+/// The `n`th refund id.
+pub(crate) fn refund_id(n: u64) -> RefundId {
+    RefundId::new(Timestamp::from_ms(0), entropy(n))
 }
 
 /// The `n`th reservation id.

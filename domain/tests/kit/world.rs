@@ -353,7 +353,7 @@ impl World {
                     let account = self.book.accounts.iter().find(|a| a.id == leg.account).unwrap();
                     self.book.operations.push(Operation {
                         id: operation,
-                        order: order.id,
+                        order: Some(order.id),
                         account: leg.account,
                         owner: account.address,
                         receiver: order.recipient,
@@ -415,6 +415,7 @@ impl World {
         OperationWork {
             operation: operation.clone(),
             newest: newest.map(|attempt| TrackedAttempt {
+                failed: None,
                 attempt: attempt.clone(),
                 included: placed(attempt.tx_id),
                 reference_canonical: self.is_canonical(attempt.reference),
@@ -440,7 +441,7 @@ impl World {
         let act = next_act(&work, self.view(), policy);
         let reservation = match operation.kind {
             OperationKind::Delegate { reservation, .. } => Some(reservation),
-            OperationKind::Undelegate { .. } => None,
+            OperationKind::Undelegate { .. } | OperationKind::Refund { .. } => None,
         };
         let (state, becomes) = match act {
             NextAct::Wait => return act,
@@ -501,6 +502,7 @@ impl World {
             OperationKind::Undelegate { .. } => {
                 ResourceAction::Undelegate { receiver, resource: Resource::Energy, balance }
             }
+            OperationKind::Refund { .. } => unreachable!("nothing is refunded here"),
         };
         self.actions.push((id, ResourceEvent { tx_id: id, owner: operation.owner, action }));
         self.book.attempts.push(Attempt {

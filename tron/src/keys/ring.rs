@@ -10,10 +10,10 @@ use leyden_domain::{
     Address,
     chain::{SignedTransaction, TransactionIntent},
 };
-use leyden_ports::{SignError, Signer};
+use leyden_ports::{SignError, Signer, Warrants};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// Which key: for whose account it signs, and under which of the account's permissions (0 is the owner's).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,12 +33,24 @@ struct Entry {
 #[derive(Default)]
 pub struct KeyRing {
     entries: BTreeMap<KeyId, Entry>,
+    warrants: Option<Arc<dyn Warrants>>,
 }
 
 impl KeyRing {
     /// A ring without keys.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Keys that move money sign from now on what this allows; without it they sign nothing.
+    pub fn ask(&mut self, warrants: Arc<dyn Warrants>) {
+        self.warrants = Some(warrants);
+    }
+
+    /// Whether the key for an intent needs a warrant for it.
+    fn needs_warrant(&self, intent: &TransactionIntent) -> bool {
+        let id = KeyId { owner: intent.action.owner(), permission_id: intent.permission_id.unwrap_or(0) };
+        self.entries.get(&id).is_some_and(|entry| entry.policy.needs_warrant())
     }
 
     /// Adds a key, in place of any other for the same account and permission.
@@ -89,6 +101,10 @@ impl fmt::Debug for KeyRing {
 #[async_trait]
 impl Signer for KeyRing {
     async fn sign(&self, intent: &TransactionIntent) -> Result<SignedTransaction, SignError> {
+        if self.needs_warrant(intent) {
+            let refused = || SignError::Refused("this key signs by warrant only".to_owned());
+            self.warrants.as_ref().ok_or_else(refused)?.may_sign(&intent.action).await?;
+        }
         self.sign_now(intent)
     }
 }

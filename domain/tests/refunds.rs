@@ -1,0 +1,304 @@
+//! What is owed, when and to whom, as a table; what may become of a refund, as a table; and that no order of wishes
+//! lets a large one go by one person.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[expect(dead_code, reason = "each test uses a part of the kit")]
+mod kit;
+
+use kit::{delivery, funding, operation_id, order, payment, refund_id, slot};
+use leyden_domain::{
+    Address, ApiKeyId, Asset, Height, Span, Sun, Timestamp, UsdtMicro,
+    operation::RefusalMeaning,
+    order::{OrderState, RefundReason},
+    payment::{AssignRefusal, Payment, PaymentState, SuspenseReason, assign},
+    refund::{
+        Amounts, Decider, GuardTrip, KeptBy, Operator, OperatorAction, OperatorRefusal, Owed, Refund,
+        RefundCause, RefundEvent, RefundHold, RefundPolicy, RefundState, RefundStateKind, SpendGuard, Spent,
+        Subject, open, operate, step, terms_of,
+    },
+};
+use proptest::prelude::*;
+
+const NOW: i64 = 60;
+const SOLID: Height = Height::new(50);
+
+fn amounts(sun: i64) -> Amounts {
+    Amounts { trx: Sun::new(sun), usdt: UsdtMicro::new(sun) }
+}
+
+fn policy() -> RefundPolicy {
+    RefundPolicy {
+        enabled: true,
+        fee: amounts(100_000),
+        minimum: amounts(500_000),
+        suspense_delay: Span::from_secs(3_600),
+        four_eyes_above: amounts(1_000_000_000),
+        ..RefundPolicy::switched_off()
+    }
+}
+
+fn paid(state: PaymentState) -> Payment {
+    Payment { block: Some(delivery(10)), state, ..payment(1, 3_000_000, 10) }
+}
+
+fn subject(state: PaymentState, order_state: Option<OrderState>) -> Subject {
+    let order = order_state.map(|state| leyden_domain::order::Order { state, ..order(1) });
+    Subject { payment: paid(state), order, delivered_for_good: false }
+}
+
+fn terms(subject: &Subject) -> Option<Owed> {
+    terms_of(subject, subject.payment.from, SOLID, slot(NOW), &policy())
+}
+
+#[test]
+fn what_is_owed_is_as_the_table_says() {
+    let id = order(1).id;
+    let none = terms(&subject(PaymentState::Unrouted, None));
+    assert_eq!(none, None);
+
+    let under =
+        terms(&subject(PaymentState::Under { order: id }, Some(OrderState::AwaitingPayment))).unwrap();
+    let until = order(1).expires_at;
+    let expected = if until > slot(NOW) { RefundState::Waiting { until } } else { RefundState::Due };
+    assert_eq!(
+        (under.cause, under.amount, under.fee, under.state),
+        (RefundCause::Under, 3_000_000, 100_000, expected)
+    );
+    let over_now = OrderState::Expired { at: slot(41) };
+    let under = terms(&subject(PaymentState::Under { order: id }, Some(over_now.clone()))).unwrap();
+    assert_eq!(under.state, RefundState::Due);
+
+    for (state, cause) in [
+        (PaymentState::Late { order: id }, RefundCause::Late),
+        (PaymentState::Second { order: id }, RefundCause::Second),
+    ] {
+        let owed = terms(&subject(state, Some(over_now.clone()))).unwrap();
+        assert_eq!((owed.cause, owed.state), (cause, RefundState::Due));
+    }
+
+    let odd = terms(&subject(PaymentState::Suspense { reason: SuspenseReason::NoOrder }, None)).unwrap();
+    let until = delivery(10).timestamp.plus(Span::from_secs(3_600));
+    assert_eq!(odd.state, RefundState::Waiting { until });
+    let denied =
+        terms(&subject(PaymentState::Suspense { reason: SuspenseReason::SenderDenied }, None)).unwrap();
+    assert_eq!(denied.state, RefundState::Held { why: RefundHold::DeniedAddress, retry_at: None });
+}
+
+#[test]
+fn what_settles_an_order_is_owed_only_as_far_as_it_cannot_be_served() {
+    let id = order(1).id;
+    let (whole, over) = (
+        PaymentState::Settles { order: id, count: 1, excess: Sun::ZERO },
+        PaymentState::Settles { order: id, count: 1, excess: Sun::new(1_500_000) },
+    );
+    let why = RefundReason::NoCapacity;
+    let funding = funding(1, 10);
+    let (ends_at, delivered_at) = (slot(90), slot(20));
+    let due = OrderState::RefundDue { funding, why };
+    for state in [whole, over] {
+        let owed = terms(&subject(state, Some(due.clone()))).unwrap();
+        assert_eq!(
+            (owed.amount, owed.fee, owed.state),
+            (3_000_000, 0, RefundState::Due),
+            "whole, without a fee"
+        );
+    }
+    let active = OrderState::Active { funding, delivered_at, ends_at };
+    assert_eq!(terms(&subject(over, Some(active.clone()))), None, "the delivery may still be undone");
+    let for_good = Subject { delivered_for_good: true, ..subject(over, Some(active)) };
+    let owed = terms(&for_good).unwrap();
+    assert_eq!((owed.cause, owed.amount), (RefundCause::Over, 1_500_000));
+    for (reverted, refund) in [(true, None), (false, Some(why))] {
+        let state = OrderState::Reclaiming { funding, ends_at, reverted, refund };
+        assert_eq!(terms(&subject(over, Some(state))), None);
+    }
+    let done = OrderState::Completed { funding, ends_at };
+    assert_eq!(terms(&subject(whole, Some(done.clone()))), None);
+    assert!(terms(&subject(over, Some(done))).is_some());
+}
+
+#[test]
+fn nothing_is_owed_before_it_is_solid_and_too_little_is_kept() {
+    let mut odd = subject(PaymentState::Late { order: order(1).id }, None);
+    odd.payment.block = Some(delivery(51));
+    assert_eq!(terms(&odd), None);
+    odd.payment.block = None;
+    assert_eq!(terms(&odd), None);
+    odd.payment.block = Some(delivery(50));
+    odd.payment.amount = 599_999;
+    let kept = terms(&odd).unwrap();
+    assert_eq!((kept.state, kept.fee), (RefundState::Kept { rule: KeptBy::BelowMinimum }, 0));
+    odd.payment.amount = 600_000;
+    assert_eq!(terms(&odd).unwrap().state, RefundState::Due);
+    let own = RefundPolicy { own: [odd.payment.from].into(), ..policy() };
+    let held = terms_of(&odd, odd.payment.from, SOLID, slot(NOW), &own).unwrap();
+    assert_eq!(held.state, RefundState::Held { why: RefundHold::OwnAddress, retry_at: None });
+}
+
+#[test]
+fn the_guard_is_exact() {
+    let guard = SpendGuard { per_payment: amounts(10), per_hour: amounts(20), per_day: amounts(30) };
+    let check = |amount, hour, day| guard.check(Asset::Trx, amount, Spent { hour, day });
+    assert_eq!(check(10, 10, 20), Ok(()));
+    assert_eq!(check(11, 0, 0), Err(GuardTrip::PerPayment));
+    assert_eq!(check(10, 11, 11), Err(GuardTrip::PerHour));
+    assert_eq!(check(10, 0, 21), Err(GuardTrip::PerDay));
+    assert_eq!(check(i64::MAX, 0, 0), Err(GuardTrip::PerPayment));
+    assert_eq!(check(1, i64::MAX, i64::MAX), Err(GuardTrip::PerHour));
+    assert_eq!(SpendGuard::default().check(Asset::Usdt, i64::MAX, Spent { hour: 1, day: 1 }), Ok(()));
+}
+
+fn late() -> Refund {
+    let subject = subject(PaymentState::Late { order: order(1).id }, None);
+    open(refund_id(1), &subject.payment, &terms(&subject).unwrap(), slot(NOW))
+}
+
+fn in_state(kind: RefundStateKind) -> Refund {
+    let (operation, at) = (operation_id(1), slot(NOW));
+    let state = match kind {
+        RefundStateKind::Waiting => RefundState::Waiting { until: slot(90) },
+        RefundStateKind::Due => RefundState::Due,
+        RefundStateKind::Held => RefundState::Held { why: RefundHold::Balance, retry_at: None },
+        RefundStateKind::Sending => RefundState::Sending { operation, at },
+        RefundStateKind::Refunded => RefundState::Refunded { operation, at },
+        RefundStateKind::Kept => RefundState::Kept { rule: KeptBy::BelowMinimum },
+        RefundStateKind::Withdrawn => RefundState::Withdrawn,
+    };
+    Refund { state, ..late() }
+}
+
+fn events() -> Vec<RefundEvent> {
+    let why = RefundHold::Refused { meaning: RefusalMeaning::ExecutionFailed };
+    let owed = Owed {
+        cause: RefundCause::Over,
+        order: Some(order(1).id),
+        amount: 700_000,
+        fee: 0,
+        decided_by: Decider::Rule,
+        state: RefundState::Due,
+    };
+    vec![
+        RefundEvent::Ripened,
+        RefundEvent::Hold { why, retry_at: None },
+        RefundEvent::Intended(operation_id(2)),
+        RefundEvent::TransferFailed { why, retry_at: None },
+        RefundEvent::TransferSolid,
+        RefundEvent::Keep(KeptBy::BelowMinimum),
+        RefundEvent::Withdraw,
+        RefundEvent::Reopen(owed),
+    ]
+}
+
+#[test]
+fn every_state_takes_exactly_its_events() {
+    use RefundStateKind as K;
+    let expected = |from: K, event: &RefundEvent| match (from, event.name()) {
+        (K::Waiting | K::Held, "ripened") | (K::Withdrawn, "reopened") => Some(K::Due),
+        (K::Waiting | K::Due, "held") | (K::Sending, "transfer_failed") => Some(K::Held),
+        (K::Due, "intended") => Some(K::Sending),
+        (K::Sending, "transfer_solid") => Some(K::Refunded),
+        (K::Waiting | K::Due | K::Held, "kept") => Some(K::Kept),
+        (K::Waiting | K::Due | K::Held, "withdrawn") => Some(K::Withdrawn),
+        _ => None,
+    };
+    for from in K::ALL {
+        for event in events() {
+            let before = in_state(from);
+            let stepped = step(&before, &event, slot(NOW));
+            let to = stepped.as_ref().ok().map(|transition| transition.refund.state.kind());
+            assert_eq!(to, expected(from, &event), "{} {}", from.name(), event.name());
+            if let Ok(transition) = stepped {
+                assert_eq!((transition.from, transition.from_version), (from, before.version));
+                assert_eq!(transition.refund.version, before.version + 1);
+                assert_eq!((transition.refund.payment, transition.refund.to), (before.payment, before.to));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_operation_says_once_what_it_assigns() {
+    let waiting = paid(PaymentState::Suspense { reason: SuspenseReason::NoOrder });
+    let open = order(1);
+    let fits = |payment: &Payment| assign(payment, &open, SOLID);
+    let price = open.unit_price.get();
+    let bought = |amount| fits(&Payment { amount, to: open.payment_address, ..waiting.clone() });
+    let settles =
+        |count, excess| Ok(PaymentState::Settles { order: open.id, count, excess: Sun::new(excess) });
+    assert_eq!(bought(price), settles(1, 0));
+    assert_eq!(bought(price + open.tail.get()), settles(1, 0));
+    assert_eq!(bought(price + 7), settles(1, 7));
+    assert_eq!(bought(price - 1), Err(AssignRefusal::TooLittle));
+    let other = Payment { to: kit::address(1), ..waiting.clone() };
+    assert_eq!(fits(&other), Err(AssignRefusal::OtherAddress));
+    assert_eq!(fits(&Payment { asset: Asset::Usdt, ..waiting.clone() }), Err(AssignRefusal::OtherAsset));
+    assert_eq!(fits(&Payment { block: Some(delivery(51)), ..waiting.clone() }), Err(AssignRefusal::NotSolid));
+    assert_eq!(
+        fits(&Payment { state: PaymentState::Unrouted, ..waiting.clone() }),
+        Err(AssignRefusal::NotWaiting)
+    );
+    let closed = leyden_domain::order::Order { state: OrderState::Expired { at: slot(41) }, ..open.clone() };
+    assert_eq!(assign(&waiting, &closed, SOLID), Err(AssignRefusal::OrderNotOpen));
+}
+
+fn operator(n: u8) -> Operator {
+    Operator { key: ApiKeyId::new(Timestamp::from_ms(1), [n; 10]), reason: "why not".to_owned() }
+}
+
+#[test]
+fn a_wish_needs_a_reason() {
+    let mute = Operator { reason: "  ".to_owned(), ..operator(1) };
+    let refused = operate(&late(), OperatorAction::Hold, &mute, &policy(), slot(NOW));
+    assert_eq!(refused, Err(OperatorRefusal::NoReason));
+}
+
+fn action() -> impl Strategy<Value = OperatorAction> {
+    prop_oneof![
+        Just(OperatorAction::Release),
+        Just(OperatorAction::Hold),
+        Just(OperatorAction::Forfeit),
+        (1_u64..4).prop_map(|n| OperatorAction::SetAddress { to: kit::address(n) }),
+        Just(OperatorAction::Assign { order: order(1).id }),
+        Just(OperatorAction::Approve),
+        Just(OperatorAction::Reject),
+    ]
+}
+
+proptest! {
+    /// One person alone, whatever they ask for and in whatever order, gets a large refund neither sent nor kept nor
+    /// elsewhere; and the clerk never sends one that only they have seen.
+    #[test]
+    fn one_person_alone_moves_nothing_large(
+        wishes in prop::collection::vec((action(), any::<bool>()), 1..40),
+        begins in 0_usize..2,
+    ) {
+        let large = RefundPolicy { four_eyes_above: amounts(1), ..policy() };
+        let kinds = [RefundStateKind::Due, RefundStateKind::Waiting];
+        let mut refund = in_state(kinds[begins]);
+        let payer: Address = refund.to;
+        for (wish, clerk) in wishes {
+            // The clerk comes by: it holds what nobody has approved, and sends what somebody has.
+            if clerk && refund.state == RefundState::Due && refund.proposal.is_none() {
+                match refund.approved_by {
+                    None => {
+                        let why = RefundHold::NeedsApproval;
+                        let event = RefundEvent::Hold { why, retry_at: None };
+                        refund = step(&refund, &event, slot(NOW)).unwrap().refund;
+                    }
+                    Some(_) => break,
+                }
+            }
+            if let Ok(operated) = operate(&refund, wish, &operator(1), &large, slot(NOW)) {
+                prop_assert_eq!(operated.assign, None);
+                refund = operated.transition.refund;
+            }
+            prop_assert_eq!(refund.to, payer);
+            let kept = matches!(refund.state, RefundState::Kept { .. });
+            prop_assert!(!kept);
+        }
+        // What a rule decided, one person may let go: the rule and they are two. Where they decided themselves they may not.
+        if refund.approved_by.is_some() {
+            prop_assert_eq!(refund.decided_by, Decider::Rule);
+        }
+    }
+}

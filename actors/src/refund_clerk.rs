@@ -11,6 +11,7 @@ use crate::{
 use async_trait::async_trait;
 use leyden_domain::{
     Asset, Energy, PaymentId, RefundId, Sun, Timestamp,
+    halt::MoneyAct,
     operation::{ChainView, Operation, OperationKind, OperationState, RefusalMeaning},
     order::{Order, OrderEvent, OrderState, step as order_step},
     refund::{
@@ -124,7 +125,8 @@ impl RefundClerk {
             after = page.last().map(|work| work.refund.id);
             for work in &page {
                 match self.take_on(work, view).await {
-                    Ok(()) | Err(Trouble::Store(StoreError::Conflict(_))) => {}
+                    // While money stands still a refund that is due stays due.
+                    Ok(()) | Err(Trouble::Store(StoreError::Conflict(_) | StoreError::Halted(_))) => {}
                     Err(Trouble::Store(error)) if error.concerns_all() => return Err(error.into()),
                     Err(Trouble::Step(StepError::Store(StoreError::Conflict(_)))) => {}
                     Err(error) => {
@@ -212,7 +214,7 @@ impl RefundClerk {
     async fn send(&self, work: &RefundWork, view: ChainView) -> Result<(), Trouble> {
         let Shared { ports, settings, .. } = self.shared.as_ref();
         // While money stands still nothing is decided about it either: it stays due.
-        if self.shared.is_halted() || !self.shared.boards.chain.read().is_current() {
+        if !self.shared.may(MoneyAct::Refund) || !self.shared.boards.chain.read().is_current() {
             return Ok(());
         }
         let now = view.head.timestamp;

@@ -3,7 +3,7 @@
 
 use crate::world::{PATIENCE, PRICE, REFUND_FEE, World, payment_address, refund_address};
 use leyden_domain::{
-    Address, ApiKeyId, Asset, Height, Sun, Timestamp, UsdtMicro,
+    Address, ApiKeyId, Asset, Height, Span, Sun, Timestamp, UsdtMicro,
     order::{CountRule, OrderEvent, OrderState, OrderStateKind as S, RefundReason},
     payment::PaymentState,
     refund::{
@@ -294,7 +294,7 @@ async fn a_large_one_needs_two_people_and_nobody_is_both() {
 
 #[actix_rt::test]
 async fn an_operator_assigns_what_matched_nothing_to_an_order_that_waits() {
-    let world = World::running().await;
+    let world = World::refunding(|refunds| refunds.policy.suspense_delay = Span::from_secs(600)).await;
     let order = world.order(0, CountRule::Open { max: 3 }).await;
     world.pay(1, Sun::new(3_777_777));
     world.mine_until_refund(K::Waiting).await;
@@ -311,7 +311,7 @@ async fn an_operator_assigns_what_matched_nothing_to_an_order_that_waits() {
 #[actix_rt::test]
 async fn an_operator_orders_the_refund_of_an_order_that_is_not_served() {
     let mut world = World::new().await;
-    world.settings.capacity_patience = leyden_domain::Span::from_hours(10);
+    world.settings.capacity_patience = Span::from_hours(10);
     world.start(None).await;
     for n in 0..keys::POOL_ACCOUNTS {
         world.lend_all_but(n, 10_000).await;
@@ -382,7 +382,7 @@ async fn the_key_signs_what_the_books_say_and_nothing_else() {
         permission_id: None,
         reference: head.block,
         timestamp: head.timestamp,
-        expiration: head.timestamp.plus(leyden_domain::Span::from_secs(60)),
+        expiration: head.timestamp.plus(Span::from_secs(60)),
     };
     let (owner, to) = (refund_address(), keys::test_address(1));
     for action in [

@@ -23,8 +23,7 @@ use leyden_ports::{
     ChainReader, Clock, Entropy, Store,
     store::{
         CreateRefusal, Created, Durability, NewOrder, NewPoolAccount, NewRefundAccount, OrderCommit,
-        OrderDetail, Page,
-        PaymentFilter,
+        OrderDetail, Page, PaymentFilter,
     },
 };
 use leyden_sim::{ChainConfig, SimNode, build::Options, keys};

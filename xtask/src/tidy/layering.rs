@@ -57,6 +57,13 @@ const LAYERS: &[Layer] = &[
     },
     // Processes for tests; only ever a dev-dependency of the others.
     Layer { folder: "servers", ours: &[], others: Some(&["tempfile", "thiserror"]), never: &[] },
+    // Feeds everything that reads what comes from outside; nothing of the product uses it.
+    Layer {
+        folder: "fuzz",
+        ours: &["leyden", "leyden-domain", "leyden-sim", "leyden-store", "leyden-tron"],
+        others: None,
+        never: &[],
+    },
     Layer { folder: "xtask", ours: &[], others: Some(&["toml"]), never: &[] },
 ];
 

@@ -35,7 +35,8 @@ pub use refunds::{
     WishError,
 };
 pub use service::{
-    ApiKeyRecord, ConfigDocument, EncryptedKey, MonitoringRow, NewApiKey, ServiceStore, StoredQuote, Totals,
+    ApiKeyRecord, ConfigDocument, EncryptedKey, MonitoringRow, NewApiKey, Once, ServiceStore, StoredQuote,
+    Totals,
 };
 pub use settle::{Settled, Settlement};
 

@@ -18,6 +18,7 @@ mod group_commit;
 mod halts;
 mod inspect;
 mod journal;
+mod kept_answers;
 mod keys;
 mod leases;
 mod lend;

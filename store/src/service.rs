@@ -5,23 +5,29 @@ use crate::{
     SqlStore,
     configs::{PRICES, RESOURCES},
     db::{all, exec, opt},
+    kept_answers,
     row::{Place, row},
 };
 use async_trait::async_trait;
 use leyden_domain::{ApiKeyId, OrderId, Sun, Timestamp};
 use leyden_ports::store::{
-    ApiKeyRecord, ConfigDocument, EncryptedKey, MonitoringRow, NewApiKey, ServiceStore, StoreError,
-    StoredQuote, Totals,
+    ApiKeyRecord, ConfigDocument, EncryptedKey, IdempotencyKey, MonitoringRow, NewApiKey, Once, ServiceStore,
+    StoreError, StoredQuote, StoredResponse, Totals,
 };
 
 /// Rows that one commit of a sweep removes at most, so that nobody waits long behind it.
 const SWEPT_AT_ONCE: i64 = 2_000;
 
 /// What a sweep removes.
-pub(crate) const SWEEPS: [(&str, Limit); 3] = [
+pub(crate) const SWEEPS: [(&str, Limit); 4] = [
     (
         "DELETE FROM idempotency_keys WHERE (caller, route, key) IN \
          (SELECT caller, route, key FROM idempotency_keys WHERE created_at < $1 LIMIT $2)",
+        Limit::Keys,
+    ),
+    (
+        "DELETE FROM kept_answers WHERE (caller, route, key) IN \
+         (SELECT caller, route, key FROM kept_answers WHERE created_at < $1 LIMIT $2)",
         Limit::Keys,
     ),
     ("DELETE FROM quotes WHERE id IN (SELECT id FROM quotes WHERE expires_at < $1 LIMIT $2)", Limit::Keys),
@@ -153,6 +159,14 @@ impl ServiceStore for SqlStore {
 
     /// Unlike other methods this one makes several commits: what is removed is needed by nobody, and one large
     /// commit would keep all writers waiting.
+    async fn begin_once(&self, key: &IdempotencyKey) -> Result<Once, StoreError> {
+        kept_answers::begin(self, key).await
+    }
+
+    async fn end_once(&self, key: &IdempotencyKey, answer: Option<StoredResponse>) -> Result<(), StoreError> {
+        kept_answers::end(self, key, answer).await
+    }
+
     async fn sweep(&self, keys_before: Timestamp, logs_before: Timestamp) -> Result<u64, StoreError> {
         self.make_partitions(self.now()).await;
         let mut removed = 0_u64;

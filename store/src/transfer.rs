@@ -16,13 +16,14 @@ use sqlx::{AssertSqlSafe, Row as _, sqlite::SqliteRow};
 use std::{collections::BTreeSet, time::Duration};
 
 /// Tables, each behind those that it refers to. Rows of the seeded ones are replaced.
-const TABLES: [Table; 30] = [
+const TABLES: [Table; 31] = [
     Table::new("orders"),
     Table::seeded("order_counts"),
     Table::new("offered_prices"),
     Table::new("taken_tails"),
     Table::new("order_events"),
     Table::new("idempotency_keys"),
+    Table::new("kept_answers"),
     Table::new("blocks"),
     Table::new("chain_cursor"),
     Table::new("payments"),

@@ -1,6 +1,6 @@
 //! What the service keeps beside the money: prices, keys, quotes, monitoring rows.
 
-use super::StoreError;
+use super::{IdempotencyKey, StoreError, StoredResponse};
 use async_trait::async_trait;
 use leyden_domain::{Address, ApiKeyId, OrderId, Sun, Timestamp, order::Quote};
 use std::collections::BTreeSet;
@@ -105,6 +105,19 @@ pub struct MonitoringRow {
     pub is_expired: bool,
 }
 
+/// What became of a wish that its caller named by a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Once {
+    /// Nobody asked before: carry it out, and say when that is done.
+    First,
+    /// It is being carried out.
+    Running,
+    /// It was carried out, and this was answered.
+    Done(StoredResponse),
+    /// The key was used with another body.
+    OtherBody,
+}
+
 /// Sums over all books, for summaries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -159,6 +172,13 @@ pub trait ServiceStore: Send + Sync + 'static {
     /// A quote by its id.
     async fn quote(&self, id: &str) -> Result<Option<StoredQuote>, StoreError>;
 
+    /// Begins a wish under its caller's key. One that was begun a minute ago and never ended was abandoned: it is begun
+    /// anew.
+    async fn begin_once(&self, key: &IdempotencyKey) -> Result<Once, StoreError>;
+
+    /// Ends it: keeps the answer, or, without one, lets the key be used again.
+    async fn end_once(&self, key: &IdempotencyKey, answer: Option<StoredResponse>) -> Result<(), StoreError>;
+
     /// Begins, or begins again, to watch for an order's payment.
     async fn start_monitoring(&self, order: OrderId, now: Timestamp) -> Result<bool, StoreError>;
 
@@ -173,7 +193,7 @@ pub trait ServiceStore: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<MonitoringRow>, StoreError>;
 
-    /// Removes idempotency keys, quotes, closed monitoring rows older than the given moments. Returns how many rows.
+    /// Removes idempotency keys with what was answered, quotes, closed monitoring rows older than the given moments. Returns how many rows.
     async fn sweep(&self, keys_before: Timestamp, logs_before: Timestamp) -> Result<u64, StoreError>;
 
     /// Sums for summaries.

@@ -86,7 +86,7 @@ conformance! {
         a_part_of_the_books_is_whole_in_itself, orders_are_replayed_in_spite_of_a_halt
     }
     service::{
-        seeds_are_there, documents_are_replaced, keys_are_kept, quotes_are_kept, monitoring_follows_the_order,
+        seeds_are_there, a_wish_is_begun_once, documents_are_replaced, keys_are_kept, quotes_are_kept, monitoring_follows_the_order,
         sweeping_leaves_the_young, totals_add_up, it_answers
     }
     undone::{

@@ -2,12 +2,12 @@
 
 use crate::kit::{Kit, PRICE, address, key_id, order, order_id, payment, slot};
 use leyden_domain::{
-    Energy, Span, Sun,
+    Energy, Span, Sun, Timestamp,
     order::{OrderEvent, Party, Quote},
 };
 use leyden_ports::store::{
-    ApiKeyRecord, ConfigDocument, EncryptedKey, IdempotencyClaim, IdempotencyKey, NewApiKey, NewOrder,
-    StoredQuote,
+    ApiKeyRecord, ConfigDocument, EncryptedKey, IdempotencyClaim, IdempotencyKey, NewApiKey, NewOrder, Once,
+    StoredQuote, StoredResponse,
 };
 use std::collections::BTreeSet;
 
@@ -170,4 +170,31 @@ pub(crate) async fn totals_add_up(kit: &Kit) {
 
 pub(crate) async fn it_answers(kit: &Kit) {
     kit.store.ping().await.unwrap();
+}
+
+pub(crate) async fn a_wish_is_begun_once(kit: &Kit) {
+    let at = |seconds: i64| Timestamp::from_ms(1_700_000_000_000 + seconds * 1_000);
+    let key = |body: u8, seconds: i64| IdempotencyKey {
+        caller: "key_1".to_owned(),
+        route: "release /x".to_owned(),
+        key: "a".to_owned(),
+        body_hash: [body; 32],
+        at: at(seconds),
+    };
+    let store = &kit.store;
+    assert_eq!(store.begin_once(&key(1, 0)).await, Ok(Once::First));
+    assert_eq!(store.begin_once(&key(1, 1)).await, Ok(Once::Running));
+    assert_eq!(store.begin_once(&key(2, 1)).await, Ok(Once::OtherBody));
+    store.end_once(&key(1, 1), None).await.unwrap();
+    assert_eq!(store.begin_once(&key(1, 2)).await, Ok(Once::First), "what was refused may be asked again");
+    assert_eq!(store.begin_once(&key(1, 61)).await, Ok(Once::Running));
+    assert_eq!(store.begin_once(&key(1, 63)).await, Ok(Once::First), "whoever began it is dead");
+    assert_eq!(store.begin_once(&key(1, 64)).await, Ok(Once::Running));
+    let answer = StoredResponse { status: 200, body: "{}".to_owned() };
+    store.end_once(&key(1, 64), Some(answer.clone())).await.unwrap();
+    assert_eq!(store.begin_once(&key(1, 900)).await, Ok(Once::Done(answer.clone())));
+    store.end_once(&key(1, 900), None).await.unwrap();
+    assert_eq!(store.begin_once(&key(1, 901)).await, Ok(Once::Done(answer)), "an answer is not taken back");
+    store.sweep(at(1_000), at(0)).await.unwrap();
+    assert_eq!(store.begin_once(&key(2, 1_001)).await, Ok(Once::First));
 }

@@ -11,11 +11,12 @@ use leyden_ports::{ChainError, ChainReader, Store, StoreError};
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     time::Duration,
 };
 
 /// How often something that differs is asked about.
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 4;
 /// How long between two of them: what is under way is in a block then.
 const PAUSE: Duration = Duration::from_secs(4);
 
@@ -66,91 +67,122 @@ impl From<ChainError> for OnlineError {
     }
 }
 
-/// Whether an operation's effect is on the chain.
-const fn is_done(operation: &Operation) -> bool {
-    matches!(operation.state, OperationState::Included | OperationState::Solid)
+/// How much may be delegated now as far as the books know. The two differ while a transaction is signed and not yet seen in
+/// a block: it may be there or not.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Range {
+    least: i64,
+    most: i64,
 }
 
-/// What is delegated now as far as the books know: by pool account and receiver.
-fn delegated(book: &Book) -> BTreeMap<(Address, Address), Sun> {
-    let ended: BTreeSet<_> = book
-        .operations
-        .iter()
-        .filter(|operation| is_done(operation))
-        .filter_map(|operation| match operation.kind {
-            OperationKind::Undelegate { delegation } => Some(delegation),
-            OperationKind::Delegate { .. } | OperationKind::Refund { .. } => None,
-        })
-        .collect();
-    let mut live = BTreeMap::new();
-    let delegations = book.operations.iter().filter(|operation| {
-        matches!(operation.kind, OperationKind::Delegate { .. })
-            && is_done(operation)
-            && !ended.contains(&operation.id)
-    });
-    for operation in delegations {
-        let sum: &mut Sun = live.entry((operation.owner, operation.receiver)).or_insert(Sun::ZERO);
-        *sum = Sun::new(sum.get().saturating_add(operation.balance.get()));
+impl Range {
+    /// Counts an operation in.
+    fn add(&mut self, operation: &Operation) {
+        let balance = operation.balance.get();
+        let (certain, possible) = match operation.state {
+            OperationState::Included | OperationState::Solid => (balance, balance),
+            OperationState::Signed => (0, balance),
+            OperationState::Intended | OperationState::Failed | OperationState::Cancelled => (0, 0),
+        };
+        match operation.kind {
+            OperationKind::Delegate { .. } => {
+                self.least = self.least.saturating_add(certain);
+                self.most = self.most.saturating_add(possible);
+            }
+            OperationKind::Undelegate { .. } => {
+                self.least = self.least.saturating_sub(possible);
+                self.most = self.most.saturating_sub(certain);
+            }
+            OperationKind::Refund { .. } => {}
+        }
     }
+
+    const fn contains(self, found: Sun) -> bool {
+        self.least <= found.get() && found.get() <= self.most
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Sun::new(self.least))?;
+        if self.least == self.most { Ok(()) } else { write!(f, " to {}", Sun::new(self.most)) }
+    }
+}
+
+/// What is delegated now as far as the books know: by pool account and receiver, where there may be anything.
+fn delegated(book: &Book) -> BTreeMap<(Address, Address), Range> {
+    let mut live: BTreeMap<_, Range> = BTreeMap::new();
+    for operation in &book.operations {
+        if !matches!(operation.kind, OperationKind::Refund { .. }) {
+            live.entry((operation.owner, operation.receiver)).or_default().add(operation);
+        }
+    }
+    // Whatever else is with a receiver of old shows in the account's sum.
+    live.retain(|_, range| range.most != 0);
     live
 }
 
-/// Compares what is delegated with what the books say.
+/// Compares what is delegated with what the books say. What differs is asked about again, and counts only if it stays the
+/// same to the sun.
 pub(super) async fn compare(
     store: &dyn Store,
     chain: &dyn ChainReader,
     payees: &BTreeSet<Address>,
 ) -> Result<Online, OnlineError> {
-    let mut last = String::new();
+    let mut lasting: Option<BTreeSet<String>> = None;
     for round in 0..ROUNDS {
         if round > 0 {
             tokio::time::sleep(PAUSE).await;
         }
         let book = store.book().await?;
         let expected = delegated(&book);
-        match first_difference(&book, &expected, chain).await? {
-            Some(difference) => last = difference,
-            None => return shown(&book, &expected, chain, payees).await,
+        let found = differences(&book, &expected, chain).await?;
+        let still = match lasting {
+            None => found,
+            Some(before) => before.intersection(&found).cloned().collect(),
+        };
+        if still.is_empty() {
+            return shown(&book, &expected, chain, payees).await;
         }
+        lasting = Some(still);
     }
-    Err(OnlineError::Difference(last))
+    let first = lasting.and_then(|lasting| lasting.into_iter().next());
+    Err(OnlineError::Difference(first.unwrap_or_default()))
 }
 
-/// The first account or receiver for which chain and books differ.
-async fn first_difference(
+/// The accounts and receivers for which chain and books differ.
+async fn differences(
     book: &Book,
-    expected: &BTreeMap<(Address, Address), Sun>,
+    expected: &BTreeMap<(Address, Address), Range>,
     chain: &dyn ChainReader,
-) -> Result<Option<String>, ChainError> {
+) -> Result<BTreeSet<String>, ChainError> {
+    let mut found = BTreeSet::new();
     for ((owner, receiver), ours) in expected {
         let theirs = chain.delegated(*owner, *receiver).await?;
-        if theirs != *ours {
-            return Ok(Some(format!(
+        if !ours.contains(theirs) {
+            found.insert(format!(
                 "chain: {owner} has delegated {theirs} TRX to {receiver}, and the books say {ours} TRX"
-            )));
+            ));
         }
     }
     for account in &book.accounts {
-        let ours: i64 = expected
-            .iter()
-            .filter(|((owner, _), _)| *owner == account.address)
-            .map(|(_, sum)| sum.get())
-            .fold(0, i64::saturating_add);
+        let mut ours = Range::default();
+        let of_account = book.operations.iter().filter(|operation| operation.owner == account.address);
+        of_account.for_each(|operation| ours.add(operation));
         let theirs = chain.pool_account(account.address).await?.delegated;
-        if theirs != Sun::new(ours) {
-            return Ok(Some(format!(
-                "chain: {} has delegated {theirs} TRX in all, and the books know of {} TRX",
-                account.address,
-                Sun::new(ours)
-            )));
+        if !ours.contains(theirs) {
+            found.insert(format!(
+                "chain: {} has delegated {theirs} TRX in all, and the books know of {ours} TRX",
+                account.address
+            ));
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 async fn shown(
     book: &Book,
-    expected: &BTreeMap<(Address, Address), Sun>,
+    expected: &BTreeMap<(Address, Address), Range>,
     chain: &dyn ChainReader,
     payees: &BTreeSet<Address>,
 ) -> Result<Online, OnlineError> {
@@ -176,4 +208,60 @@ async fn shown(
         height: book.blocks.last().map(|(head, _)| head.height().get()),
         payment_addresses,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leyden_domain::{
+        AccountId, Energy, OperationId, OrderId, ReservationId, Timestamp, operation::OperationState as S,
+    };
+
+    const AT: Timestamp = Timestamp::from_ms(1);
+
+    fn operation(n: u8, state: S, ends: Option<u8>) -> Operation {
+        let address: Address = "TMuA6YqfCeX8EhbfYEg5y7S4DqzSJireY9".parse().unwrap();
+        let id = |n| OperationId::new(AT, [n; 10]);
+        let kind = match ends {
+            None => OperationKind::Delegate { reservation: ReservationId::new(AT, [n; 10]), lock: None },
+            Some(delegation) => OperationKind::Undelegate { delegation: id(delegation) },
+        };
+        Operation {
+            id: id(n),
+            order: Some(OrderId::standard(AT, [n; 10])),
+            account: AccountId::new(AT, [0; 10]),
+            owner: address,
+            receiver: address,
+            balance: Sun::new(10),
+            energy: Energy::new(1),
+            kind,
+            state,
+            attempts: 1,
+            delivery: None,
+            failure: None,
+            version: 1,
+            created_at: AT,
+        }
+    }
+
+    #[test]
+    fn what_is_under_way_may_be_there_or_not() {
+        let range = |operations: &[Operation]| {
+            let book = Book { operations: operations.to_vec(), ..Book::default() };
+            delegated(&book).into_values().next().map(|range| (range.least, range.most))
+        };
+        assert_eq!(range(&[]), None);
+        assert_eq!(range(&[operation(1, S::Intended, None)]), None);
+        assert_eq!(range(&[operation(1, S::Failed, None)]), None);
+        assert_eq!(range(&[operation(1, S::Signed, None)]), Some((0, 10)));
+        let there = operation(1, S::Included, None);
+        assert_eq!(range(std::slice::from_ref(&there)), Some((10, 10)));
+        assert_eq!(range(&[there.clone(), operation(2, S::Signed, Some(1))]), Some((0, 10)));
+        assert_eq!(range(&[there.clone(), operation(2, S::Solid, Some(1))]), None);
+        let both = [there, operation(2, S::Intended, Some(1)), operation(3, S::Solid, None)];
+        assert_eq!(range(&both), Some((20, 20)));
+        let range = Range { least: 10, most: 20 };
+        assert!(range.contains(Sun::new(10)) && range.contains(Sun::new(20)));
+        assert!(!range.contains(Sun::new(9)) && !range.contains(Sun::new(21)));
+    }
 }

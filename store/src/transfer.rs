@@ -270,7 +270,7 @@ async fn copy(table: Table, source: &mut Guard<Lite>, target: &mut Guard<Pg>) ->
     let mut values: Vec<Values> = columns.iter().map(|(_, kind)| Values::new(kind)).collect();
     let arrays = (1..).zip(&values).map(|(n, values)| format!("${n}::{}", values.array()));
     let arrays = arrays.collect::<Vec<_>>().join(", ");
-    let insert = format!("INSERT INTO {} ({names}) SELECT * FROM U30EST({arrays})", table.name);
+    let insert = format!("INSERT INTO {} ({names}) SELECT * FROM UNNEST({arrays})", table.name);
     let select = format!("SELECT {names} FROM {} {}", table.name, table.order);
     let mut rows = sqlx::query(AssertSqlSafe(select)).fetch(source.get());
     let (mut copied, mut waiting) = (0_u64, 0_usize);

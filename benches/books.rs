@@ -52,6 +52,7 @@ pub(crate) fn settings(max_watchers: usize) -> ActorSettings {
         resend_after_blocks: 2,
         observe_only: false,
         refunds: leyden_actors::settings::RefundSettings::switched_off(),
+        reconcile: leyden_actors::ReconcileSettings::default(),
         guard: GuardSettings::default(),
         max_watchers,
         keep_logs: Span::from_hours(720),

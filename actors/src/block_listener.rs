@@ -200,7 +200,7 @@ impl BlockListener {
     }
 
     /// What of a block concerns us.
-    fn commit_of(&self, block: &Block) -> BlockCommit {
+    pub(crate) fn commit_of(&self, block: &Block) -> BlockCommit {
         let settings = &self.shared.settings;
         let watched = self.shared.boards.pool.read();
         let is_pool = |address| watched.accounts.iter().any(|account| account.address == address);

@@ -82,6 +82,13 @@ impl Shared {
 }
 
 impl Handles {
+    /// Hint: a comparison is wanted, or a repair was decided.
+    pub fn hint_reconciler(&self) {
+        if let Some(reconciler) = self.shared.wires.reconciler.get() {
+            reconciler.cast(crate::messages::Look);
+        }
+    }
+
     /// Stops all money, because a person says so.
     pub async fn stop_money(&self, detail: String, by: &str) -> Result<Raised, StoreError> {
         self.shared.raise(HaltCause::Operator, detail, Vec::new(), by).await

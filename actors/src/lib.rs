@@ -14,6 +14,7 @@
 //! | `account_agent` | pool or refund account | signs, stores, sends and follows its transactions |
 //! | `refund_clerk` | service | begins refunds, intends their transfers, holds what may not go |
 //! | `guard` | service | raises a halt where something is wrong or too much |
+//! | `reconciler` | service | compares the books with the chain, proposes repairs and applies them |
 //! | `janitor` | service | gives back what time has freed |
 //! | `lease_keeper` | instance | takes, renews and loses the lease for all of the above |
 //! | `standby` | instance | knows what the above would know, while another instance does the work |
@@ -37,6 +38,7 @@ mod pool_allocator;
 mod refund_clerk;
 mod refund_orders;
 mod refund_warrants;
+mod reconciler;
 pub mod settings;
 mod settlement;
 mod shared;
@@ -52,6 +54,7 @@ pub use handles::{CancelError, Handles, ReleaseError};
 pub use leadership::{Election, Leadership, SaleSource, WORK};
 pub use refund_orders::RefundOrderError;
 pub use refund_warrants::RefundWarrants;
+pub use reconciler::ReconcileSettings;
 pub use settings::{ActorSettings, OrderlessTerms, StepHook};
 pub use shared::Ports;
 pub use system::{Placement, SystemError, start};

@@ -1,6 +1,6 @@
 //! What the actors are told at the start and never again.
 
-use crate::guard::GuardSettings;
+use crate::{guard::GuardSettings, reconciler::ReconcileSettings};
 use leyden_domain::{
     Address, Energy, Span, Sun, operation::OperationPolicy, payment::MatchPolicy, pool::PlanPolicy,
     refund::RefundPolicy,
@@ -46,6 +46,8 @@ pub struct ActorSettings {
     pub refunds: RefundSettings,
     /// When money must stand still.
     pub guard: GuardSettings,
+    /// How the books are compared with the chain.
+    pub reconcile: ReconcileSettings,
     /// Most orders that may be watched at once.
     pub max_watchers: usize,
     /// How long monitoring rows are kept.

@@ -63,6 +63,7 @@ pub(crate) struct Wires {
     pub(crate) clerk: OnceLock<Outlet<Look>>,
     pub(crate) standby: OnceLock<Outlet<Look>>,
     pub(crate) guard: OnceLock<Outlet<Look>>,
+    pub(crate) reconciler: OnceLock<Outlet<Look>>,
 }
 
 /// What all actors hold. The handles hold the same with the books unfenced: what a request asks for may be done by any

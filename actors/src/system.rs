@@ -4,7 +4,7 @@
 //! leyden
 //! ├─ intake (own thread)   block_listener, payment_router, payment_watcher × open orders
 //! ├─ pool   (own thread)   pool_allocator, account_agent × pool and refund accounts, refund_clerk
-//! └─ books                 guard, janitor, and with several instances lease_keeper and standby
+//! └─ books                 guard, reconciler, janitor, and with several instances lease_keeper and standby
 //! ```
 //! The router and the allocator must run or nothing does: if they fail again and again the service gives up and
 //! ends, to be started afresh. A watcher or an agent that fails again and again is quarantined alone.
@@ -25,6 +25,7 @@ use crate::{
     payment_watcher::PaymentWatcher,
     pool_allocator::PoolAllocator,
     refund_clerk::RefundClerk,
+    reconciler::Reconciler,
     settings::ActorSettings,
     shared::{Ports, Shared, Wires},
     standby::Standby,
@@ -127,6 +128,13 @@ pub async fn start(
         Looper::new(Guard::new(Arc::clone(&held)))
     })?;
     shared.wires.guard.get_or_init(|| guard.into());
+    let held = Arc::clone(&shared);
+    // A comparison is many requests to a node that may be slow.
+    let policy = Policy::permanent().stalled_after(Some(Duration::from_mins(5)));
+    let reconciler = books.supervise(ActorSpec::new("reconciler", policy), move |_| {
+        Looper::new(Reconciler::new(Arc::clone(&held)))
+    })?;
+    shared.wires.reconciler.get_or_init(|| reconciler.into());
     let held = Arc::clone(&shared);
     books.supervise(ActorSpec::new("janitor", Policy::permanent()), move |_| {
         Looper::new(Janitor::new(Arc::clone(&held)))

@@ -36,6 +36,7 @@ pub mod operation;
 pub mod order;
 pub mod payment;
 pub mod pool;
+pub mod reconcile;
 pub mod refund;
 pub mod time;
 

@@ -31,3 +31,54 @@ CREATE TABLE balance_falls (
 
 CREATE INDEX idx_operations_delegated ON operations (created_at, energy)
     WHERE kind = 'delegate' AND state NOT IN ('failed', 'cancelled');
+
+-- Comparisons of the books with the chain: wanted until finished_at says that one is done.
+CREATE TABLE reconciliations (
+    id          TEXT    NOT NULL PRIMARY KEY,
+    asked_by    TEXT    NOT NULL,
+    started_at  INTEGER NOT NULL,
+    finished_at INTEGER,
+    height      INTEGER,
+    accounts    INTEGER NOT NULL,
+    pairs       INTEGER NOT NULL,
+    -- What the payment addresses held, and at which height.
+    till        INTEGER,
+    till_height INTEGER,
+    -- As lines, and as a JSON array.
+    skipped     TEXT    NOT NULL,
+    differences TEXT    NOT NULL,
+    CHECK ((till IS NULL) = (till_height IS NULL))
+) STRICT;
+CREATE INDEX idx_reconciliations_started ON reconciliations (started_at, id);
+CREATE INDEX idx_reconciliations_wanted ON reconciliations (started_at, id) WHERE finished_at IS NULL;
+CREATE INDEX idx_reconciliations_till ON reconciliations (finished_at, id) WHERE till IS NOT NULL;
+CREATE INDEX idx_reconciliations_done ON reconciliations (finished_at, id) WHERE finished_at IS NOT NULL;
+
+CREATE TABLE repairs (
+    id                TEXT    NOT NULL PRIMARY KEY,
+    reconciliation_id TEXT    NOT NULL REFERENCES reconciliations (id),
+    -- What it is about: one repair for it is open at a time.
+    subject           TEXT    NOT NULL,
+    difference        TEXT    NOT NULL,
+    -- By how much the chain showed more than the books; copied out of the difference, to be summed.
+    excess            INTEGER NOT NULL,
+    kind              TEXT    NOT NULL CHECK (kind IN ('reread_blocks', 'observe_account', 'write_off')),
+    from_height       INTEGER,
+    to_height         INTEGER,
+    effect            TEXT    NOT NULL,
+    state             TEXT    NOT NULL CHECK (state IN ('proposed', 'approved', 'rejected', 'applied', 'failed')),
+    proposed_at       INTEGER NOT NULL,
+    decided_at        INTEGER,
+    decided_by        TEXT,
+    decide_reason     TEXT,
+    settled_at        INTEGER,
+    outcome           TEXT,
+    CHECK ((from_height IS NULL) = (to_height IS NULL)),
+    CHECK ((decided_at IS NULL) = (decided_by IS NULL) AND (decided_at IS NULL) = (decide_reason IS NULL)),
+    CHECK ((settled_at IS NULL) = (outcome IS NULL)),
+    CHECK ((settled_at IS NOT NULL) = (state IN ('applied', 'failed')))
+) STRICT;
+CREATE UNIQUE INDEX idx_repairs_open ON repairs (subject) WHERE state IN ('proposed', 'approved');
+CREATE INDEX idx_repairs_subject ON repairs (subject, proposed_at, id);
+CREATE INDEX idx_repairs_proposed_at ON repairs (proposed_at, id);
+CREATE INDEX idx_repairs_state ON repairs (state, proposed_at, id);

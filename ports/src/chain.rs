@@ -5,6 +5,7 @@ use leyden_domain::{
     Address, Bandwidth, Energy, EnergyRatio, Height, Span, Sun, TxId, UsdtMicro,
     chain::{Block, BroadcastAnswer, Head, SignedTransaction, TransactionReport},
 };
+use std::collections::BTreeSet;
 
 /// Why a question to the chain got no answer. None of these says anything about the chain's state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +65,21 @@ pub struct PoolChainState {
     pub recovering: Energy,
     /// The network's exchange rate.
     pub ratio: EnergyRatio,
+}
+
+/// What an account of ours has and lends, at one solid block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holdings {
+    /// The solid block: neither more nor less is contained in the rest.
+    pub at: Head,
+    /// TRX on it.
+    pub balance: Sun,
+    /// Own stake for energy, delegated-out part included.
+    pub staked: Sun,
+    /// Stake delegated out for energy.
+    pub delegated: Sun,
+    /// To whom anything is delegated.
+    pub receivers: BTreeSet<Address>,
 }
 
 /// Where a transaction is, as a node says.
@@ -132,6 +148,12 @@ pub trait ChainReader: Send + Sync + 'static {
 
     /// Stake for energy that `owner` has delegated to `receiver`, locked and unlocked together.
     async fn delegated(&self, owner: Address, receiver: Address) -> Result<Sun, ChainError>;
+
+    /// What an account has and lends at the newest solid block. `Unavailable` where the chain moved on while it was asked.
+    async fn holdings(&self, address: Address) -> Result<Holdings, ChainError>;
+
+    /// The same as [`ChainReader::delegated`] at the newest solid block, and which that is.
+    async fn lent(&self, owner: Address, receiver: Address) -> Result<(Head, Sun), ChainError>;
 
     /// Which block holds a transaction; `None` where no block does.
     async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError>;

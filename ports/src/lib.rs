@@ -10,7 +10,9 @@ pub mod signer;
 pub mod store;
 
 pub use cache::{Cache, CacheError, CacheKey, Generation, Look, TierStatus};
-pub use chain::{AccountInfo, ChainError, ChainReader, ChainWriter, NodeStatus, PoolChainState, Sighting};
+pub use chain::{
+    AccountInfo, ChainError, ChainReader, ChainWriter, Holdings, NodeStatus, PoolChainState, Sighting,
+};
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use signer::{SignError, Signer, Warrants};

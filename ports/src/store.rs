@@ -13,6 +13,7 @@ mod operations;
 mod orders;
 mod payments;
 mod pool;
+mod reconcile;
 mod refunds;
 mod service;
 mod settle;
@@ -29,6 +30,7 @@ pub use orders::{
 };
 pub use payments::{PaymentFilter, PaymentStore, Routing, UnroutedPayment};
 pub use pool::{NewPoolAccount, PoolStore, ReserveCommit};
+pub use reconcile::{ReconcileStore, ReconciliationRow, ReconciliationWish, RepairRefusal};
 pub use refunds::{
     NewRefundAccount, RefundAnswer, RefundCommit, RefundCount, RefundDetail, RefundDraft, RefundEntry,
     RefundFilter, RefundStore, RefundTarget, RefundTransfer, RefundWish, RefundWork, Transfer, WarrantError,
@@ -106,6 +108,7 @@ pub trait Store:
     + InspectStore
     + JournalStore
     + HaltStore
+    + ReconcileStore
     + std::fmt::Debug
 {
     /// Answers if the database can be read and written.

@@ -14,7 +14,7 @@ use leyden_domain::{
     Address, Bandwidth, Energy, EnergyRatio, Height, Span, Sun, TxId, UsdtMicro,
     chain::{Block, BroadcastAnswer, Head, Resource, SignedTransaction, TransactionReport},
 };
-use leyden_ports::{AccountInfo, ChainError, ChainReader, ChainWriter, PoolChainState, Sighting};
+use leyden_ports::{AccountInfo, ChainError, ChainReader, ChainWriter, Holdings, PoolChainState, Sighting};
 use leyden_tron::wire::proto::ResponseCode;
 
 /// How the port names what goes wrong with a question.
@@ -110,6 +110,25 @@ impl ChainReader for SimNode {
         let shown = self.ask().map_err(failed)?;
         let records = shown.chain.delegation(View::Pending, owner, receiver);
         Ok(Sun::new(records.iter().flatten().map(|record| record.energy).sum()))
+    }
+
+    async fn holdings(&self, address: Address) -> Result<Holdings, ChainError> {
+        let shown = self.ask().map_err(failed)?;
+        let account = shown.chain.account(View::Solid, &address);
+        Ok(Holdings {
+            at: shown.solid().head(),
+            balance: Sun::new(account.map_or(0, |account| account.balance)),
+            staked: Sun::new(account.map_or(0, |account| account.energy.owned())),
+            delegated: Sun::new(account.map_or(0, |account| account.energy.delegated)),
+            receivers: shown.chain.partners(View::Solid, address).1,
+        })
+    }
+
+    async fn lent(&self, owner: Address, receiver: Address) -> Result<(Head, Sun), ChainError> {
+        let shown = self.ask().map_err(failed)?;
+        let records = shown.chain.delegation(View::Solid, owner, receiver);
+        let sum = records.iter().flatten().map(|record| record.energy).sum();
+        Ok((shown.solid().head(), Sun::new(sum)))
     }
 
     async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError> {

@@ -62,11 +62,14 @@ codes! {
     QuoteNotFound "QUOTE_NOT_FOUND" NOT_FOUND "There is no such quote" "报价不存在";
     ConfigNotFound "CONFIG_NOT_FOUND" NOT_FOUND "There is no such configuration" "配置不存在";
     HaltNotFound "HALT_NOT_FOUND" NOT_FOUND "There is no such halt" "暂停记录不存在";
+    ReconciliationNotFound "RECONCILIATION_NOT_FOUND" NOT_FOUND "There is no such reconciliation" "对账记录不存在";
+    RepairNotFound "REPAIR_NOT_FOUND" NOT_FOUND "There is no such repair" "修复记录不存在";
     MethodNotAllowed "METHOD_NOT_ALLOWED" METHOD_NOT_ALLOWED "This path does not know the method" "不支持该请求方法";
     RequestTimeout "REQUEST_TIMEOUT" REQUEST_TIMEOUT "The request took too long to arrive" "请求超时";
     OrderNotCancellable "ORDER_NOT_CANCELLABLE" CONFLICT "The order can no longer be cancelled" "订单已无法取消";
     OrderNotHeld "ORDER_NOT_HELD" CONFLICT "The order is not held" "订单未被挂起";
     HaltNotOpen "HALT_NOT_OPEN" CONFLICT "The halt was lifted before" "暂停已解除";
+    RepairNotProposed "REPAIR_NOT_PROPOSED" CONFLICT "The repair is not to be decided any more" "修复已无需审批";
     Conflict "CONFLICT" CONFLICT "Somebody else changed it first" "数据已被更改，请重试";
     QuoteExpired "QUOTE_EXPIRED" CONFLICT "The quote holds no longer" "报价已过期";
     BodyTooLarge "BODY_TOO_LARGE" PAYLOAD_TOO_LARGE "The body is too large" "请求体过大";

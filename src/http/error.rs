@@ -13,7 +13,7 @@ use leyden_actors::{CancelError, ReleaseError};
 use leyden_domain::ArithmeticError;
 use leyden_ports::{
     ChainError, StoreError,
-    store::{CreateRefusal, LiftRefusal},
+    store::{CreateRefusal, LiftRefusal, RepairRefusal},
 };
 use serde::Serialize;
 use std::fmt;
@@ -282,6 +282,18 @@ impl From<ReleaseError> for ApiError {
                 Self::new(Code::OrderNotHeld, format!("the order is {}, not held", order.state.kind().name()))
             }
             ReleaseError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RepairRefusal> for ApiError {
+    fn from(refusal: RepairRefusal) -> Self {
+        match refusal {
+            RepairRefusal::NoRepair => Self::plain(Code::RepairNotFound),
+            RepairRefusal::NotProposed(repair) => {
+                Self::new(Code::RepairNotProposed, format!("the repair is {}", repair.state.name()))
+            }
+            RepairRefusal::Store(error) => error.into(),
         }
     }
 }

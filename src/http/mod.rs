@@ -26,6 +26,8 @@ pub(crate) mod prices;
 mod quotes;
 mod rate_limit;
 mod recipient;
+mod reconciliations;
+mod repairs;
 pub(crate) mod sale;
 pub mod scope;
 mod state;
@@ -70,6 +72,12 @@ fn routes(config: &mut ServiceConfig) {
         .service(halts::list)
         .service(halts::raise)
         .service(halts::lift)
+        .service(reconciliations::list)
+        .service(reconciliations::read)
+        .service(reconciliations::run)
+        .service(repairs::list)
+        .service(repairs::approve)
+        .service(repairs::reject)
         .service(configs::list_prices)
         .service(configs::read_price)
         .service(configs::put_price)

@@ -16,7 +16,7 @@ pub use secret::Secret;
 pub(crate) use sections::without_credentials;
 pub use sections::{
     Actors, AgreementSetting, CacheSettings, Chain, Database, Http, Instances, Keys, Limits, Log, LogFormat,
-    Node, NodeFlavour, Payments, Pool, PoolAccountSettings, Refund, Sales,
+    Node, NodeFlavour, Payments, Pool, PoolAccountSettings, Reconcile, Refund, Sales,
 };
 pub use units::Length;
 
@@ -52,6 +52,8 @@ pub struct Settings {
     pub pool: Pool,
     /// `[refund]`.
     pub refund: Refund,
+    /// `[reconcile]`.
+    pub reconcile: Reconcile,
     /// `[limits]`.
     pub limits: Limits,
     /// `[keys]`.

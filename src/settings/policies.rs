@@ -2,7 +2,7 @@
 
 use super::Settings;
 use leyden_actors::{
-    GuardSettings,
+    GuardSettings, ReconcileSettings,
     boards::SaleTerms,
     settings::{ActorSettings, OrderlessTerms, RefundSettings},
 };
@@ -153,6 +153,16 @@ impl Settings {
             observe_only: self.pool.observe_only,
             refunds: self.refund_settings(),
             guard: self.guard(),
+            reconcile: ReconcileSettings {
+                interval: self.reconcile.interval.duration(),
+                pairs_at_once: self.reconcile.pairs_at_once,
+                sampled: self.reconcile.sampled,
+                reread_blocks: i64::from(self.reconcile.reread_blocks),
+                tolerance: self.reconcile.tolerance_trx,
+                expect_withdrawals: self.reconcile.expect_withdrawals,
+                // As other sweeps are, so that whoever wants a comparison need not wait long.
+                look_interval: self.actors.sweep_interval.duration(),
+            },
             max_watchers: usize::try_from(self.payments.max_open_orders).unwrap_or(usize::MAX),
             keep_logs: self.actors.keep_logs.span(),
             keep_keys: self.actors.keep_idempotency_keys.span(),

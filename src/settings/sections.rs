@@ -429,6 +429,25 @@ pub struct Limits {
     pub orders_at_once: u32,
 }
 
+/// `[reconcile]`: laying the books beside the chain.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reconcile {
+    /// How often; nothing is only when somebody wants it.
+    pub interval: Length,
+    /// Most receivers of one account that are asked about one by one.
+    pub pairs_at_once: u32,
+    /// Of those, how many by turns.
+    pub sampled: u32,
+    /// How many blocks are read again where something was missed.
+    pub reread_blocks: u32,
+    /// Smaller differences of the payment addresses are left alone.
+    #[serde(deserialize_with = "trx")]
+    pub tolerance_trx: Sun,
+    /// Whether the owner takes money from the payment addresses.
+    pub expect_withdrawals: bool,
+}
+
 /// `[keys]`: what opens the private keys.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

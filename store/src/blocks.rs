@@ -43,7 +43,7 @@ async fn tip(conn: &mut Conn) -> Result<Option<BlockRow>, StoreError> {
 }
 
 /// The recorded block at a height.
-async fn block_at(conn: &mut Conn, height: Height) -> Result<Option<BlockRow>, StoreError> {
+pub(crate) async fn block_at(conn: &mut Conn, height: Height) -> Result<Option<BlockRow>, StoreError> {
     opt!(conn, "SELECT height, block_id, parent_id, block_time FROM blocks WHERE height = $1", height.get())
 }
 
@@ -122,7 +122,7 @@ async fn record(conn: &mut Conn, commit: &BlockCommit, now: Timestamp) -> Result
 }
 
 /// Records a payment, or that one we know has its place in this block now.
-async fn record_payment(
+pub(crate) async fn record_payment(
     conn: &mut Conn,
     head: Head,
     position: i64,
@@ -182,7 +182,7 @@ async fn record_payment(
     Ok(())
 }
 
-async fn record_event(
+pub(crate) async fn record_event(
     conn: &mut Conn,
     head: Head,
     position: i64,

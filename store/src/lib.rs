@@ -38,6 +38,7 @@ mod pg;
 #[cfg(test)]
 mod plans;
 mod pool;
+mod reconcile;
 mod refund_change;
 mod refund_wish;
 mod refunds;

@@ -8,11 +8,11 @@ use crate::{
     configs::{PRICES, RESOURCES},
     db::{Conn, EPOCHS},
     inspect, journal, monitoring, new_orders, operations, order_list, order_payment, orders, payments, pool,
-    refunds,
+    reconcile, refunds,
     row::{attempt_columns, operation_columns, order_columns},
     service,
 };
-use leyden_domain::{OrderId, Timestamp};
+use leyden_domain::{OrderId, Timestamp, reconcile::RepairState};
 use leyden_ports::{
     Clock,
     store::{Page, PaymentFilter},
@@ -64,6 +64,15 @@ fn named() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("HELD", vec![book_part::HELD]),
         ("NEWEST", vec![book_part::NEWEST]),
         ("ROUND", vec![book_part::ROUND]),
+        ("LIVE", vec![reconcile::LIVE]),
+        ("RETURNING", vec![reconcile::RETURNING]),
+        ("IN_FLIGHT", vec![reconcile::IN_FLIGHT]),
+        ("LATER", vec![reconcile::LATER]),
+        ("WRITTEN_OFF", vec![reconcile::WRITTEN_OFF]),
+        ("FOREIGN", vec![reconcile::FOREIGN]),
+        ("DOUBLED", vec![reconcile::DOUBLED]),
+        ("UNDONE", vec![reconcile::UNDONE]),
+        ("KNOWN", vec![reconcile::KNOWN]),
         ("NEWEST_REFUNDED", vec![book_part::NEWEST_REFUNDED]),
     ])
 }
@@ -95,8 +104,13 @@ const PG_ALONE: [&str; 9] = [
 const LITE_ALONE: [&str; 3] = ["json_each(", "json_object(", "sqlite_version("];
 
 /// Files in which statements are put together at run time, and in how many places.
-const BUILT: [(&str, usize); 4] =
-    [("book_part.rs", 1), ("monitoring.rs", 1), ("order_list.rs", 2), ("payments.rs", 1)];
+const BUILT: [(&str, usize); 5] = [
+    ("book_part.rs", 1),
+    ("monitoring.rs", 1),
+    ("order_list.rs", 2),
+    ("payments.rs", 1),
+    ("reconcile.rs", 1),
+];
 
 /// Files that run statements in other ways: drivers, what moves the schema itself, and what reads rows by the names of
 /// their columns.
@@ -225,6 +239,10 @@ fn built_statements() -> Vec<String> {
     order_list::every_query()
         .into_iter()
         .chain(book_part::every_query())
+        .chain([
+            reconcile::repairs_query(&[], &page),
+            reconcile::repairs_query(&[RepairState::Proposed], &page),
+        ])
         .chain([
             payments::list_query(&PaymentFilter::default(), &page),
             payments::list_query(&filter, &page),

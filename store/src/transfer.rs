@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Row as _, sqlite::SqliteRow};
 use std::{collections::BTreeSet, time::Duration};
 
 /// Tables, each behind those that it refers to. Rows of the seeded ones are replaced.
-const TABLES: [Table; 31] = [
+const TABLES: [Table; 33] = [
     Table::new("orders"),
     Table::seeded("order_counts"),
     Table::new("offered_prices"),
@@ -49,6 +49,8 @@ const TABLES: [Table; 31] = [
     Table { order: "ORDER BY seq", ..Table::new("journal") },
     Table::new("halts"),
     Table::new("balance_falls"),
+    Table::new("reconciliations"),
+    Table::new("repairs"),
 ];
 
 /// Rows that one statement writes.

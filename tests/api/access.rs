@@ -27,6 +27,12 @@ const ROUTES: &[(&str, &str, Scope)] = &[
     ("POST", "/api/v1/orders/FLASH_1_000000000/confirm-payment", Scope::OrdersWrite),
     ("GET", "/api/v1/payments", Scope::OpsRead),
     ("GET", "/api/v1/payments/lookup", Scope::OrdersRead),
+    ("GET", "/api/v1/reconciliations", Scope::OpsRead),
+    ("GET", "/api/v1/reconciliations/rec_00000000000000000000000000000000", Scope::OpsRead),
+    ("POST", "/api/v1/reconciliations/run", Scope::OpsWrite),
+    ("GET", "/api/v1/repairs", Scope::OpsRead),
+    ("POST", "/api/v1/repairs/rpr_00000000000000000000000000000000/approve", Scope::OpsWrite),
+    ("POST", "/api/v1/repairs/rpr_00000000000000000000000000000000/reject", Scope::OpsWrite),
     ("GET", "/api/v1/halts", Scope::OpsRead),
     ("POST", "/api/v1/halts", Scope::OpsWrite),
     ("POST", "/api/v1/halts/hlt_00000000000000000000000000000000/lift", Scope::OpsWrite),
@@ -108,6 +114,8 @@ fn no_route_is_missing_from_these_tables_or_from_the_document() {
         let template = |path: &str| {
             path.replace("FLASH_1_000000000", "{orderId}")
                 .replace("hlt_00000000000000000000000000000000", "{haltId}")
+                .replace("rec_00000000000000000000000000000000", "{reconciliationId}")
+                .replace("rpr_00000000000000000000000000000000", "{repairId}")
                 .replace("price-configs/energy_flash", "price-configs/{modeType}")
                 .replace("resource-configs/energy", "resource-configs/{resourceType}")
         };

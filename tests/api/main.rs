@@ -8,6 +8,7 @@ mod common;
 
 mod access;
 mod first_routes;
+mod halts;
 mod lookup;
 mod operating;
 mod protocol;

@@ -9,6 +9,8 @@ mod books;
 mod common;
 #[path = "../api/first_routes.rs"]
 mod first_routes;
+#[path = "../api/halts.rs"]
+mod halts;
 #[path = "../api/lookup.rs"]
 mod lookup;
 #[path = "../api/operating.rs"]

@@ -13,6 +13,7 @@ mod halts;
 mod killed;
 mod ordinary;
 mod refunds;
+mod reconcile;
 mod refusals;
 mod world;
 mod wrong_payments;

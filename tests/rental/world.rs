@@ -3,7 +3,7 @@
 
 use crate::books;
 use leyden_actors::{
-    ActorSettings, GuardSettings, Handles, Leadership, OrderlessTerms, Placement, Ports, RefundWarrants,
+    ActorSettings, GuardSettings, Handles, Leadership, OrderlessTerms, Placement, Ports, ReconcileSettings, RefundWarrants,
     SaleTerms, StepHook,
     kernel::{Ending, Shutdown},
     settings::RefundSettings,
@@ -488,6 +488,11 @@ fn settings() -> ActorSettings {
         resend_after_blocks: 2,
         observe_only: false,
         refunds: refunds(),
+        reconcile: ReconcileSettings {
+            interval: Duration::ZERO,
+            look_interval: Duration::from_millis(30),
+            ..ReconcileSettings::default()
+        },
         guard: GuardSettings { interval: Duration::from_millis(50), ..GuardSettings::default() },
         max_watchers: 1_000,
         keep_logs: Span::from_hours(24 * 30),

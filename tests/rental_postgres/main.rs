@@ -17,6 +17,8 @@ mod killed;
 mod ordinary;
 #[path = "../rental/refunds.rs"]
 mod refunds;
+#[path = "../rental/reconcile.rs"]
+mod reconcile;
 #[path = "../rental/refusals.rs"]
 mod refusals;
 mod turns;

@@ -281,8 +281,27 @@ pub(crate) static HALTS: Table = Table {
     bytes: &[],
 };
 
+pub(crate) static REPAIRS: Table = Table {
+    name: "repairs",
+    key: Key::Text("id"),
+    fixed: &[
+        "id",
+        "reconciliation_id",
+        "subject",
+        "difference",
+        "excess",
+        "kind",
+        "from_height",
+        "to_height",
+        "effect",
+        "proposed_at",
+    ],
+    changing: &["state", "decided_at", "decided_by", "decide_reason", "settled_at", "outcome"],
+    bytes: &[],
+};
+
 /// All of them, each behind those that it refers to; entries of one commit are in this order.
-pub(crate) static ALL: [&Table; 13] = [
+pub(crate) static ALL: [&Table; 14] = [
     &BLOCKS,
     &CHAIN_CURSOR,
     &ORDERS,
@@ -296,6 +315,7 @@ pub(crate) static ALL: [&Table; 13] = [
     &RESOURCE_EVENTS,
     &SENT_TRANSFERS,
     &HALTS,
+    &REPAIRS,
 ];
 
 /// Its place in [`ALL`].

@@ -161,7 +161,7 @@ pub(crate) async fn doubted_books_take_nothing_back(kit: &Kit) {
     kit.events(5, vec![delegated(&attempt(1, 1), &order, 1)], 5).await;
     kit.change(operation_id(1), 2, OperationChange::Include(crate::kit::delivery(5, 0))).await.unwrap();
     kit.change(operation_id(1), 3, OperationChange::Solidify(crate::kit::delivery(5, 0))).await.unwrap();
-    kit.step(order.id, OrderEvent::Delivered).await.unwrap();
+    kit.step(order.id, OrderEvent::Delivered(slot(5))).await.unwrap();
     raise(kit, 1, HaltCause::ForkBelowSolid).await;
     let ended = next(&kit.order(order.id).await, &OrderEvent::RentalEnded);
     let reclaims = vec![ReclaimDraft { id: operation_id(2), delegation: operation_id(1) }];

@@ -12,6 +12,7 @@ mod payments;
 mod pg;
 mod pool;
 mod races;
+mod reconcile;
 mod service;
 mod undone;
 mod waits;
@@ -84,6 +85,10 @@ conformance! {
         one_is_open_for_each_cause, lifted_once_with_a_reason, nothing_new_is_begun, what_was_begun_is_ended,
         doubted_books_take_nothing_back, falls_of_a_balance_are_counted, energy_is_counted,
         a_part_of_the_books_is_whole_in_itself, orders_are_replayed_in_spite_of_a_halt
+    }
+    reconcile::{
+        a_wish_becomes_a_comparison, a_repair_ends_once, what_is_lent_is_told_at_any_block, a_second_effect_is_seen,
+        what_is_missing_of_a_block_is_recorded_once
     }
     service::{
         seeds_are_there, a_wish_is_begun_once, documents_are_replaced, keys_are_kept, quotes_are_kept, monitoring_follows_the_order,

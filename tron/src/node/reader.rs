@@ -10,7 +10,7 @@ use leyden_domain::{
     Address, Bandwidth, Energy, EnergyRatio, Height, Sun, Timestamp, TxId, UsdtMicro,
     chain::{Block, Head, TransactionReport},
 };
-use leyden_ports::{AccountInfo, ChainError, ChainReader, PoolChainState, Sighting};
+use leyden_ports::{AccountInfo, ChainError, ChainReader, Holdings, PoolChainState, Sighting};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::atomic::Ordering;
@@ -52,6 +52,26 @@ fn parse_receipts(body: &[u8]) -> Result<Vec<Receipt>, ChainError> {
     }
     let infos: Vec<json::TransactionInfo<'_>> = parse(body)?;
     decode::receipts_from_json(&infos).map_err(|error| malformed(&error))
+}
+
+/// How often the solid state is asked about while it moves on.
+const SOLID_TRIES: u32 = 3;
+
+fn moving() -> ChainError {
+    ChainError::Unavailable("the solid block moves on faster than it can be asked about".to_owned())
+}
+
+/// An account's own stake for energy, and the part of it that is delegated out.
+fn stake_of(account: &answers::Account) -> Result<(Sun, Sun), ChainError> {
+    let delegated = Sun::new(account.account_resource.delegated_frozen_v2_balance_for_energy);
+    let own = account
+        .frozen_v2
+        .iter()
+        .filter(|frozen| frozen.r#type.as_deref() == Some("ENERGY"))
+        .map(|frozen| Sun::new(frozen.amount));
+    let staked =
+        Sun::sum(own.chain([delegated])).map_err(|error| ChainError::Malformed(error.to_string()))?;
+    Ok((staked, delegated))
 }
 
 /// A block as one node shows it, checked against itself.
@@ -206,17 +226,11 @@ impl NodeClient {
         if resources.total_energy_limit <= 0 || resources.total_energy_weight <= 0 {
             return Err(ChainError::Malformed("getaccountresource without network totals".to_owned()));
         }
-        let delegated = Sun::new(account.account_resource.delegated_frozen_v2_balance_for_energy);
-        let own = account
-            .frozen_v2
-            .iter()
-            .filter(|frozen| frozen.r#type.as_deref() == Some("ENERGY"))
-            .map(|frozen| Sun::new(frozen.amount));
+        let (staked, delegated) = stake_of(&account)?;
         let left = |limit: i64, used: i64| Bandwidth::new(limit).saturating_sub(Bandwidth::new(used));
-        let overflow = |error: leyden_domain::ArithmeticError| ChainError::Malformed(error.to_string());
         Ok(PoolChainState {
             observed_at,
-            staked: Sun::sum(own.chain([delegated])).map_err(overflow)?,
+            staked,
             delegated,
             delegatable,
             balance: Sun::new(account.balance),
@@ -326,6 +340,45 @@ impl ChainReader for NodeClient {
         let records = self.delegations(owner, receiver).await?;
         Sun::sum(records.iter().map(|record| Sun::new(record.frozen_balance_for_energy)))
             .map_err(|error| ChainError::Malformed(error.to_string()))
+    }
+
+    async fn holdings(&self, address: Address) -> Result<Holdings, ChainError> {
+        let mut at = self.newest("/walletsolidity").await?;
+        for _ in 0..SOLID_TRIES {
+            let request = json!({ "address": address.to_hex() });
+            let account: answers::Account = self.read_as("/walletsolidity/getaccount", &request).await?;
+            let request = json!({ "value": address.to_hex() });
+            let path = "/walletsolidity/getdelegatedresourceaccountindexv2";
+            let index: answers::DelegationIndex = self.read_as(path, &request).await?;
+            let after = self.newest("/walletsolidity").await?;
+            if after.block == at.block {
+                let bad = |error: leyden_domain::ParseError| ChainError::Malformed(error.to_string());
+                let receivers = index.to_accounts.iter().map(|text| Address::from_hex(text).map_err(bad));
+                let receivers = receivers.collect::<Result<_, _>>()?;
+                let (staked, delegated) = stake_of(&account)?;
+                return Ok(Holdings { at, balance: Sun::new(account.balance), staked, delegated, receivers });
+            }
+            at = after;
+        }
+        Err(moving())
+    }
+
+    async fn lent(&self, owner: Address, receiver: Address) -> Result<(Head, Sun), ChainError> {
+        let request = json!({ "fromAddress": owner.to_hex(), "toAddress": receiver.to_hex() });
+        let mut at = self.newest("/walletsolidity").await?;
+        for _ in 0..SOLID_TRIES {
+            let records: answers::DelegatedResources =
+                self.read_as("/walletsolidity/getdelegatedresourcev2", &request).await?;
+            let after = self.newest("/walletsolidity").await?;
+            if after.block == at.block {
+                let sums = records.delegated_resource.iter();
+                let sums = sums.map(|record| Sun::new(record.frozen_balance_for_energy));
+                let sum = Sun::sum(sums).map_err(|error| ChainError::Malformed(error.to_string()))?;
+                return Ok((at, sum));
+            }
+            at = after;
+        }
+        Err(moving())
     }
 
     async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError> {

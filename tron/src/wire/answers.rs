@@ -95,6 +95,15 @@ pub struct DelegatedResources {
     pub delegated_resource: Vec<DelegatedResource>,
 }
 
+/// The answer of `getdelegatedresourceaccountindexv2`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the protocol's own names")]
+pub struct DelegationIndex {
+    #[serde(rename = "toAccounts")]
+    pub to_accounts: Vec<String>,
+}
+
 /// One delegation record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]

@@ -9,7 +9,7 @@ use leyden_domain::{
     Address, BlockRef, Height, Sun, TxId, UsdtMicro,
     chain::{Block, Head, TransactionReport},
 };
-use leyden_ports::{AccountInfo, ChainError, ChainReader, NodeStatus, PoolChainState, Sighting};
+use leyden_ports::{AccountInfo, ChainError, ChainReader, Holdings, NodeStatus, PoolChainState, Sighting};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -225,6 +225,14 @@ impl ChainReader for NodePool {
 
     async fn delegated(&self, owner: Address, receiver: Address) -> Result<Sun, ChainError> {
         Ok(self.ask(|endpoint| endpoint.client.delegated(owner, receiver)).await?.1)
+    }
+
+    async fn holdings(&self, address: Address) -> Result<Holdings, ChainError> {
+        Ok(self.ask(|endpoint| endpoint.client.holdings(address)).await?.1)
+    }
+
+    async fn lent(&self, owner: Address, receiver: Address) -> Result<(Head, Sun), ChainError> {
+        Ok(self.ask(|endpoint| endpoint.client.lent(owner, receiver)).await?.1)
     }
 
     async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError> {

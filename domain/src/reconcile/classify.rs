@@ -1,0 +1,105 @@
+//! Why two figures differ. Each rule asks whether one thing that the books know of explains the whole of what is left;
+//! what nothing explains was missed, or has been so since before the books began.
+
+use super::Class;
+
+/// What is known of one account and one receiver. Amounts in sun; those that may be negative say so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pair {
+    /// What the operations of the books have in effect.
+    pub ours: i64,
+    /// What recorded blocks show of our transactions that no operation has noted yet; negative where more is taken back.
+    pub in_flight: i64,
+    /// What second effects of one operation come to; negative where it was taken back twice.
+    pub doubled: i64,
+    /// What of `ours` rests on blocks that are not recorded any more.
+    pub undone: i64,
+    /// What recorded blocks show of transactions that are not ours; negative where more was taken back.
+    pub foreign: i64,
+    /// What recorded blocks show beyond the block that the chain was asked at; negative where more is taken back.
+    pub later: i64,
+    /// What persons have written off.
+    pub written_off: i64,
+    /// Whether the books know of anything at all between the two.
+    pub is_known: bool,
+    /// What the chain says.
+    pub theirs: i64,
+}
+
+impl Pair {
+    /// What the chain should say at the block that it was asked at.
+    pub const fn expected(&self) -> i64 {
+        self.ours.saturating_add(self.in_flight).saturating_add(self.written_off).saturating_sub(self.later)
+    }
+}
+
+/// What a comparison comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Both say the same.
+    Agrees,
+    /// Both say the same as soon as what is under way is noted.
+    InFlight,
+    /// They differ.
+    Differs(Class),
+}
+
+/// Compares what is delegated between two.
+pub fn classify(pair: &Pair) -> Verdict {
+    let rest = pair.theirs.saturating_sub(pair.expected());
+    if rest == 0 {
+        return if pair.in_flight == 0 && pair.later == 0 { Verdict::Agrees } else { Verdict::InFlight };
+    }
+    let foreign = pair.foreign.saturating_sub(pair.written_off);
+    let explains = |what: i64| what != 0 && what == rest;
+    let undone = 0_i64.saturating_sub(pair.undone);
+    let class = if explains(pair.doubled) {
+        Class::Duplicate
+    } else if explains(undone) {
+        Class::Fork
+    } else if explains(foreign) {
+        Class::ExternalMovement
+    } else if explains(foreign.saturating_add(pair.doubled).saturating_add(undone)) {
+        // Several at once: what is worst is what must be looked at.
+        if pair.doubled == 0 { Class::Fork } else { Class::Duplicate }
+    } else if !pair.is_known {
+        // From before the books, or by somebody in a block that they begin behind.
+        Class::ExternalMovement
+    } else if rest > 0 || (pair.foreign == 0 && pair.ours > 0) {
+        // The chain shows what no block of ours does: given, or taken back.
+        Class::MissedEvent
+    } else {
+        Class::OurBug
+    };
+    Verdict::Differs(class)
+}
+
+/// What the payment addresses held at an earlier block and hold now, and what came in between by our blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Till {
+    /// Then, in sun.
+    pub before: i64,
+    /// Now.
+    pub now: i64,
+    /// Recorded payments, and transfers too small to be one.
+    pub came: i64,
+}
+
+/// Compares what came with what is there. What went away the owner took, who alone has the keys; what came and is not
+/// recorded we have missed.
+pub const fn classify_till(till: &Till) -> Verdict {
+    let expected = till.before.saturating_add(till.came);
+    if till.now == expected {
+        Verdict::Agrees
+    } else if till.now > expected {
+        Verdict::Differs(Class::MissedEvent)
+    } else {
+        Verdict::Differs(Class::ExternalMovement)
+    }
+}
+
+/// Compares the stake that the books know an account to have, at a block that is not newer, with what it has.
+pub const fn classify_stake(ours: i64, theirs: i64) -> Verdict {
+    // Nothing of ours stakes or unstakes.
+    if ours == theirs { Verdict::Agrees } else { Verdict::Differs(Class::ExternalMovement) }
+}

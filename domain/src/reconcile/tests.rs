@@ -1,0 +1,152 @@
+//! Tables and properties of what differences are called.
+
+use super::{
+    Class, Difference, Matter, Pair, RepairKind, RepairState, Till, Verdict, classify, classify_stake,
+    classify_till, plan,
+};
+use crate::address::Height;
+use proptest::prelude::*;
+
+fn known(pair: Pair) -> Verdict {
+    classify(&Pair { is_known: true, ..pair })
+}
+
+#[test]
+fn what_each_difference_is_called() {
+    use Class as C;
+    use Verdict::{Agrees, Differs, InFlight};
+    let table = [
+        ("nothing at all", Pair::default(), Agrees),
+        ("delivered", Pair { ours: 5, theirs: 5, ..Pair::default() }, Agrees),
+        ("in a block, not noted yet", Pair { in_flight: 5, theirs: 5, ..Pair::default() }, InFlight),
+        ("taken back, not noted yet", Pair { ours: 5, in_flight: -5, ..Pair::default() }, InFlight),
+        ("given above the block asked at", Pair { ours: 5, later: 5, ..Pair::default() }, InFlight),
+        ("taken back above it", Pair { ours: 0, later: -5, theirs: 5, ..Pair::default() }, InFlight),
+        ("given twice", Pair { ours: 5, doubled: 5, theirs: 10, ..Pair::default() }, Differs(C::Duplicate)),
+        (
+            "taken back twice",
+            Pair { ours: 5, doubled: -5, theirs: 0, ..Pair::default() },
+            Differs(C::Duplicate),
+        ),
+        ("its block is gone", Pair { ours: 5, undone: 5, theirs: 0, ..Pair::default() }, Differs(C::Fork)),
+        (
+            "lent by its owner",
+            Pair { foreign: 7, theirs: 7, ..Pair::default() },
+            Differs(C::ExternalMovement),
+        ),
+        (
+            "and ours beside it",
+            Pair { ours: 5, foreign: 7, theirs: 12, ..Pair::default() },
+            Differs(C::ExternalMovement),
+        ),
+        (
+            "taken back by its owner",
+            Pair { ours: 5, foreign: -5, theirs: 0, ..Pair::default() },
+            Differs(C::ExternalMovement),
+        ),
+        ("written off", Pair { ours: 5, foreign: 7, written_off: 7, theirs: 12, ..Pair::default() }, Agrees),
+        (
+            "more after that",
+            Pair { foreign: 9, written_off: 7, theirs: 9, ..Pair::default() },
+            Differs(C::ExternalMovement),
+        ),
+        (
+            "both at once",
+            Pair { ours: 5, doubled: 5, foreign: 7, theirs: 17, ..Pair::default() },
+            Differs(C::Duplicate),
+        ),
+        ("nobody saw it given", Pair { ours: 5, theirs: 8, ..Pair::default() }, Differs(C::MissedEvent)),
+        ("nobody saw it taken back", Pair { ours: 5, theirs: 0, ..Pair::default() }, Differs(C::MissedEvent)),
+        (
+            "the rows contradict the blocks",
+            Pair { ours: 9, foreign: 2, theirs: 4, ..Pair::default() },
+            Differs(C::OurBug),
+        ),
+    ];
+    for (what, pair, verdict) in table {
+        assert_eq!(known(pair), verdict, "{what}");
+    }
+    let before_us = Pair { theirs: 3, ..Pair::default() };
+    assert_eq!(classify(&before_us), Differs(C::ExternalMovement), "from before the books");
+}
+
+#[test]
+fn what_the_payment_addresses_hold() {
+    let till = |before, now, came| classify_till(&Till { before, now, came });
+    assert_eq!(till(10, 15, 5), Verdict::Agrees);
+    assert_eq!(till(10, 16, 5), Verdict::Differs(Class::MissedEvent));
+    assert_eq!(till(10, 2, 5), Verdict::Differs(Class::ExternalMovement));
+    assert_eq!(classify_stake(5, 5), Verdict::Agrees);
+    assert_eq!(classify_stake(5, 4), Verdict::Differs(Class::ExternalMovement));
+}
+
+#[test]
+fn nothing_is_moved_or_given_up_without_a_person() {
+    for matter in Matter::ALL {
+        for class in Class::ALL {
+            let difference = Difference {
+                matter: *matter,
+                class: *class,
+                account: None,
+                receiver: None,
+                ours: 1,
+                theirs: 2,
+                height: Height::new(1),
+                evidence: String::new(),
+            };
+            let plan = plan(&difference);
+            assert_eq!(
+                plan.is_none(),
+                class.doubts_the_books()
+                    || (*class == Class::MissedEvent && matches!(matter, Matter::Stake | Matter::Capacity))
+            );
+            if let Some(plan) = plan {
+                let harmless = matches!(plan.kind, RepairKind::RereadBlocks | RepairKind::ObserveAccount);
+                assert_eq!(plan.is_automatic, harmless, "{matter:?} {class:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_repair_ends_once() {
+    for from in RepairState::ALL {
+        for to in RepairState::ALL {
+            assert!(!(from.is_final() && from.may_become(*to)), "{from:?} {to:?}");
+        }
+        assert_eq!(from.name().parse(), Ok(*from));
+    }
+    assert!(RepairState::Proposed.may_become(RepairState::Approved));
+    assert!(!RepairState::Proposed.may_become(RepairState::Applied));
+}
+
+proptest! {
+    /// Whatever is under way, what agrees without it agrees with it, and never is called a difference.
+    #[test]
+    fn what_is_under_way_is_no_difference(ours in 0_i64..1_000, moving in -500_i64..500, later in -500_i64..500, off in -500_i64..500) {
+        let theirs = ours + moving + off - later;
+        let pair = Pair { ours, in_flight: moving, later, written_off: off, theirs, is_known: true, ..Pair::default() };
+        prop_assert!(!matches!(classify(&pair), Verdict::Differs(_)));
+    }
+
+    /// A difference is a difference, by whatever name.
+    #[test]
+    fn no_difference_is_overlooked(
+        ours in 0_i64..1_000, doubled in -50_i64..50, undone in 0_i64..50, foreign in -50_i64..50, by in 1_i64..100, known in any::<bool>(),
+    ) {
+        for theirs in [ours + by, ours - by] {
+            let pair = Pair { ours, doubled, undone, foreign, theirs, is_known: known, ..Pair::default() };
+            prop_assert!(matches!(classify(&pair), Verdict::Differs(_)));
+        }
+    }
+
+    /// One cause alone is named for what it is.
+    #[test]
+    fn one_cause_is_named(ours in 100_i64..1_000, by in 1_i64..100) {
+        let base = Pair { ours, is_known: true, ..Pair::default() };
+        prop_assert_eq!(classify(&Pair { doubled: by, theirs: ours + by, ..base }), Verdict::Differs(Class::Duplicate));
+        prop_assert_eq!(classify(&Pair { undone: by, theirs: ours - by, ..base }), Verdict::Differs(Class::Fork));
+        prop_assert_eq!(classify(&Pair { foreign: by, theirs: ours + by, ..base }), Verdict::Differs(Class::ExternalMovement));
+        prop_assert_eq!(classify(&Pair { theirs: ours + by, ..base }), Verdict::Differs(Class::MissedEvent));
+    }
+}

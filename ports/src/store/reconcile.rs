@@ -1,0 +1,124 @@
+//! Comparisons of the books with the chain, and the repairs that they propose. A comparison is one row that is written
+//! when it is done; a repair is a row that ends once.
+
+use super::{BlockCommit, Page, StoreError};
+use async_trait::async_trait;
+use leyden_domain::{
+    AccountId, Address, Height, ReconciliationId, RepairId, Sun, Timestamp,
+    reconcile::{Decision, Pair, Reconciliation, Repair, RepairState},
+};
+use std::collections::BTreeMap;
+
+/// A comparison that somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReconciliationWish {
+    /// Its id.
+    pub id: ReconciliationId,
+    /// When.
+    pub at: Timestamp,
+    /// Who: an API key's id.
+    pub by: String,
+}
+
+/// A comparison as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReconciliationRow {
+    /// Wanted, and not done yet.
+    Wanted(ReconciliationWish),
+    /// Done.
+    Done(Reconciliation),
+}
+
+/// Why a repair was not decided.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RepairRefusal {
+    /// There is none.
+    #[error("no such repair")]
+    NoRepair,
+    /// It does not wait for anybody.
+    #[error("the repair is not to be decided any more")]
+    NotProposed(Box<Repair>),
+    /// The books.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Comparisons and repairs.
+#[async_trait]
+pub trait ReconcileStore: Send + Sync + 'static {
+    /// Wants a comparison, to be made by whoever does the work.
+    async fn want_reconciliation(&self, wish: ReconciliationWish) -> Result<(), StoreError>;
+
+    /// The oldest comparison that is wanted and not done.
+    async fn wanted_reconciliation(&self) -> Result<Option<ReconciliationWish>, StoreError>;
+
+    /// Keeps a comparison that is done, with what it proposes, in one commit. A repair is left out where one is open
+    /// for the same subject. Returns those that were kept.
+    async fn record_reconciliation(
+        &self,
+        done: Reconciliation,
+        proposed: Vec<Repair>,
+    ) -> Result<Vec<Repair>, StoreError>;
+
+    /// The newest comparison that is done.
+    async fn last_reconciliation(&self) -> Result<Option<Reconciliation>, StoreError>;
+
+    /// What the payment addresses held when that was last read, and at which block.
+    async fn last_till(&self) -> Result<Option<(Height, i64)>, StoreError>;
+
+    /// One comparison.
+    async fn reconciliation(&self, id: ReconciliationId) -> Result<Option<ReconciliationRow>, StoreError>;
+
+    /// A page of comparisons, newest first; the cursor is (started, id).
+    async fn list_reconciliations(&self, page: &Page) -> Result<Vec<ReconciliationRow>, StoreError>;
+
+    /// What the books say an account has delegated to each receiver: what the chain should show at this block.
+    async fn lent_by(
+        &self,
+        account: AccountId,
+        owner: Address,
+        at: Height,
+    ) -> Result<BTreeMap<Address, i64>, StoreError>;
+
+    /// All that the books know of an account and one receiver; what the chain says is for the caller to add.
+    async fn pair(
+        &self,
+        account: AccountId,
+        owner: Address,
+        receiver: Address,
+        at: Height,
+    ) -> Result<Pair, StoreError>;
+
+    /// What was recorded as come to the payment addresses in TRX, in blocks above the one and up to the other.
+    async fn till_between(&self, above: Height, to: Height) -> Result<Sun, StoreError>;
+
+    /// Records what is missing of a block that is recorded: payments and stake events, each once. Returns how many were
+    /// missing. `Conflict` where another block stands at its height.
+    async fn amend_block(&self, block: BlockCommit, now: Timestamp) -> Result<u32, StoreError>;
+
+    /// A page of repairs, newest first; in any state where `states` is empty. The cursor is (proposed, id).
+    async fn list_repairs(&self, states: &[RepairState], page: &Page) -> Result<Vec<Repair>, StoreError>;
+
+    /// One repair.
+    async fn repair(&self, id: RepairId) -> Result<Option<Repair>, StoreError>;
+
+    /// The newest repair for a subject, whatever became of it.
+    async fn last_repair(&self, subject: &str) -> Result<Option<Repair>, StoreError>;
+
+    /// A person approves or rejects a repair that is proposed.
+    async fn decide_repair(
+        &self,
+        id: RepairId,
+        approve: bool,
+        decision: Decision,
+    ) -> Result<Repair, RepairRefusal>;
+
+    /// Says what came of a repair that was approved. `Conflict` where it is final already.
+    async fn settle_repair(
+        &self,
+        id: RepairId,
+        applied: bool,
+        at: Timestamp,
+        outcome: String,
+    ) -> Result<(), StoreError>;
+}

@@ -1,0 +1,196 @@
+//! Comparisons and repairs, and what the books know of an account and a receiver.
+
+use crate::kit::{
+    Kit, STAKE, account_id, address, attempt, block, delegated, delivery, head, operation_id, payment, slot, tx_id,
+    undelegated,
+};
+use leyden_domain::{
+    Height, ReconciliationId, RepairId, Sun,
+    chain::{Resource, ResourceAction, ResourceEvent},
+    order::OrderEvent,
+    reconcile::{
+        Class, Decision, Difference, Matter, Reconciliation, Repair, RepairKind, RepairState, Verdict, classify,
+    },
+};
+use leyden_ports::store::{
+    OperationChange, Page, ReconciliationRow, ReconciliationWish, RepairRefusal, StoreError,
+};
+
+fn run_id(n: u8) -> ReconciliationId {
+    ReconciliationId::new(slot(i64::from(n)), [n; 10])
+}
+
+fn repair_id(n: u8) -> RepairId {
+    RepairId::new(slot(i64::from(n)), [n; 10])
+}
+
+fn a_difference(theirs: i64) -> Difference {
+    Difference {
+        matter: Matter::Delegation,
+        class: Class::ExternalMovement,
+        account: Some(address(5_001)),
+        receiver: Some(address(9)),
+        ours: 1,
+        theirs,
+        height: Height::new(7),
+        evidence: "seen".to_owned(),
+    }
+}
+
+fn a_run(n: u8, differences: Vec<Difference>) -> Reconciliation {
+    Reconciliation {
+        id: run_id(n),
+        started_at: slot(i64::from(n)),
+        finished_at: slot(i64::from(n) + 1),
+        asked_by: "interval".to_owned(),
+        height: Some(Height::new(7)),
+        accounts: 2,
+        pairs: 3,
+        till: Some((Height::new(7), 12)),
+        skipped: vec!["one: no answer".to_owned()],
+        differences,
+    }
+}
+
+fn a_repair(n: u8, kind: RepairKind, state: RepairState, theirs: i64) -> Repair {
+    Repair {
+        id: repair_id(n),
+        reconciliation: run_id(1),
+        difference: a_difference(theirs),
+        kind,
+        blocks: (kind == RepairKind::RereadBlocks).then_some((Height::new(3), Height::new(7))),
+        effect: "something".to_owned(),
+        state,
+        proposed_at: slot(i64::from(n)),
+        decision: None,
+        outcome: None,
+    }
+}
+
+fn a_decision() -> Decision {
+    Decision { at: slot(8), by: "key".to_owned(), reason: "mine".to_owned() }
+}
+
+pub(crate) async fn a_wish_becomes_a_comparison(kit: &Kit) {
+    assert_eq!(kit.store.wanted_reconciliation().await, Ok(None));
+    let wish = ReconciliationWish { id: run_id(1), at: slot(1), by: "key".to_owned() };
+    kit.store.want_reconciliation(wish.clone()).await.unwrap();
+    assert_eq!(kit.store.wanted_reconciliation().await, Ok(Some(wish.clone())));
+    assert_eq!(kit.store.reconciliation(run_id(1)).await, Ok(Some(ReconciliationRow::Wanted(wish))));
+    assert_eq!(kit.store.last_till().await, Ok(None));
+    let done = Reconciliation { asked_by: "key".to_owned(), ..a_run(1, vec![a_difference(5)]) };
+    kit.store.record_reconciliation(done.clone(), Vec::new()).await.unwrap();
+    assert_eq!(kit.store.wanted_reconciliation().await, Ok(None));
+    assert_eq!(kit.store.last_reconciliation().await, Ok(Some(done.clone())));
+    assert_eq!(kit.store.last_till().await, Ok(Some((Height::new(7), 12))));
+    kit.store.record_reconciliation(a_run(2, Vec::new()), Vec::new()).await.unwrap();
+    let listed = kit.store.list_reconciliations(&Page { after: None, limit: 5 }).await.unwrap();
+    assert_eq!(listed, [ReconciliationRow::Done(a_run(2, Vec::new())), ReconciliationRow::Done(done)]);
+}
+
+pub(crate) async fn a_repair_ends_once(kit: &Kit) {
+    let proposed = a_repair(1, RepairKind::WriteOff, RepairState::Proposed, 5);
+    let second = a_repair(2, RepairKind::WriteOff, RepairState::Proposed, 6);
+    let kept = kit.store.record_reconciliation(a_run(1, Vec::new()), vec![proposed.clone(), second]).await;
+    assert_eq!(kept, Ok(vec![proposed.clone()]), "one is open for a subject");
+    let early = kit.store.settle_repair(repair_id(1), true, slot(9), "done".to_owned()).await;
+    assert_eq!(early, Err(StoreError::Conflict("repair")), "nobody has approved it");
+    let approved = kit.store.decide_repair(repair_id(1), true, a_decision()).await.unwrap();
+    assert_eq!((approved.state, approved.decision), (RepairState::Approved, Some(a_decision())));
+    let again = kit.store.decide_repair(repair_id(1), false, a_decision()).await;
+    assert!(matches!(again, Err(RepairRefusal::NotProposed(_))), "{again:?}");
+    let unknown = kit.store.decide_repair(repair_id(9), true, a_decision()).await;
+    assert_eq!(unknown, Err(RepairRefusal::NoRepair));
+    kit.store.settle_repair(repair_id(1), true, slot(9), "done".to_owned()).await.unwrap();
+    let twice = kit.store.settle_repair(repair_id(1), false, slot(9), "again".to_owned()).await;
+    assert_eq!(twice, Err(StoreError::Conflict("repair")));
+    let last = kit.store.last_repair(&proposed.difference.subject()).await.unwrap().unwrap();
+    assert_eq!((last.state, last.outcome), (RepairState::Applied, Some((slot(9), "done".to_owned()))));
+    assert_eq!(kit.store.list_repairs(&[RepairState::Proposed], &Page { after: None, limit: 5 }).await, Ok(vec![]));
+    // Room for the next; what was written off is expected.
+    let reread = a_repair(3, RepairKind::RereadBlocks, RepairState::Approved, 7);
+    kit.store.record_reconciliation(a_run(2, Vec::new()), vec![reread.clone()]).await.unwrap();
+    assert_eq!(kit.store.repair(repair_id(3)).await, Ok(Some(reread)));
+    kit.account(1, 1).await;
+    let pair = kit.store.pair(account_id(1), address(5_001), address(9), Height::new(1)).await.unwrap();
+    assert_eq!((pair.written_off, pair.expected(), pair.is_known), (4, 4, false));
+}
+
+/// A stranger's delegation from pool account 1 to somebody.
+fn strangers(n: u64, receiver: u64, balance: i64) -> ResourceEvent {
+    let (receiver, resource, balance) = (address(receiver), Resource::Energy, Sun::new(balance));
+    ResourceEvent {
+        tx_id: tx_id(n),
+        owner: address(5_001),
+        action: ResourceAction::Delegate { receiver, resource, balance, lock: None },
+    }
+}
+
+pub(crate) async fn what_is_lent_is_told_at_any_block(kit: &Kit) {
+    let order = kit.reserved(1).await;
+    let (id, owner, to) = (account_id(1), address(5_001), order.recipient);
+    let stake = STAKE.get();
+    let lent = async |at: i64| kit.store.lent_by(id, owner, Height::new(at)).await.unwrap().get(&to).copied();
+    let judged = async |at: i64, theirs: i64| {
+        let pair = kit.store.pair(id, owner, to, Height::new(at)).await.unwrap();
+        classify(&leyden_domain::reconcile::Pair { theirs, ..pair })
+    };
+    kit.blocks(2..=4).await;
+    assert_eq!(lent(4).await, None);
+    kit.sign(attempt(1, 1), 1).await.unwrap();
+    kit.step(order.id, OrderEvent::DelegationSigned).await.unwrap();
+    kit.events(5, vec![delegated(&attempt(1, 1), &order, 1)], 1).await;
+    // In a block and not noted; above the block asked at, and in it.
+    assert_eq!((lent(4).await, lent(5).await), (None, Some(stake)));
+    assert_eq!((judged(4, 0).await, judged(5, stake).await), (Verdict::InFlight, Verdict::InFlight));
+    kit.change(operation_id(1), 2, OperationChange::Include(delivery(5, 0))).await.unwrap();
+    assert_eq!((lent(4).await, lent(5).await), (None, Some(stake)));
+    assert_eq!(judged(5, stake).await, Verdict::Agrees);
+    assert_eq!(judged(5, 0).await, Verdict::Differs(Class::MissedEvent));
+    // A stranger's beside it.
+    let to_same = ResourceEvent {
+        action: ResourceAction::Delegate { receiver: to, resource: Resource::Energy, balance: Sun::new(70), lock: None },
+        ..strangers(900, 1, 1)
+    };
+    kit.events(6, vec![to_same, strangers(901, 77, 40)], 1).await;
+    assert_eq!(judged(6, stake + 70).await, Verdict::Differs(Class::ExternalMovement));
+    let other = kit.store.pair(id, owner, address(77), Height::new(6)).await.unwrap();
+    assert_eq!((other.ours, other.foreign, other.is_known), (0, 40, true));
+}
+
+pub(crate) async fn a_second_effect_is_seen(kit: &Kit) {
+    let order = kit.reserved(1).await;
+    let (id, owner, to) = (account_id(1), address(5_001), order.recipient);
+    kit.blocks(2..=4).await;
+    kit.sign(attempt(1, 1), 1).await.unwrap();
+    kit.change(operation_id(1), 2, OperationChange::Bury).await.unwrap();
+    kit.sign(attempt(1, 2), 3).await.unwrap();
+    let events = vec![delegated(&attempt(1, 1), &order, 1), delegated(&attempt(1, 2), &order, 1)];
+    kit.events(5, events, 1).await;
+    kit.change(operation_id(1), 4, OperationChange::Include(delivery(5, 0))).await.unwrap();
+    let pair = kit.store.pair(id, owner, to, Height::new(5)).await.unwrap();
+    assert_eq!(pair.doubled, STAKE.get());
+    let pair = leyden_domain::reconcile::Pair { theirs: 2 * STAKE.get(), ..pair };
+    assert_eq!(classify(&pair), Verdict::Differs(Class::Duplicate));
+    // What must not be is taken out again, so that the books are in order when they are checked.
+    let to = head(4, 0).block;
+    kit.store.rewind(to, slot(6)).await.unwrap();
+    kit.change(operation_id(1), 5, OperationChange::Exclude).await.unwrap();
+    let _unused = undelegated;
+}
+
+pub(crate) async fn what_is_missing_of_a_block_is_recorded_once(kit: &Kit) {
+    kit.account(1, 1).await;
+    kit.block(1, 0, Vec::new()).await;
+    let known = payment(1, 5_000_000);
+    kit.block(2, 0, vec![known.clone()]).await;
+    let missed = payment(2, 6_000_000);
+    let whole = block(2, 0, vec![known.clone(), missed.clone()], vec![strangers(900, 9, 40)]);
+    assert_eq!(kit.store.till_between(Height::new(1), Height::new(2)).await, Ok(Sun::new(5_000_000)));
+    assert_eq!(kit.store.amend_block(whole.clone(), slot(3)).await, Ok(2));
+    assert_eq!(kit.store.amend_block(whole, slot(3)).await, Ok(0), "once");
+    assert_eq!(kit.payment(missed.id).await.amount, 6_000_000);
+    assert_eq!(kit.store.till_between(Height::new(1), Height::new(2)).await, Ok(Sun::new(11_000_000)));
+    let other = block(2, 9, Vec::new(), Vec::new());
+    assert_eq!(kit.store.amend_block(other, slot(3)).await, Err(StoreError::Conflict("chain")));
+}

@@ -6,7 +6,7 @@ use leyden_domain::{
     Address, Height, Sun, TxId, UsdtMicro,
     chain::{Block, BroadcastAnswer, Head, SignedTransaction, TransactionReport},
 };
-use leyden_ports::{AccountInfo, ChainError, ChainReader, ChainWriter, PoolChainState, Sighting};
+use leyden_ports::{AccountInfo, ChainError, ChainReader, ChainWriter, Holdings, PoolChainState, Sighting};
 use leyden_sim::{BroadcastFault, SimNode};
 use leyden_tron::wire::proto::ResponseCode;
 use std::{
@@ -196,6 +196,16 @@ impl ChainReader for SimNodes {
     async fn delegated(&self, owner: Address, receiver: Address) -> Result<Sun, ChainError> {
         let mood = self.ask().await?;
         self.in_mood(&mood, self.node.delegated(owner, receiver)).await
+    }
+
+    async fn holdings(&self, address: Address) -> Result<Holdings, ChainError> {
+        let mood = self.ask().await?;
+        self.in_mood(&mood, self.node.holdings(address)).await
+    }
+
+    async fn lent(&self, owner: Address, receiver: Address) -> Result<(Head, Sun), ChainError> {
+        let mood = self.ask().await?;
+        self.in_mood(&mood, self.node.lent(owner, receiver)).await
     }
 
     async fn transaction(&self, tx_id: TxId) -> Result<Option<TransactionReport>, ChainError> {

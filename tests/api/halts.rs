@@ -25,7 +25,10 @@ fn an_operator_stops_money_and_lifts_it_again() {
         assert_eq!((refused.status.as_u16(), refused.refusal().as_str()), (503, "HALTED"));
         assert!(refused.headers.contains_key("retry-after"));
         let status = app.get("/status.json").await.json();
-        assert_eq!((status["salesOpen"].as_bool(), status["halts"][0]["cause"].as_str()), (Some(false), Some("operator")));
+        assert_eq!(
+            (status["salesOpen"].as_bool(), status["halts"][0]["cause"].as_str()),
+            (Some(false), Some("operator"))
+        );
         let short = app.send(app.request(Method::GET, "/status")).await.json();
         assert_eq!((short["halted"].as_bool(), short["status"].as_str()), (Some(true), Some("degraded")));
         let ready = app.send(app.request(Method::GET, "/health/ready")).await;
@@ -46,16 +49,28 @@ fn an_operator_stops_money_and_lifts_it_again() {
 #[test]
 fn what_is_no_reason_and_no_halt_is_refused() {
     with(settings(), async |app| {
-        for body in [json!({}), json!({"reason": ""}), json!({"reason": "  "}), json!({"reason": "a\u{202e}b"}), json!({"reason": "x", "more": 1}), json!({"reason": "x".repeat(501)})] {
+        for body in [
+            json!({}),
+            json!({"reason": ""}),
+            json!({"reason": "  "}),
+            json!({"reason": "a\u{202e}b"}),
+            json!({"reason": "x", "more": 1}),
+            json!({"reason": "x".repeat(501)}),
+        ] {
             let refused = app.post("/api/v1/halts", &body).await;
-            assert_eq!((refused.status.as_u16(), refused.refusal().as_str()), (422, "INVALID_BODY"), "{body}");
+            assert_eq!(
+                (refused.status.as_u16(), refused.refusal().as_str()),
+                (422, "INVALID_BODY"),
+                "{body}"
+            );
         }
         let body = json!({"reason": "because"});
         let unknown = format!("/api/v1/halts/hlt_{}/lift", "0".repeat(32));
         assert_eq!(app.post(&unknown, &body).await.refusal(), "HALT_NOT_FOUND");
         assert_eq!(app.post("/api/v1/halts/hlt_x/lift", &body).await.refusal(), "INVALID_ID");
         let reader = app.key(&[Scope::OpsRead]).await;
-        let refused = app.send(app.request(Method::POST, "/api/v1/halts").bearer_auth(&reader).json(&body)).await;
+        let refused =
+            app.send(app.request(Method::POST, "/api/v1/halts").bearer_auth(&reader).json(&body)).await;
         assert_eq!(refused.refusal(), "SCOPE_MISSING");
     });
 }

@@ -91,7 +91,10 @@ async fn what_the_owner_lends_behind_our_back_is_found_and_written_off_by_a_pers
     let found: Vec<_> = done.differences.iter().map(|one| (one.matter, one.class, one.receiver)).collect();
     assert_eq!(found, [(Matter::Delegation, Class::ExternalMovement, Some(keys::test_address(8)))]);
     let proposed = until_repaired(&world, RepairState::Proposed).await;
-    assert_eq!((proposed.kind, proposed.difference.account), (RepairKind::WriteOff, Some(keys::pool_address(0))));
+    assert_eq!(
+        (proposed.kind, proposed.difference.account),
+        (RepairKind::WriteOff, Some(keys::pool_address(0)))
+    );
     // Found again, it is not proposed again.
     assert_eq!(compared(&world).await.differences.len(), 1);
     assert_eq!(repairs(&world).await.len(), 1);
@@ -111,7 +114,8 @@ async fn what_a_person_rejects_is_not_proposed_again() {
     settled(&world).await;
     compared(&world).await;
     let proposed = until_repaired(&world, RepairState::Proposed).await;
-    let decision = Decision { at: world.ports.clock.now(), by: "key_1".into(), reason: "to be taken back".into() };
+    let decision =
+        Decision { at: world.ports.clock.now(), by: "key_1".into(), reason: "to be taken back".into() };
     world.ports.store.decide_repair(proposed.id, false, decision.clone()).await.unwrap();
     assert!(world.ports.store.decide_repair(proposed.id, true, decision).await.is_err(), "decided once");
     compared(&world).await;
@@ -200,7 +204,10 @@ impl ChainReader for Hiding {
         self.node.sighting(tx_id).await
     }
 
-    async fn transaction(&self, tx_id: TxId) -> Result<Option<leyden_domain::chain::TransactionReport>, ChainError> {
+    async fn transaction(
+        &self,
+        tx_id: TxId,
+    ) -> Result<Option<leyden_domain::chain::TransactionReport>, ChainError> {
         ChainReader::transaction(&self.node, tx_id).await
     }
 }
@@ -274,12 +281,14 @@ async fn a_missed_return_of_a_strangers_loan_is_read_again() {
     let done = compared(&world).await;
     let found: Vec<_> = done.differences.iter().map(|one| (one.matter, one.class)).collect();
     assert_eq!(found, [(Matter::Delegation, Class::MissedEvent)]);
-    world.mine_while("the blocks are read again", async |world| {
-        !repairs(world).await.iter().any(|repair| {
-            repair.kind == RepairKind::RereadBlocks && repair.state == RepairState::Applied
+    world
+        .mine_while("the blocks are read again", async |world| {
+            !repairs(world)
+                .await
+                .iter()
+                .any(|repair| repair.kind == RepairKind::RereadBlocks && repair.state == RepairState::Applied)
         })
-    })
-    .await;
+        .await;
     // Now that it is known, it is what it is: a stranger's.
     let found: Vec<_> = compared(&world).await.differences.iter().map(|one| one.class).collect();
     assert_eq!(found, [Class::ExternalMovement]);
@@ -300,8 +309,7 @@ async fn money_that_its_owner_takes_is_a_difference_only_where_nobody_should() {
         settled(&world).await;
         let found: Vec<_> =
             compared(&world).await.differences.iter().map(|one| (one.matter, one.class)).collect();
-        let wanted: &[_] =
-            if expected { &[] } else { &[(Matter::Payments, Class::ExternalMovement)] };
+        let wanted: &[_] = if expected { &[] } else { &[(Matter::Payments, Class::ExternalMovement)] };
         assert_eq!(found, wanted);
     }
 }

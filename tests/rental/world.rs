@@ -3,8 +3,8 @@
 
 use crate::books;
 use leyden_actors::{
-    ActorSettings, GuardSettings, Handles, Leadership, OrderlessTerms, Placement, Ports, ReconcileSettings, RefundWarrants,
-    SaleTerms, StepHook,
+    ActorSettings, GuardSettings, Handles, Leadership, OrderlessTerms, Placement, Ports, ReconcileSettings,
+    RefundWarrants, SaleTerms, StepHook,
     kernel::{Ending, Shutdown},
     settings::RefundSettings,
     start,

@@ -15,10 +15,10 @@ mod halts;
 mod killed;
 #[path = "../rental/ordinary.rs"]
 mod ordinary;
-#[path = "../rental/refunds.rs"]
-mod refunds;
 #[path = "../rental/reconcile.rs"]
 mod reconcile;
+#[path = "../rental/refunds.rs"]
+mod refunds;
 #[path = "../rental/refusals.rs"]
 mod refusals;
 mod turns;

@@ -20,7 +20,7 @@ use leyden_domain::{
     refund::{Amounts, RefundPolicy, SpendGuard},
 };
 use leyden_ports::{
-    ChainReader, Clock, Entropy, Store,
+    ChainReader, Clock, Entropy, Store, StoreError,
     store::{
         CreateRefusal, Created, Durability, NewOrder, NewPoolAccount, NewRefundAccount, OrderCommit,
         OrderDetail, Page, PaymentFilter,
@@ -96,13 +96,16 @@ impl World {
 
     /// The same, and where its books are, for others to share.
     pub(crate) async fn with_url_at(hours: i64) -> (Self, String) {
+        Self::by_clock(|head| Arc::new(TickingClock(AtomicI64::new(head.plus(Span::from_hours(hours)).ms()))))
+            .await
+    }
+
+    /// The same by a clock that is made when the chain's newest block is of this time.
+    pub(crate) async fn by_clock(make: impl FnOnce(Timestamp) -> Arc<dyn Clock>) -> (Self, String) {
         let node = SimNode::new(ChainConfig::default());
         node.mine_many(25).unwrap();
         let head = ChainReader::head(&node).await.unwrap();
-        let clock: Arc<dyn Clock> = {
-            let wall = head.timestamp.plus(Span::from_hours(hours));
-            Arc::new(TickingClock(AtomicI64::new(wall.ms())))
-        };
+        let clock = make(head.timestamp);
         let entropy: Arc<dyn Entropy> = Arc::new(CountingEntropy(AtomicU64::new(1)));
         let url = books::fresh_url(crate::ON_POSTGRES, &clock).await;
         let store = Arc::new(SqlStore::open(&url, Arc::clone(&clock), OpenOptions::default()).await.unwrap());
@@ -287,7 +290,14 @@ impl World {
     }
 
     pub(crate) async fn detail(&self, id: OrderId) -> OrderDetail {
-        self.ports.store.order_detail(id).await.unwrap().expect("the order exists")
+        // On a machine with much else to do the books in memory may be busy for longer than a reader is made to wait.
+        for _ in 0..20 {
+            match self.ports.store.order_detail(id).await {
+                Err(StoreError::Unavailable(why)) if why.contains("busy") => {}
+                found => return found.unwrap().expect("the order exists"),
+            }
+        }
+        panic!("the books are busy for ever");
     }
 
     pub(crate) async fn state(&self, id: OrderId) -> OrderStateKind {

@@ -1,74 +1,14 @@
 //! The service and a chain as two processes that talk over HTTP, killed and started again.
 
-use crate::{Running, finish, leyden, run};
+use crate::{
+    Running, finish, leyden,
+    process::{Client, WAIT, install, pay},
+    run,
+};
 use leyden_sim::keys;
 use leyden_tron::node::http_client;
 use serde_json::{Value, json};
-use std::{fs, path::Path, time::Duration};
-
-const WAIT: Duration = Duration::from_mins(1);
-
-/// Writes a configuration for a chain and imports its pool account's key; returns an API key.
-fn install(folder: &Path, chain: &str) -> String {
-    let text = format!(
-        "[http]\nlisten = '127.0.0.1:0'\n[database]\nurl = 'sqlite:books.sqlite'\n\
-         [chain]\nnodes = [{{ url = '{chain}' }}]\npoll_interval = '50ms'\nstart_behind = 0\n\
-         [payments]\naddresses = ['{}']\n[pool]\naccounts = [{{ address = '{}' }}]\nobserve_interval = '200ms'\n\
-         [keys]\npassphrase_file = 'passphrase'\nallow_owner_keys = true\n[actors]\nsweep_interval = '200ms'\n",
-        keys::test_address(9),
-        keys::pool_address(0)
-    );
-    fs::write(folder.join("l.toml"), text).unwrap();
-    fs::write(folder.join("passphrase"), "correct horse battery\n").unwrap();
-    let imported = run(folder, &["-c", "l.toml", "keys", "import"], &keys::pool_key_hex(0));
-    assert_eq!(imported.code, 0, "{}", imported.err);
-    let made =
-        run(folder, &["-c", "l.toml", "keys", "api", "--name", "t", "--scope", "orders:write,ops:read"], "");
-    made.out.trim().to_owned()
-}
-
-struct Client {
-    http: reqwest::Client,
-    key: String,
-}
-
-impl Client {
-    async fn post(&self, url: &str, body: &Value) -> Value {
-        let request = self.http.post(url).header("X-API-Key", &self.key).json(body);
-        request.send().await.unwrap().json().await.unwrap()
-    }
-
-    async fn get(&self, url: &str) -> Value {
-        self.http.get(url).header("X-API-Key", &self.key).send().await.unwrap().json().await.unwrap()
-    }
-
-    async fn until(&self, url: &str, there: impl Fn(&Value) -> bool) -> Value {
-        let wait = async {
-            loop {
-                let body = self.get(url).await;
-                if there(&body) {
-                    return body;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        tokio::time::timeout(WAIT, wait).await.unwrap_or_else(|_| panic!("{url}: never"))
-    }
-}
-
-/// Has the simulated node make, sign and send a transfer of a test account.
-async fn pay(client: &Client, chain: &str, from: u32, sun: i64) {
-    let transfer = json!({
-        "owner_address": keys::test_address(from).to_string(), "to_address": keys::test_address(9).to_string(),
-        "amount": sun, "visible": true
-    });
-    let mut transaction = client.post(&format!("{chain}/wallet/createtransaction"), &transfer).await;
-    let raw = hex::decode(transaction["raw_data_hex"].as_str().unwrap()).unwrap();
-    let signature = keys::test_key(from).sign(&leyden_tron::crypto::sha256(&raw));
-    transaction["signature"] = json!([hex::encode(signature)]);
-    let answer = client.post(&format!("{chain}/wallet/broadcasttransaction"), &transaction).await;
-    assert_eq!(answer["result"], true, "{answer}");
-}
+use std::time::Duration;
 
 #[test]
 fn an_order_survives_the_death_of_the_service_and_is_served_once() {

@@ -1,0 +1,161 @@
+//! The built binary as processes: commands, the service, a chain, and a client that speaks HTTP with them.
+
+use leyden_sim::keys;
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+/// What a command did.
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// The binary, in a folder, with nothing of our own environment that it would read.
+pub(crate) fn leyden(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leyden"));
+    command.current_dir(folder).args(arguments).env_clear();
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(folder: &Path, arguments: &[&str], input: &str) -> Done {
+    finish(leyden(folder, arguments), input)
+}
+
+/// Runs a prepared command to its end.
+pub(crate) fn finish(mut command: Command, input: &str) -> Done {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    Done {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A running process that ends with the test.
+pub(crate) struct Running {
+    child: Child,
+    /// What it said it listens on: `http://…`.
+    pub(crate) url: String,
+    /// The lines it printed before that, and those that came with it.
+    pub(crate) lines: BufReader<std::process::ChildStdout>,
+}
+
+impl Running {
+    /// Starts a command and waits until it says where it listens.
+    pub(crate) fn start(command: Command) -> Self {
+        Self::start_logging_to(command, Stdio::null())
+    }
+
+    /// The same with a place for its log.
+    pub(crate) fn start_logging_to(mut command: Command, log: Stdio) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("it said {line:?}"));
+        Self { child, url: url.to_owned(), lines }
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to end and returns its exit code.
+    pub(crate) fn terminate(mut self) -> i32 {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Ended already where the test did so itself.
+        self.child.kill().unwrap_or_default();
+        self.child.wait().map(|_| ()).unwrap_or_default();
+    }
+}
+
+/// How long a test waits for something before it has failed.
+pub(crate) const WAIT: Duration = Duration::from_mins(1);
+
+/// Writes a configuration for a chain and imports its pool account's key; returns an API key.
+pub(crate) fn install(folder: &Path, chain: &str) -> String {
+    let text = format!(
+        "[http]\nlisten = '127.0.0.1:0'\n[database]\nurl = 'sqlite:books.sqlite'\n\
+         [chain]\nnodes = [{{ url = '{chain}' }}]\npoll_interval = '50ms'\nstart_behind = 0\n\
+         [payments]\naddresses = ['{}']\n[pool]\naccounts = [{{ address = '{}' }}]\nobserve_interval = '200ms'\n\
+         [keys]\npassphrase_file = 'passphrase'\nallow_owner_keys = true\n[actors]\nsweep_interval = '200ms'\n",
+        keys::test_address(9),
+        keys::pool_address(0)
+    );
+    fs::write(folder.join("l.toml"), text).unwrap();
+    fs::write(folder.join("passphrase"), "correct horse battery\n").unwrap();
+    let imported = run(folder, &["-c", "l.toml", "keys", "import"], &keys::pool_key_hex(0));
+    assert_eq!(imported.code, 0, "{}", imported.err);
+    let made =
+        run(folder, &["-c", "l.toml", "keys", "api", "--name", "t", "--scope", "orders:write,ops:read"], "");
+    made.out.trim().to_owned()
+}
+
+/// Somebody with an API key.
+pub(crate) struct Client {
+    pub(crate) http: reqwest::Client,
+    pub(crate) key: String,
+}
+
+impl Client {
+    pub(crate) async fn post(&self, url: &str, body: &Value) -> Value {
+        let request = self.http.post(url).header("X-API-Key", &self.key).json(body);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    pub(crate) async fn get(&self, url: &str) -> Value {
+        self.http.get(url).header("X-API-Key", &self.key).send().await.unwrap().json().await.unwrap()
+    }
+
+    pub(crate) async fn until(&self, url: &str, there: impl Fn(&Value) -> bool) -> Value {
+        let wait = async {
+            loop {
+                let body = self.get(url).await;
+                if there(&body) {
+                    return body;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(WAIT, wait).await.unwrap_or_else(|_| panic!("{url}: never"))
+    }
+}
+
+/// Has the simulated node make, sign and send a transfer of a test account.
+pub(crate) async fn pay(client: &Client, chain: &str, from: u32, sun: i64) {
+    let transfer = json!({
+        "owner_address": keys::test_address(from).to_string(), "to_address": keys::test_address(9).to_string(),
+        "amount": sun, "visible": true
+    });
+    let mut transaction = client.post(&format!("{chain}/wallet/createtransaction"), &transfer).await;
+    let raw = hex::decode(transaction["raw_data_hex"].as_str().unwrap()).unwrap();
+    let signature = keys::test_key(from).sign(&leyden_tron::crypto::sha256(&raw));
+    transaction["signature"] = json!([hex::encode(signature)]);
+    let answer = client.post(&format!("{chain}/wallet/broadcasttransaction"), &transaction).await;
+    assert_eq!(answer["result"], true, "{answer}");
+}

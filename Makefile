@@ -17,7 +17,7 @@ N ?= 50
 STORE ?=
 CHAOS := $(CARGO) test --workspace --locked --test chaos -- --nocapture
 
-.PHONY: help demo test deps fmt fmt-check clippy doc tidy deny test-rust test-clients bench kill-test leader-test database-test cache-test clean
+.PHONY: help demo test deps fmt fmt-check clippy doc tidy deny test-rust test-clients bench kill-test leader-test database-test cache-test domain-mutants clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -78,6 +78,13 @@ database-test: ## stops PostgreSQL N times as in a crash, under load: make datab
 
 cache-test: ## makes Redis ill N times under load: make cache-test N=40
 	LEYDEN_CACHE_FAULTS=$(N) $(CHAOS) cache::
+
+# A part of all changes (SHARD=0/8 is the first eighth of them, evenly spread), and how many at a time.
+SHARD ?= 0/1
+JOBS ?= 1
+domain-mutants: ## changes the domain crate in every way and asks whether a test notices (needs cargo-mutants): make domain-mutants SHARD=0/8 JOBS=2
+	LEYDEN_FEWER_CASES=1 PROPTEST_MAX_SHRINK_ITERS=0 CARGO_INCREMENTAL=1 $(CARGO) mutants --package leyden-domain \
+		--shard $(SHARD) --sharding round-robin --jobs $(JOBS)
 
 clean: ## removes what was built
 	$(CARGO) clean

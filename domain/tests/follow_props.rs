@@ -165,7 +165,7 @@ fn moves() -> impl Strategy<Value = Move> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: kit::cases(500), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn ends_on_the_chain_and_undoes_nothing_without_a_reason(

@@ -328,7 +328,7 @@ fn some_policy() -> impl Strategy<Value = MatchPolicy> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: kit::cases(3_000), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn agrees_with_trying_every_count(

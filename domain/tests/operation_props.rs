@@ -130,7 +130,7 @@ fn attempt(reference: BlockRef, expiration: Timestamp) -> Attempt {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: kit::cases(400), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_dead_stays_dead(
@@ -380,7 +380,7 @@ fn refusals_mean_what_java_tron_means_by_them() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: kit::cases(2_000), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_signed_while_something_lives(

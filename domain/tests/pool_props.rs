@@ -171,7 +171,7 @@ fn by_trying(accounts: &[PoolAccount], demand: Energy, policy: &PlanPolicy) -> (
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: kit::cases(400), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_plan_is_right_or_the_shortfall_is(accounts in pool(), demand in 1..500_000_i64, most in 1..5_u32) {

@@ -21,6 +21,11 @@ pub(crate) const ENERGY: Energy = Energy::new(65_000);
 /// Slot time of block 0.
 pub(crate) const GENESIS_MS: i64 = 1_700_000_000_000;
 
+/// How many cases a property is tried on: an eighth where the tests are run a thousand times (`make domain-mutants`).
+pub(crate) const fn cases(full: u32) -> u32 {
+    if option_env!("LEYDEN_FEWER_CASES").is_some() { full.div_ceil(8) } else { full }
+}
+
 /// Ten bytes that differ for each number.
 fn entropy(n: u64) -> [u8; 10] {
     let mut bytes = [0; 10];

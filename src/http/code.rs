@@ -54,11 +54,15 @@ codes! {
     InvalidId "INVALID_ID" BAD_REQUEST "The id in the path is not one" "路径中的编号无效";
     InvalidCursor "INVALID_CURSOR" BAD_REQUEST "The cursor is not one of ours" "游标无效";
     IdempotencyKeyInvalid "IDEMPOTENCY_KEY_INVALID" BAD_REQUEST "The idempotency key has a bad form" "幂等键格式无效";
+    IdempotencyKeyMissing "IDEMPOTENCY_KEY_MISSING" BAD_REQUEST "An idempotency key is needed" "需要幂等键";
     Unauthenticated "UNAUTHENTICATED" UNAUTHORIZED "An API key is needed" "需要 API 密钥";
     InvalidApiKey "INVALID_API_KEY" UNAUTHORIZED "The API key is not valid" "API 密钥无效";
     ScopeMissing "SCOPE_MISSING" FORBIDDEN "The API key may not do this" "API 密钥权限不足";
+    FourEyes "FOUR_EYES" FORBIDDEN "Who asked for it cannot approve it" "不能批准自己提出的请求";
     NoSuchRoute "NO_SUCH_ROUTE" NOT_FOUND "There is nothing at this path" "路径不存在";
     OrderNotFound "ORDER_NOT_FOUND" NOT_FOUND "There is no such order" "订单不存在";
+    PaymentNotFound "PAYMENT_NOT_FOUND" NOT_FOUND "There is no such payment" "付款不存在";
+    RefundNotFound "REFUND_NOT_FOUND" NOT_FOUND "There is no such refund" "退款不存在";
     QuoteNotFound "QUOTE_NOT_FOUND" NOT_FOUND "There is no such quote" "报价不存在";
     ConfigNotFound "CONFIG_NOT_FOUND" NOT_FOUND "There is no such configuration" "配置不存在";
     HaltNotFound "HALT_NOT_FOUND" NOT_FOUND "There is no such halt" "暂停记录不存在";
@@ -70,6 +74,14 @@ codes! {
     OrderNotHeld "ORDER_NOT_HELD" CONFLICT "The order is not held" "订单未被挂起";
     HaltNotOpen "HALT_NOT_OPEN" CONFLICT "The halt was lifted before" "暂停已解除";
     RepairNotProposed "REPAIR_NOT_PROPOSED" CONFLICT "The repair is not to be decided any more" "修复已无需审批";
+    OrderNotRefundable "ORDER_NOT_REFUNDABLE" CONFLICT "The order's money cannot go back now" "订单当前无法退款";
+    PaymentNotSolid "PAYMENT_NOT_SOLID" CONFLICT "The payment can still be undone" "付款尚未最终确认";
+    PaymentNotOwed "PAYMENT_NOT_OWED" CONFLICT "Nothing of the payment is owed" "该付款没有应退金额";
+    PaymentUnfit "PAYMENT_UNFIT" CONFLICT "The payment cannot pay for that order" "该付款不能用于此订单";
+    RefundNotNow "REFUND_NOT_NOW" CONFLICT "The refund is too far, or not far enough, for that" "退款当前状态不允许此操作";
+    NothingProposed "NOTHING_PROPOSED" CONFLICT "Nothing waits for approval" "没有待批准的请求";
+    AlreadyProposed "ALREADY_PROPOSED" CONFLICT "Something else waits for approval" "已有其他请求等待批准";
+    IdempotencyKeyInUse "IDEMPOTENCY_KEY_IN_USE" CONFLICT "The first request with this key is still being answered" "该幂等键的首个请求仍在处理";
     Conflict "CONFLICT" CONFLICT "Somebody else changed it first" "数据已被更改，请重试";
     QuoteExpired "QUOTE_EXPIRED" CONFLICT "The quote holds no longer" "报价已过期";
     BodyTooLarge "BODY_TOO_LARGE" PAYLOAD_TOO_LARGE "The body is too large" "请求体过大";
@@ -81,6 +93,7 @@ codes! {
     RecipientNotActivated "RECIPIENT_NOT_ACTIVATED" UNPROCESSABLE_ENTITY "The recipient address was never activated" "接收地址未激活";
     RecipientIsContract "RECIPIENT_IS_CONTRACT" UNPROCESSABLE_ENTITY "A contract cannot receive energy" "合约地址无法接收能量";
     RecipientIsOurs "RECIPIENT_IS_OURS" UNPROCESSABLE_ENTITY "The recipient is an address of this service" "接收地址属于本服务";
+    RefundAddressRefused "REFUND_ADDRESS_REFUSED" UNPROCESSABLE_ENTITY "Nothing is sent to that address" "不能退款到该地址";
     CountOutOfRange "COUNT_OUT_OF_RANGE" UNPROCESSABLE_ENTITY "So many transfers cannot be bought at once" "笔数超出范围";
     DurationNotOffered "DURATION_NOT_OFFERED" UNPROCESSABLE_ENTITY "Energy is not rented for this long" "不支持该租期";
     QuoteMismatch "QUOTE_MISMATCH" UNPROCESSABLE_ENTITY "The order is not what was quoted" "订单与报价不符";

@@ -9,11 +9,11 @@ use actix_web::{
         header::{self, HeaderValue},
     },
 };
-use leyden_actors::{CancelError, ReleaseError};
-use leyden_domain::ArithmeticError;
+use leyden_actors::{CancelError, RefundOrderError, ReleaseError};
+use leyden_domain::{ArithmeticError, refund::OperatorRefusal};
 use leyden_ports::{
     ChainError, StoreError,
-    store::{CreateRefusal, LiftRefusal, RepairRefusal},
+    store::{CreateRefusal, LiftRefusal, RepairRefusal, WishError},
 };
 use serde::Serialize;
 use std::fmt;
@@ -304,6 +304,54 @@ impl From<LiftRefusal> for ApiError {
             LiftRefusal::NoHalt => Self::plain(Code::HaltNotFound),
             LiftRefusal::NotOpen(_) => Self::plain(Code::HaltNotOpen),
             LiftRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RefundOrderError> for ApiError {
+    fn from(error: RefundOrderError) -> Self {
+        match error {
+            RefundOrderError::NoOrder => Self::plain(Code::OrderNotFound),
+            RefundOrderError::NotPaid(ref order) | RefundOrderError::TooLate(ref order) => {
+                Self::new(Code::OrderNotRefundable, format!("{error}: it is {}", order.state.kind().name()))
+            }
+            RefundOrderError::NoReason => {
+                Self::new(Code::InvalidBody, "1 to 500 printable characters").at("reason")
+            }
+            RefundOrderError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<WishError> for ApiError {
+    fn from(error: WishError) -> Self {
+        match error {
+            WishError::Nothing => Self::plain(Code::PaymentNotFound),
+            WishError::NotSolid => Self::plain(Code::PaymentNotSolid).retry_after(60),
+            WishError::NotOwed => Self::plain(Code::PaymentNotOwed),
+            WishError::NoOrder => Self::plain(Code::OrderNotFound),
+            WishError::Unfit(why) => {
+                Self::new(Code::PaymentUnfit, format!("the payment cannot pay for that order: {why}"))
+            }
+            WishError::Refused(why) => why.into(),
+            WishError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<OperatorRefusal> for ApiError {
+    fn from(refusal: OperatorRefusal) -> Self {
+        match refusal {
+            OperatorRefusal::Step(step) => {
+                Self::new(Code::RefundNotNow, format!("the refund is {}", step.state.name()))
+            }
+            OperatorRefusal::Own => Self::plain(Code::FourEyes),
+            OperatorRefusal::NothingProposed => Self::plain(Code::NothingProposed),
+            OperatorRefusal::AlreadyProposed => Self::plain(Code::AlreadyProposed),
+            OperatorRefusal::Address => Self::plain(Code::RefundAddressRefused).at("address"),
+            OperatorRefusal::NoReason => {
+                Self::new(Code::InvalidBody, "1 to 500 printable characters").at("reason")
+            }
         }
     }
 }

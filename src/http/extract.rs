@@ -8,7 +8,7 @@ use super::{
 };
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
 use futures_util::{StreamExt, future::LocalBoxFuture};
-use leyden_domain::{Address, OrderId, TxId};
+use leyden_domain::{Address, OrderId, PaymentId, RefundId, TxId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -16,6 +16,9 @@ use std::future::{Ready, ready};
 
 /// Said of a text that is no order's id.
 const NO_ORDER_ID: &str = "not an order id: FLASH_… or ord_…, as this service gave it";
+
+/// Said of a text that is no payment's id.
+const NO_PAYMENT_ID: &str = "not a payment id, as this service gave it";
 
 /// A JSON body of type `T`, with the hash of its bytes. Whether unknown members are refused is `T`'s own affair.
 #[derive(Debug)]
@@ -159,6 +162,48 @@ impl FromRequest for OrderPath {
         let text = request.match_info().get("orderId").unwrap_or_default();
         ready(path_id(text).map(Self))
     }
+}
+
+/// The payment's id in the path.
+#[derive(Debug)]
+pub(crate) struct PaymentPath(pub(crate) PaymentId);
+
+impl FromRequest for PaymentPath {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = request.match_info().get("paymentId").unwrap_or_default();
+        ready(text.parse().map(Self).or(Err(ApiError::new(Code::InvalidId, NO_PAYMENT_ID))))
+    }
+}
+
+/// The refund's id in the path.
+#[derive(Debug)]
+pub(crate) struct RefundPath(pub(crate) RefundId);
+
+impl FromRequest for RefundPath {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = request.match_info().get("refundId").unwrap_or_default();
+        ready(text.parse().map(Self).or(Err(ApiError::new(Code::InvalidId, "not a refund id: rfd_…"))))
+    }
+}
+
+/// Reads a payment's id that a parameter of the query holds.
+pub(crate) fn query_payment(text: &str, name: &str) -> Result<PaymentId, ApiError> {
+    text.parse().or(Err(ApiError::query(name, NO_PAYMENT_ID)))
+}
+
+/// Reads why a person wants something.
+pub(crate) fn reason(text: &str, member: &str) -> Result<String, ApiError> {
+    let reason = text.trim();
+    let is_fit = !reason.is_empty() && reason.chars().count() <= 500 && printable(reason);
+    is_fit
+        .then(|| reason.to_owned())
+        .ok_or_else(|| ApiError::new(Code::InvalidBody, "1 to 500 printable characters").at(member))
 }
 
 /// Reads an order's id that stands in a path.

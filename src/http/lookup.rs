@@ -8,6 +8,7 @@ use super::{
     error::{ApiError, Language},
     extract::{self, Params},
     openapi::Refusals,
+    refund_notes,
     state::AppState,
     view::{Answer, LookupView, RecordedView},
 };
@@ -20,7 +21,7 @@ use leyden_domain::{
 };
 use leyden_ports::{
     ChainError,
-    store::{Page, PaymentFilter},
+    store::{Page, PaymentFilter, RefundDetail},
 };
 use moka::future::Cache;
 use serde::Deserialize;
@@ -81,11 +82,12 @@ pub(crate) enum Missing {
     NobodyToAsk,
 }
 
-/// A payment in the books, with the order that it belongs to or was meant for.
+/// A payment in the books, with the order that it belongs to or was meant for, and what goes back of it.
 #[derive(Debug)]
 pub(crate) struct Recorded {
     pub(crate) payment: Payment,
     pub(crate) order: Option<Order>,
+    pub(crate) refund: Option<RefundDetail>,
 }
 
 /// What is known of a transaction.
@@ -120,7 +122,8 @@ pub(crate) async fn look_up(
             Some(id) => state.store.order(id).await?,
             None => None,
         };
-        recorded.push(Recorded { payment, order });
+        let refund = refund_notes::of_payment(state, payment.id).await?;
+        recorded.push(Recorded { payment, order, refund });
     }
     let missing =
         if recorded.is_empty() { Some(ask(state, caller, tx_id, index, &looked).await?) } else { None };

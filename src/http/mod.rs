@@ -18,6 +18,7 @@ pub(crate) mod lookup;
 mod metrics;
 mod monitoring;
 mod number;
+mod once;
 mod openapi;
 mod orders;
 mod payments;
@@ -27,6 +28,8 @@ mod quotes;
 mod rate_limit;
 mod recipient;
 mod reconciliations;
+mod refund_notes;
+mod refunds;
 mod repairs;
 pub(crate) mod sale;
 pub mod scope;
@@ -40,8 +43,9 @@ pub(crate) use time::{iso as show_time, parse as parse_time};
 
 use self::{code::Code, error::ApiError};
 use actix_web::{
-    App, HttpRequest, HttpServer,
-    dev::Server,
+    App, Error, HttpRequest, HttpServer,
+    body::MessageBody,
+    dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse},
     middleware::{Compress, NormalizePath, from_fn},
     web::{self, ServiceConfig},
 };
@@ -78,6 +82,18 @@ fn routes(config: &mut ServiceConfig) {
         .service(repairs::list)
         .service(repairs::approve)
         .service(repairs::reject)
+        .service(refunds::list)
+        .service(refunds::read)
+        .service(refunds::release)
+        .service(refunds::hold)
+        .service(refunds::forfeit)
+        .service(refunds::approve)
+        .service(refunds::reject)
+        .service(refunds::set_address)
+        .service(refunds::refund_payment)
+        .service(refunds::hold_payment)
+        .service(refunds::assign)
+        .service(refunds::refund_order)
         .service(configs::list_prices)
         .service(configs::read_price)
         .service(configs::put_price)
@@ -108,6 +124,26 @@ async fn nothing_here(request: HttpRequest) -> Result<actix_web::HttpResponse, A
     Err(refusal)
 }
 
+/// The whole API as a service that takes requests, with or without a socket.
+pub fn app(
+    state: web::Data<AppState>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .app_data(state)
+        .configure(routes)
+        .wrap(Compress::default())
+        .wrap(from_fn(guard::guard))
+        .wrap(NormalizePath::trim())
+}
+
 /// Serves the API on a listener until it is stopped.
 pub fn serve(state: web::Data<AppState>, listener: TcpListener) -> io::Result<Server> {
     let http = state.settings.http.clone();
@@ -115,19 +151,12 @@ pub fn serve(state: web::Data<AppState>, listener: TcpListener) -> io::Result<Se
         0 => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
         workers => usize::from(workers),
     };
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(state.clone())
-            .configure(routes)
-            .wrap(Compress::default())
-            .wrap(from_fn(guard::guard))
-            .wrap(NormalizePath::trim())
-    })
-    .workers(workers)
-    .client_request_timeout(http.request_timeout.duration())
-    .shutdown_timeout(http.shutdown_timeout.duration().as_secs())
-    .disable_signals()
-    .listen(listener)?
-    .run();
+    let server = HttpServer::new(move || app(state.clone()))
+        .workers(workers)
+        .client_request_timeout(http.request_timeout.duration())
+        .shutdown_timeout(http.shutdown_timeout.duration().as_secs())
+        .disable_signals()
+        .listen(listener)?
+        .run();
     Ok(server)
 }

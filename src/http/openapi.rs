@@ -3,7 +3,7 @@
 
 use super::{
     configs, error::Problem, flash, halts, health, lookup, metrics, monitoring, orders, payments, pool,
-    quotes, reconciliations, repairs, status,
+    quotes, reconciliations, refunds, repairs, status,
 };
 use actix_web::{HttpResponse, get};
 use std::sync::LazyLock;
@@ -125,6 +125,18 @@ pub(crate) enum Refusals {
         repairs::list,
         repairs::approve,
         repairs::reject,
+        refunds::list,
+        refunds::read,
+        refunds::release,
+        refunds::hold,
+        refunds::forfeit,
+        refunds::approve,
+        refunds::reject,
+        refunds::set_address,
+        refunds::refund_payment,
+        refunds::hold_payment,
+        refunds::assign,
+        refunds::refund_order,
         configs::list_prices,
         configs::read_price,
         configs::put_price,

@@ -12,6 +12,7 @@ use super::{
     idempotency,
     number::{Number, WrittenNumber},
     openapi::Refusals,
+    refund_notes,
     sale::{self, Wanted, Wish},
     scope::Scope,
     state::AppState,
@@ -209,7 +210,8 @@ pub(super) async fn read(
         .await?
         .filter(|detail| caller.may_see(&detail.order))
         .ok_or_else(|| ApiError::plain(Code::OrderNotFound))?;
-    Ok(HttpResponse::Ok().json(Answer::new(OrderView::detailed(&detail))))
+    let refunds = refund_notes::of_order(&state, id).await?;
+    Ok(HttpResponse::Ok().json(Answer::new(OrderView::detailed(&detail, &refunds))))
 }
 
 /// Reads an order's history
@@ -223,8 +225,8 @@ pub(super) async fn timeline(
 ) -> Result<HttpResponse, ApiError> {
     flash::owned(&state, id, |order| caller.may_see(order)).await?;
     let entries = state.store.timeline(id).await?;
-    let views: Vec<TimelineView> = entries.into_iter().map(TimelineView::from).collect();
-    Ok(HttpResponse::Ok().json(Answer::new(views)))
+    let refunds = refund_notes::of_order(&state, id).await?;
+    Ok(HttpResponse::Ok().json(Answer::new(TimelineView::whole(entries, &refunds))))
 }
 
 /// Calls an order off
@@ -264,11 +266,7 @@ pub(super) async fn release(
     OrderPath(id): OrderPath,
     Json { value: body, .. }: Json<ReleaseOrder>,
 ) -> Result<HttpResponse, ApiError> {
-    let reason = body.reason.trim();
-    let is_fit = !reason.is_empty() && reason.chars().count() <= 500 && extract::printable(reason);
-    if !is_fit {
-        return Err(ApiError::new(Code::InvalidBody, "1 to 500 printable characters").at("reason"));
-    }
+    let reason = extract::reason(&body.reason, "reason")?;
     let note = format!("{}: {reason}", caller.key);
     let order = state.handles.release_order(id, &note).await?;
     Ok(HttpResponse::Ok().json(Answer::new(OrderView::new(&order))))

@@ -7,6 +7,7 @@ use super::{
     error::ApiError,
     extract::{self, Params},
     openapi::Refusals,
+    refund_notes,
     state::AppState,
     view::{ListAnswer, PaymentView},
 };
@@ -65,5 +66,10 @@ pub(super) async fn list(
     let next = cursor::cut(&mut payments, shown, |payment| {
         (payment.block.map_or(Timestamp::default(), |block| block.timestamp), payment.id.to_string())
     });
-    Ok(HttpResponse::Ok().json(ListAnswer::new(payments.iter().map(PaymentView::from).collect(), next)))
+    let mut views = Vec::with_capacity(payments.len());
+    for payment in &payments {
+        let refund = refund_notes::of_payment(&state, payment.id).await?;
+        views.push(PaymentView::with_refund(payment, refund.as_ref()));
+    }
+    Ok(HttpResponse::Ok().json(ListAnswer::new(views, next)))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     auth::Visitor, error::ApiError, halts::HaltView, openapi::Refusals, pool::PoolView, scope::Scope,
-    state::AppState, time::iso,
+    state::AppState, time::iso, view::RefundCountView,
 };
 use actix_web::{HttpResponse, get, web};
 use leyden_actors::{boards::ChainStatus, kernel::TreeStatus};
@@ -186,6 +186,8 @@ pub(crate) struct FullStatus {
     orders: BTreeMap<&'static str, u64>,
     /// Payments by state: how many and how much, in sun.
     payments: BTreeMap<String, SumView>,
+    /// Refunds by state and asset; of what is held, by the reason too.
+    refunds: Vec<RefundCountView>,
     /// Operations by kind and state.
     operations: BTreeMap<String, u64>,
     /// Orders being watched, and how many may be.
@@ -305,7 +307,9 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
     let counts = state.store.count_orders().await;
     let totals = state.store.totals().await;
     let journal = state.store.journal_head().await;
-    let books_error = counts.as_ref().err().or(totals.as_ref().err()).map(ToString::to_string);
+    let refunds = state.store.count_refunds().await;
+    let books_error =
+        counts.as_ref().err().or(totals.as_ref().err()).or(refunds.as_ref().err()).map(ToString::to_string);
     let totals = totals.unwrap_or_default();
     HttpResponse::Ok().json(StatusView::Full(Box::new(FullStatus {
         success: true,
@@ -324,6 +328,7 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
             .into_iter()
             .map(|(name, count, sum)| (name, SumView { count, sun: sum.get() }))
             .collect(),
+        refunds: refunds.unwrap_or_default().into_iter().map(RefundCountView::from).collect(),
         operations: totals
             .operations
             .into_iter()

@@ -36,6 +36,30 @@ const ROUTES: &[(&str, &str, Scope)] = &[
     ("GET", "/api/v1/halts", Scope::OpsRead),
     ("POST", "/api/v1/halts", Scope::OpsWrite),
     ("POST", "/api/v1/halts/hlt_00000000000000000000000000000000/lift", Scope::OpsWrite),
+    (
+        "POST",
+        "/api/v1/payments/pay_0000000000000000000000000000000000000000000000000000000000000000_0/refund",
+        Scope::OpsWrite,
+    ),
+    (
+        "POST",
+        "/api/v1/payments/pay_0000000000000000000000000000000000000000000000000000000000000000_0/hold",
+        Scope::OpsWrite,
+    ),
+    (
+        "POST",
+        "/api/v1/payments/pay_0000000000000000000000000000000000000000000000000000000000000000_0/assign",
+        Scope::OpsWrite,
+    ),
+    ("GET", "/api/v1/refunds", Scope::OpsRead),
+    ("GET", "/api/v1/refunds/rfd_00000000000000000000000000000000", Scope::OpsRead),
+    ("POST", "/api/v1/refunds/rfd_00000000000000000000000000000000/release", Scope::OpsWrite),
+    ("POST", "/api/v1/refunds/rfd_00000000000000000000000000000000/hold", Scope::OpsWrite),
+    ("POST", "/api/v1/refunds/rfd_00000000000000000000000000000000/forfeit", Scope::OpsWrite),
+    ("POST", "/api/v1/refunds/rfd_00000000000000000000000000000000/approve", Scope::OpsWrite),
+    ("POST", "/api/v1/refunds/rfd_00000000000000000000000000000000/reject", Scope::OpsWrite),
+    ("POST", "/api/v1/refunds/rfd_00000000000000000000000000000000/address", Scope::OpsWrite),
+    ("POST", "/api/v1/orders/FLASH_1_000000000/refund", Scope::OpsWrite),
     ("GET", "/api/v1/pool", Scope::DataRead),
     ("GET", "/api/v1/price-configs", Scope::DataRead),
     ("GET", "/api/v1/price-configs/energy_flash", Scope::DataRead),
@@ -116,6 +140,11 @@ fn no_route_is_missing_from_these_tables_or_from_the_document() {
                 .replace("hlt_00000000000000000000000000000000", "{haltId}")
                 .replace("rec_00000000000000000000000000000000", "{reconciliationId}")
                 .replace("rpr_00000000000000000000000000000000", "{repairId}")
+                .replace(
+                    "pay_0000000000000000000000000000000000000000000000000000000000000000_0",
+                    "{paymentId}",
+                )
+                .replace("rfd_00000000000000000000000000000000", "{refundId}")
                 .replace("price-configs/energy_flash", "price-configs/{modeType}")
                 .replace("resource-configs/energy", "resource-configs/{resourceType}")
         };

@@ -12,6 +12,7 @@ mod halts;
 mod lookup;
 mod operating;
 mod protocol;
+mod refunds;
 mod refusals;
 mod shared_cache;
 mod v1_orders;

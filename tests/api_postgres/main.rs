@@ -17,6 +17,8 @@ mod lookup;
 mod operating;
 #[path = "../api/protocol.rs"]
 mod protocol;
+#[path = "../api/refunds.rs"]
+mod refunds;
 #[path = "../api/refusals.rs"]
 mod refusals;
 #[path = "../api/shared_cache.rs"]

@@ -199,8 +199,7 @@ pub fn every_sun_has_its_bucket(book: &Book) -> Vec<Violation> {
     for payment in &book.payments {
         let refund = refunds.get(&payment.id).filter(|refund| refund.state != RefundState::Withdrawn);
         let owed = refund.map_or(0, |refund| refund.owed);
-        let is_unserved =
-            refund.is_some_and(|refund| matches!(refund.cause, RefundCause::Unservable { .. }));
+        let is_unserved = refund.is_some_and(|refund| matches!(refund.cause, RefundCause::Unservable { .. }));
         let (bought, over) = match payment.state {
             PaymentState::Settles { excess, .. } => {
                 (payment.amount.saturating_sub(excess.get()), excess.get())

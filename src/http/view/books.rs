@@ -1,12 +1,13 @@
 //! Payments, pool accounts and monitoring rows as operators see them.
 
+use super::RefundNoteView;
 use crate::http::{number::Number, time::iso};
 use leyden_domain::{
     Asset, Energy, Sun, UsdtMicro,
     payment::{Payment, PaymentState},
     pool::PoolAccount,
 };
-use leyden_ports::store::MonitoringRow;
+use leyden_ports::store::{MonitoringRow, RefundDetail};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -48,6 +49,16 @@ pub(crate) struct PaymentView {
     /// That block's time.
     #[serde(skip_serializing_if = "Option::is_none")]
     block_time: Option<String>,
+    /// What goes back of it; in lists of payments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund: Option<RefundNoteView>,
+}
+
+impl PaymentView {
+    /// With what goes back of it.
+    pub(crate) fn with_refund(payment: &Payment, refund: Option<&RefundDetail>) -> Self {
+        Self { refund: refund.map(RefundNoteView::from), ..Self::from(payment) }
+    }
 }
 
 impl From<&Payment> for PaymentView {
@@ -76,6 +87,7 @@ impl From<&Payment> for PaymentView {
             },
             block_height: payment.block.map(|delivery| delivery.block.height().get()),
             block_time: payment.block.map(|delivery| iso(delivery.timestamp)),
+            refund: None,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What is known of a transaction that somebody calls a payment.
 
-use super::lookup_texts::{self, Text};
+use super::{
+    RefundNoteView,
+    lookup_texts::{self, Text},
+};
 use crate::http::{
     error::Language,
     lookup::{Looked, Lookup, Missing, Recorded},
@@ -120,6 +123,9 @@ pub(crate) struct RecordedView {
     /// Paid beyond what could be bought, in sun.
     #[serde(skip_serializing_if = "Option::is_none")]
     excess_sun: Option<i64>,
+    /// What goes back of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund: Option<RefundNoteView>,
 }
 
 /// A block.
@@ -295,6 +301,7 @@ impl RecordedView {
                 PaymentState::Settles { excess, .. } if *excess > Sun::ZERO => Some(excess.get()),
                 _ => None,
             },
+            refund: recorded.refund.as_ref().map(RefundNoteView::from),
         }
     }
 

@@ -5,11 +5,13 @@ mod flash;
 mod lookup;
 mod lookup_texts;
 mod order;
+mod refund;
 
 pub(crate) use books::{MonitoringView, PaymentView, PoolAccountView};
 pub(crate) use flash::{FlashOrderView, FlashStatusView};
 pub(crate) use lookup::{LookupView, RecordedView};
 pub(crate) use order::{OrderView, TimelineView};
+pub(crate) use refund::{RefundCountView, RefundNoteView, RefundView, WishView};
 
 use leyden_domain::{operation::RefusalMeaning, order::Order};
 use serde::Serialize;

@@ -1,12 +1,14 @@
 //! An order as `/api/v1` shows it: its exact state, what was paid and done, its history.
 
-use super::{AmountView, amounts, failure_text};
+use super::{AmountView, RefundNoteView, amounts, failure_text};
 use crate::http::time::iso;
 use leyden_domain::{
+    Timestamp,
     operation::Operation,
     order::{CountRule, Order, OrderStateKind},
+    refund::RefundStateKind,
 };
-use leyden_ports::store::{OrderDetail, TimelineEntry};
+use leyden_ports::store::{OrderDetail, RefundDetail, TimelineEntry};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -127,6 +129,9 @@ pub(crate) struct OrderView {
     /// What was done for it on chain; only on the single order.
     #[serde(skip_serializing_if = "Option::is_none")]
     operations: Option<Vec<OperationView>>,
+    /// What goes back of its payments; only on the single order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunds: Option<Vec<RefundNoteView>>,
 }
 
 impl OrderView {
@@ -172,11 +177,12 @@ impl OrderView {
             expires_at: iso(order.expires_at),
             ends_at: order.state.ends_at().map(iso),
             operations: None,
+            refunds: None,
         }
     }
 
     /// With what was done for it on chain.
-    pub(crate) fn detailed(detail: &OrderDetail) -> Self {
+    pub(crate) fn detailed(detail: &OrderDetail, refunds: &[RefundDetail]) -> Self {
         let view = |operation: &Operation| OperationView {
             operation_id: operation.id.to_string(),
             kind: operation.kind.name(),
@@ -189,7 +195,8 @@ impl OrderView {
             error: operation.failure.map(failure_text),
         };
         let operations = detail.delegations.iter().chain(&detail.reclaims).map(view).collect();
-        Self { operations: Some(operations), ..Self::new(&detail.order) }
+        let refunds = Some(refunds.iter().map(RefundNoteView::from).collect());
+        Self { operations: Some(operations), refunds, ..Self::new(&detail.order) }
     }
 }
 
@@ -210,6 +217,9 @@ pub(crate) struct TimelineView {
     from: Option<&'static str>,
     /// The state after.
     to: &'static str,
+    /// Of a refund's history: which one. `from` and `to` are the refund's states then, and `sequence` counts within it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund_id: Option<String>,
     /// More about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
@@ -224,7 +234,34 @@ impl From<TimelineEntry> for TimelineView {
             event: entry.event,
             from: entry.from.map(OrderStateKind::name),
             to: entry.to.name(),
+            refund_id: None,
             note: entry.note,
         }
+    }
+}
+
+impl TimelineView {
+    /// An order's history with that of its refunds, by time. Why operators did something to a refund is theirs.
+    pub(crate) fn whole(entries: Vec<TimelineEntry>, refunds: &[RefundDetail]) -> Vec<Self> {
+        let mut all: Vec<(Timestamp, Self)> =
+            entries.into_iter().map(|entry| (entry.at, Self::from(entry))).collect();
+        for detail in refunds {
+            all.extend(detail.history.iter().map(|entry| {
+                let view = Self {
+                    sequence: entry.sequence,
+                    at: iso(entry.at),
+                    recorded_at: iso(entry.recorded_at),
+                    event: format!("refund_{}", entry.event.strip_prefix("refund_").unwrap_or(&entry.event)),
+                    from: entry.from.map(RefundStateKind::name),
+                    to: entry.to.name(),
+                    refund_id: Some(detail.refund.id.to_string()),
+                    note: None,
+                };
+                (entry.at, view)
+            }));
+        }
+        // Stable: what happened at one moment stays in its own order.
+        all.sort_by_key(|(at, _)| *at);
+        all.into_iter().map(|(_, view)| view).collect()
     }
 }

@@ -1,15 +1,16 @@
 //! Comparisons and repairs, and what the books know of an account and a receiver.
 
 use crate::kit::{
-    Kit, STAKE, account_id, address, attempt, block, delegated, delivery, head, operation_id, payment, slot, tx_id,
-    undelegated,
+    Kit, STAKE, account_id, address, attempt, block, delegated, delivery, head, operation_id, payment, slot,
+    tx_id, undelegated,
 };
 use leyden_domain::{
     Height, ReconciliationId, RepairId, Sun,
     chain::{Resource, ResourceAction, ResourceEvent},
     order::OrderEvent,
     reconcile::{
-        Class, Decision, Difference, Matter, Reconciliation, Repair, RepairKind, RepairState, Verdict, classify,
+        Class, Decision, Difference, Matter, Reconciliation, Repair, RepairKind, RepairState, Verdict,
+        classify,
     },
 };
 use leyden_ports::store::{
@@ -106,7 +107,10 @@ pub(crate) async fn a_repair_ends_once(kit: &Kit) {
     assert_eq!(twice, Err(StoreError::Conflict("repair")));
     let last = kit.store.last_repair(&proposed.difference.subject()).await.unwrap().unwrap();
     assert_eq!((last.state, last.outcome), (RepairState::Applied, Some((slot(9), "done".to_owned()))));
-    assert_eq!(kit.store.list_repairs(&[RepairState::Proposed], &Page { after: None, limit: 5 }).await, Ok(vec![]));
+    assert_eq!(
+        kit.store.list_repairs(&[RepairState::Proposed], &Page { after: None, limit: 5 }).await,
+        Ok(vec![])
+    );
     // Room for the next; what was written off is expected.
     let reread = a_repair(3, RepairKind::RereadBlocks, RepairState::Approved, 7);
     kit.store.record_reconciliation(a_run(2, Vec::new()), vec![reread.clone()]).await.unwrap();
@@ -149,7 +153,12 @@ pub(crate) async fn what_is_lent_is_told_at_any_block(kit: &Kit) {
     assert_eq!(judged(5, 0).await, Verdict::Differs(Class::MissedEvent));
     // A stranger's beside it.
     let to_same = ResourceEvent {
-        action: ResourceAction::Delegate { receiver: to, resource: Resource::Energy, balance: Sun::new(70), lock: None },
+        action: ResourceAction::Delegate {
+            receiver: to,
+            resource: Resource::Energy,
+            balance: Sun::new(70),
+            lock: None,
+        },
         ..strangers(900, 1, 1)
     };
     kit.events(6, vec![to_same, strangers(901, 77, 40)], 1).await;

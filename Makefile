@@ -15,9 +15,13 @@ LEYDEN_BIN ?= $(abspath $(TARGET)/debug/leyden)
 # How often things are done in `make kill-test` and its siblings, and on which store: sqlite or postgres; both where none is given.
 N ?= 50
 STORE ?=
+# Simulated worlds: how many, from which number, and of which kind; of all kinds by turns where none is given.
+SEEDS ?= 1000
+FROM ?= 1
+PROFILE ?=
 CHAOS := $(CARGO) test --workspace --locked --test chaos -- --nocapture
 
-.PHONY: help demo test deps fmt fmt-check clippy doc tidy deny test-rust test-clients bench kill-test leader-test database-test cache-test domain-mutants clean
+.PHONY: help demo test deps fmt fmt-check clippy doc tidy deny test-rust test-clients bench simulate mutants kill-test leader-test database-test cache-test domain-mutants clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -66,6 +70,14 @@ test-clients: ## other people's clients (tronweb, tronpy) against the built-in c
 
 bench: ## measurements, built for speed; see docs/benchmarks.md
 	$(CARGO) bench --workspace --locked --bench '*'
+
+simulate: ## the service in SEEDS simulated worlds, one kind after the other or all of one: make simulate SEEDS=100000 PROFILE=storm
+	$(CARGO) build --profile simulate --locked --bin leyden
+	$(TARGET)/simulate/leyden simulate --seeds $(FROM)..$$(( $(FROM) + $(SEEDS) )) $(if $(PROFILE),--profile $(PROFILE))
+
+mutants: ## plants each fault and counts the simulated worlds until it is found
+	$(CARGO) build --profile simulate --locked --bin leyden --features planted-faults
+	$(TARGET)/simulate/leyden simulate --mutants
 
 kill-test: ## kills the service N times under load and audits the chain: make kill-test N=200 STORE=postgres
 	LEYDEN_KILL_CYCLES=$(N) $(CHAOS) kills::$(STORE)

@@ -10,6 +10,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
+use leyden_domain::planted::{Fault, planted};
 use leyden_domain::{
     AccountId, Bandwidth, BlockRef, Height, OrderId, Sun, Timestamp, TxId,
     chain::{BroadcastAnswer, SignedTransaction},
@@ -290,6 +291,11 @@ impl AccountAgent {
         }
         if commits.is_empty() {
             return Ok(Vec::new());
+        }
+        if planted(Fault::SentBeforeStored) {
+            for (_, transaction) in &transactions {
+                drop(ports.writer.broadcast(transaction).await);
+            }
         }
         settings.did("agent.signed");
         let answers = ports.store.record_attempts(commits).await?;

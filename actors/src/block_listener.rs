@@ -16,6 +16,7 @@ use leyden_domain::{
     chain::{Block, Evidence, Follower, Head, Resolution, ResourceAction, ResourceEvent, SentTransfer},
     halt::HaltCause,
     payment::{Payment, PaymentState},
+    planted::{Fault, planted},
 };
 use leyden_ports::{
     ChainError, StoreError,
@@ -142,6 +143,11 @@ impl BlockListener {
         }
         let Some(first_read) = commits.first().map(|commit| commit.head) else { return Ok(Round::Idle) };
         let solid = self.solid_head(&trial, first_read).await?;
+        if planted(Fault::CursorBeforeRows) && commits.len() > 1 {
+            for commit in &mut commits {
+                commit.payments.clear();
+            }
+        }
         let rules = Arc::new(Rules(Arc::clone(&self.shared)));
         let settled = ports.store.settle_blocks(commits, solid, ports.clock.now(), rules).await?;
         settings.did("listener.recorded");
@@ -167,6 +173,11 @@ impl BlockListener {
         let solid = self.shared.ports.chain.solid().await?;
         // The very first block was chosen at or below the node's solid one.
         let known = self.shared.boards.chain.read().solid.unwrap_or(first_read);
+        if planted(Fault::HeadIsSolid)
+            && let Some(head) = self.shared.boards.chain.read().node_head
+        {
+            return Ok(head);
+        }
         match trial.agrees_with(solid.block) {
             Some(true) => Ok(solid),
             Some(false) => {
@@ -324,7 +335,9 @@ impl Worker for BlockListener {
             Ok(after) => after,
             Err(error) => {
                 // The follower may be ahead of books that answered late, or behind them: read them again.
-                *self.follower.lock().await = None;
+                if !planted(Fault::FollowerSurvives) {
+                    *self.follower.lock().await = None;
+                }
                 let text = error.to_string();
                 if self.shared.boards.chain.read().error.as_deref() != Some(text.as_str()) {
                     tracing::warn!(%error, "could not read the chain; will ask again");

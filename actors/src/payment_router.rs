@@ -11,6 +11,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
+use leyden_domain::planted::{Fault, planted};
 use leyden_domain::{
     OrderId, Span, Sun, Timestamp,
     chain::Delivery,
@@ -318,6 +319,9 @@ pub(crate) fn decide(
     let matched = match_payment(payment, block.timestamp, candidates, policy);
     if let Match::Orderless { unit_price, count, excess } = matched {
         return Err(Orderless { unit_price, count, excess });
+    }
+    if matches!(matched, Match::Suspense(_)) && planted(Fault::StrangerForgotten) {
+        return Ok(None);
     }
     Ok(bucket_of(matched).map(|state| Routing { payment: payment.id, state, new_order: None }))
 }

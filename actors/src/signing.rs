@@ -1,6 +1,7 @@
 //! What is signed for an operation. Used by the agents, and when a payment is served in the commit of its block.
 
 use crate::{settings::RefundSettings, shared::Shared};
+use leyden_domain::planted::{Fault, planted};
 use leyden_domain::{
     AccountId, Asset, BlockRef, Span, Timestamp, UsdtMicro,
     chain::{ChainAction, Resource, SignedTransaction, TransactionIntent},
@@ -76,6 +77,8 @@ fn action_of(operation: &Operation, refunds: &RefundSettings) -> ChainAction {
             ChainAction::Delegate { owner, receiver, resource: Resource::Energy, balance, lock }
         }
         OperationKind::Undelegate { .. } => {
+            let balance =
+                if planted(Fault::MergedReclaim) { balance.times(2).unwrap_or(balance) } else { balance };
             ChainAction::Undelegate { owner, receiver, resource: Resource::Energy, balance }
         }
         OperationKind::Refund { asset: Asset::Trx, .. } => {

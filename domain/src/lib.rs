@@ -35,6 +35,7 @@ pub mod journal;
 pub mod operation;
 pub mod order;
 pub mod payment;
+pub mod planted;
 pub mod pool;
 pub mod reconcile;
 pub mod refund;

@@ -107,6 +107,24 @@ pub(super) struct SimulateArgs {
     /// Write everything that happened to this file.
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
+    /// With this fault planted.
+    #[cfg(feature = "planted-faults")]
+    #[arg(long, value_name = "NAME", value_parser = fault)]
+    pub(super) fault: Option<leyden_domain::planted::Fault>,
+    /// Plant each fault and count the worlds until it is found
+    #[cfg(feature = "planted-faults")]
+    #[arg(long)]
+    pub(super) mutants: bool,
+}
+
+/// A planted fault by its name.
+#[cfg(feature = "planted-faults")]
+fn fault(name: &str) -> Result<leyden_domain::planted::Fault, String> {
+    use leyden_domain::planted::Fault;
+    Fault::ALL.iter().copied().find(|fault| fault.name() == name).ok_or_else(|| {
+        let known: Vec<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+        format!("unknown fault `{name}`; there are {}", known.join(", "))
+    })
 }
 
 /// Consecutive seeds.

@@ -15,6 +15,13 @@ const ENOUGH: usize = 5;
 const SHOWN: usize = 60;
 
 pub(super) fn run(arguments: &SimulateArgs) -> Result<u8, Failure> {
+    #[cfg(feature = "planted-faults")]
+    {
+        if arguments.mutants {
+            return mutants(arguments);
+        }
+        leyden_domain::planted::plant(arguments.fault);
+    }
     match arguments.seeds {
         Some(seeds) => many(arguments, seeds),
         None => one(arguments),
@@ -78,4 +85,35 @@ fn many(arguments: &SimulateArgs, seeds: super::args::Seeds) -> Result<u8, Failu
         report.tally,
     ))?;
     Ok(if report.failures.is_empty() { 0 } else { FOUND })
+}
+
+/// Most worlds that a planted fault may stay hidden in.
+#[cfg(feature = "planted-faults")]
+const MOST_HIDDEN: u64 = 20_000;
+
+/// Plants each fault and runs worlds of all kinds until one finds it.
+#[cfg(feature = "planted-faults")]
+fn mutants(arguments: &SimulateArgs) -> Result<u8, Failure> {
+    use leyden_domain::planted::{Fault, plant};
+    let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let (from, most) = arguments.seeds.map_or((1, MOST_HIDDEN), |seeds| (seeds.from, seeds.to - seeds.from));
+    let profile_of = |seed: u64| &PROFILES[usize::try_from(seed).unwrap_or(0) % PROFILES.len()];
+    let mut hidden = 0;
+    line(format_args!("| fault | what it does | found by | which check | worlds |"))?;
+    line(format_args!("|---|---|---|---|---|"))?;
+    for fault in Fault::ALL.iter().filter(|fault| arguments.fault.is_none_or(|one| one == **fault)) {
+        plant(Some(*fault));
+        let report = run_many((from, from + most), profile_of, jobs, 1, |_| {}).map_err(Failure::new)?;
+        let found = report.failures.first().map_or_else(
+            || "nobody | – | –".to_owned(),
+            |(seed, profile, outcome)| {
+                let check = outcome.broken.first().map_or("", |broken| broken.check.as_str());
+                format!("`--seed {seed} --profile {}` | {check} | {}", profile.name, seed + 1 - from)
+            },
+        );
+        hidden += u32::from(report.failures.is_empty());
+        line(format_args!("| {} | {} | {found} |", fault.name(), fault.about()))?;
+    }
+    plant(None);
+    Ok(if hidden == 0 { 0 } else { FOUND })
 }

@@ -4,7 +4,7 @@
 //!
 //! An [oracle](oracle) that shares no code with the service keeps its own account of what customers did and of what the
 //! chain holds, and compares; the invariants of the books are checked beside it. How time and the database are kept from
-//! making two runs differ is told in [decision 0017](../../docs/adr/0017-deterministic-simulation.md).
+//! making two runs differ is told in [decision 0018](../../docs/adr/0018-deterministic-simulation.md).
 
 mod books;
 mod calls;

@@ -14,6 +14,7 @@ use leyden_domain::{
     journal::Image,
     operation::ChainView,
     payment::Payment,
+    planted::{Fault, planted},
 };
 use leyden_ports::store::{
     BlockCommit, BlockStore, ChainPosition, Durability, RewindReport, Settled, Settlement, StoreError,
@@ -366,11 +367,13 @@ async fn undo(conn: &mut Conn, to: BlockRef, now: Timestamp) -> Result<RewindRep
         return Err(StoreError::Conflict("chain"));
     }
     let height = to.height().get();
+    // Above every height: none.
+    let above = if planted(Fault::RowsNotRewound) { i64::MAX } else { height };
     let undone: Vec<(String, Option<String>)> = all!(
         conn,
         "UPDATE payments SET block_id = NULL, block_height = NULL, block_time = NULL, updated_at = $2 \
          WHERE block_height > $1 RETURNING id, order_id",
-        height,
+        above,
         now.ms(),
     )?;
     let mut orders = BTreeSet::new();

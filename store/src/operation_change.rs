@@ -11,6 +11,7 @@ use leyden_domain::{
     Height, Sun, Timestamp,
     chain::Delivery,
     operation::{Operation, OperationKind, OperationState, RefusalMeaning},
+    planted::{Fault, planted},
     pool::ReservationState,
 };
 use leyden_ports::store::{OperationChange, OperationCommit, StoreError};
@@ -121,6 +122,7 @@ row!(
 async fn move_reservation(conn: &mut Conn, operation: &Operation, next: &Next) -> Result<(), StoreError> {
     let delegation = match operation.kind {
         OperationKind::Delegate { .. } => operation.id,
+        OperationKind::Undelegate { .. } if planted(Fault::ReservationKept) => return Ok(()),
         OperationKind::Undelegate { delegation } => delegation,
         OperationKind::Refund { .. } => return Ok(()),
     };

@@ -16,6 +16,7 @@ use leyden_domain::{
     operation::{Attempt, Operation, OperationKind},
     order::{Order, OrderStateKind},
     payment::Payment,
+    planted::{Fault, planted},
 };
 use leyden_ports::store::{
     CreateRefusal, Created, IdempotencyClaim, IdempotencyKey, NewOrder, OrderCommit, OrderDetail,
@@ -137,7 +138,8 @@ pub(crate) const DROP_PRICES: &str = "DELETE FROM offered_prices WHERE last_clos
 
 #[async_trait]
 impl OrderStore for SqlStore {
-    async fn create_order(&self, new: NewOrder) -> Result<Created, CreateRefusal> {
+    async fn create_order(&self, mut new: NewOrder) -> Result<Created, CreateRefusal> {
+        new.idempotency = new.idempotency.filter(|_| !planted(Fault::KeyIgnored));
         let now = self.now();
         if self.fence.is_none() {
             return self.creates.submit(&self.writer, new, now).await;
@@ -147,6 +149,9 @@ impl OrderStore for SqlStore {
 
     async fn claim_idempotency(&self, key: &IdempotencyKey) -> Result<IdempotencyClaim, StoreError> {
         let mut conn = self.db.read().await?;
+        if planted(Fault::KeyIgnored) {
+            return Ok(IdempotencyClaim::Unused);
+        }
         claim(&mut conn, key).await
     }
 

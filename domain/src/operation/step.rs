@@ -5,6 +5,7 @@ use super::{OperationKind, OperationState, OperationWork, RefusalMeaning, Tracke
 use crate::{
     address::BlockRef,
     chain::{Delivery, Head},
+    planted::{Fault, planted},
     time::{Span, Timestamp},
 };
 
@@ -83,11 +84,16 @@ pub fn death_of(attempt: &TrackedAttempt, chain: ChainView) -> Option<Death> {
     if attempt.failed.is_some_and(|at| at.block.height() <= chain.solid.height()) {
         return Some(Death::Failed);
     }
-    if chain.solid.timestamp >= attempt.attempt.expiration {
+    if chain.solid.timestamp >= attempt.attempt.expiration
+        || planted(Fault::ResignAtHeadExpiry) && chain.head.timestamp >= attempt.attempt.expiration
+        || planted(Fault::ResignOnSilence)
+            && chain.head.timestamp >= attempt.attempt.expiration.minus(Span::from_secs(50))
+    {
         return Some(Death::Expired);
     }
-    let fork_is_final =
-        !attempt.reference_canonical && chain.solid.height() >= attempt.attempt.reference.height();
+    let fork_is_final = !attempt.reference_canonical
+        && (chain.solid.height() >= attempt.attempt.reference.height()
+            || planted(Fault::ForkExcludedTooEarly));
     fork_is_final.then_some(Death::ForkExcluded)
 }
 
@@ -124,6 +130,7 @@ fn intended(work: &OperationWork, chain: ChainView, policy: OperationPolicy) -> 
             // Once the payment is solid any solid block is a descendant of it, and a recent one keeps the
             // reference inside the chain's window of 65,536 blocks.
             Some(payment) if payment.block.height() <= chain.solid.height() => chain.solid.block,
+            Some(_) if planted(Fault::ReferenceFromSolid) => chain.solid.block,
             Some(payment) => payment.block,
             None => return NextAct::Wait,
         },
@@ -144,8 +151,13 @@ fn live(work: &OperationWork, newest: &TrackedAttempt, chain: ChainView) -> Next
         Some(delivery) if !recorded_included => NextAct::Include(delivery),
         // A fork put it into another block before anybody looked; the rental's clock depends on which.
         Some(delivery) if work.operation.delivery != Some(delivery) => NextAct::Exclude,
-        Some(delivery) if delivery.block.height() <= chain.solid.height() => NextAct::Solidify(delivery),
+        Some(delivery)
+            if delivery.block.height() <= chain.solid.height() || planted(Fault::IncludedIsSolid) =>
+        {
+            NextAct::Solidify(delivery)
+        }
         Some(_) => NextAct::Wait,
+        None if recorded_included && planted(Fault::ExclusionForgotten) => NextAct::Wait,
         None if recorded_included => NextAct::Exclude,
         None => match death_of(newest, chain) {
             // Past its expiration a node can only say so, which would hide what it said before.

@@ -7,7 +7,8 @@ use crate::{
     energy::Energy,
     operation::{ChainView, Operation, OperationKind, OperationState, RefusalMeaning},
     payment::{Payment, PaymentState},
-    time::Timestamp,
+    planted::{Fault, planted},
+    time::{Span, Timestamp},
 };
 
 /// All that bears on an order at one moment.
@@ -53,7 +54,13 @@ pub fn undelivered(order: &Order, delegations: &[Operation]) -> Energy {
     let promised = effective(delegations)
         .try_fold(Energy::ZERO, |sum, operation| sum.plus(operation.energy))
         .unwrap_or(Energy::new(i64::MAX));
-    order.energy_bought().unwrap_or(Energy::ZERO).saturating_sub(promised)
+    let bought = order.energy_bought().unwrap_or(Energy::ZERO);
+    let sold = if planted(Fault::HalfDelivered) {
+        Energy::new(bought.get().checked_div(2).unwrap_or(0))
+    } else {
+        bought
+    };
+    sold.saturating_sub(promised)
 }
 
 /// Delegations that happened or still may.
@@ -139,7 +146,8 @@ fn awaiting(order: &Order, facts: &Facts<'_>, funding_now: Option<Funding>) -> O
         Some(_) => facts.chain.solid.timestamp,
         None => facts.chain.head.timestamp,
     };
-    (read_up_to > order.expires_at).then_some(OrderEvent::DeadlinePassed)
+    let early = if planted(Fault::ExpiresEarly) { Span::from_secs(60) } else { Span::from_ms(0) };
+    (read_up_to > order.expires_at.minus(early)).then_some(OrderEvent::DeadlinePassed)
 }
 
 /// The payment is gone or elsewhere.
@@ -197,7 +205,8 @@ fn active(
     // A fork may also have put it into a later block: then the rental began later.
     let last = effective(facts.delegations).filter_map(|o| o.delivery).map(|d| d.timestamp).max();
     let moved = matches!(order.state, OrderState::Active { delivered_at, .. } if last != Some(delivered_at));
-    if missing || moved || effective(facts.delegations).any(|o| !o.state.took_effect()) {
+    let undone = effective(facts.delegations).any(|o| !o.state.took_effect());
+    if (missing || moved || undone) && !planted(Fault::DeliveryUndoneForgotten) {
         return Some(OrderEvent::DeliveryUndone);
     }
     let all_solid = effective(facts.delegations).all(|o| o.state == OperationState::Solid);
@@ -207,5 +216,6 @@ fn active(
         _ => {}
     }
     // By solid time, so that no fork can put the undelegation into a block before the rental's end.
-    (all_solid && facts.chain.solid.timestamp >= ends_at).then_some(OrderEvent::RentalEnded)
+    let over = facts.chain.solid.timestamp >= ends_at || planted(Fault::ReclaimEarly);
+    (all_solid && over).then_some(OrderEvent::RentalEnded)
 }

@@ -1,7 +1,12 @@
 //! The choke point: no other code makes one order state from another.
 
 use super::{Confirmation, Funding, HoldReason, Order, OrderState, OrderStateKind, Party, RefundReason};
-use crate::{chain::Delivery, id::OperationId, time::Timestamp};
+use crate::{
+    chain::Delivery,
+    id::OperationId,
+    planted::{Fault, planted},
+    time::Timestamp,
+};
 
 /// Something that happened, as far as an order is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,7 +201,9 @@ pub fn step(order: &Order, event: &OrderEvent, now: Timestamp) -> Result<Transit
             funding: *funding,
             confirmation: Confirmation::ForkBound { block: funding.block.block },
         },
-        (S::Active { funding, ends_at, .. }, E::RentalEnded) if now >= *ends_at => {
+        (S::Active { funding, ends_at, .. }, E::RentalEnded)
+            if now >= *ends_at || planted(Fault::ReclaimEarly) =>
+        {
             effects.push(Effect::IntendReclaims);
             S::Reclaiming { funding: *funding, ends_at: *ends_at, reverted: false, refund: None }
         }

@@ -6,6 +6,7 @@ use crate::{
     id::OrderId,
     order::CountRule,
     payment::{Payment, SuspenseReason, tail::count_and_tail},
+    planted::{Fault, planted},
     time::{Span, Timestamp},
 };
 use std::collections::BTreeSet;
@@ -128,6 +129,7 @@ pub fn match_payment(
 ) -> Match {
     match payment.asset {
         Asset::Usdt if payment.amount < policy.dust_usdt_micro => return Match::Dust,
+        Asset::Usdt if planted(Fault::UsdtBySymbol) => {}
         Asset::Usdt => return Match::Suspense(SuspenseReason::WrongAsset),
         Asset::Trx if payment.amount < policy.dust_sun.get() => return Match::Dust,
         Asset::Trx => {}
@@ -140,7 +142,8 @@ pub fn match_payment(
     };
     let fits = |e: &Expectation| {
         e.tail > Sun::ZERO
-            && count_and_tail(amount, e.unit_price).is_some_and(|(_, tail)| tail == e.tail)
+            && count_and_tail(amount, e.unit_price)
+                .is_some_and(|(_, tail)| tail == e.tail || planted(Fault::TailIgnored))
             && paid_at <= e.closes_at
     };
 
@@ -157,7 +160,7 @@ pub fn match_payment(
         _ => return Match::Suspense(SuspenseReason::Ambiguous),
     }
 
-    let denied = policy.denied_senders.contains(&payment.from);
+    let denied = policy.denied_senders.contains(&payment.from) && !planted(Fault::DeniedIsServed);
     // Without a tail only the payer's own address speaks for an order: the energy must go to whoever paid. That
     // somebody named the payer at creation proves nothing, and would let anyone catch another's payments.
     let mut own = here().filter_map(|e| {
@@ -196,7 +199,9 @@ pub fn match_payment(
 
 /// Whether an order still waits for its money at that moment.
 fn is_waiting(order: &Expectation, paid_at: Timestamp) -> bool {
-    order.standing == Standing::Open && paid_at <= order.expires_at
+    let is_open =
+        order.standing == Standing::Open || order.standing == Standing::Paid && planted(Fault::SecondSettles);
+    is_open && (paid_at <= order.expires_at || planted(Fault::LateIsInTime))
 }
 
 /// Applies an order's count rule to the count that was paid.
@@ -206,6 +211,9 @@ fn settle(order: OrderId, paid_count: i64, unit_price: Sun, rule: CountRule) -> 
         CountRule::Open { max } => (1, max),
     };
     if paid_count < i64::from(least) {
+        if planted(Fault::UnderIsExact) {
+            return Match::Settles { order, count: least, excess: Sun::ZERO };
+        }
         return Match::Under { order };
     }
     let (count, excess) = cap(paid_count, unit_price, most);
@@ -214,6 +222,7 @@ fn settle(order: OrderId, paid_count: i64, unit_price: Sun, rule: CountRule) -> 
 
 /// Cuts a count to the most that may be bought and says what the rest was worth.
 fn cap(paid_count: i64, unit_price: Sun, most: u32) -> (u32, Sun) {
+    let most = if planted(Fault::OverIsServed) { u32::MAX } else { most };
     let count = u32::try_from(paid_count).map_or(most, |count| count.min(most));
     let beyond = paid_count.saturating_sub(i64::from(count)).max(0);
     (count, Sun::new(unit_price.get().saturating_mul(beyond)))

@@ -28,6 +28,7 @@ mod halting;
 pub mod handles;
 mod janitor;
 pub mod kernel;
+mod late_sale;
 pub mod leadership;
 mod lease_keeper;
 mod messages;

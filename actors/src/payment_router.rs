@@ -4,6 +4,7 @@
 
 use crate::{
     kernel::{Cast, Progress, StartError},
+    late_sale,
     messages::Look,
     settings::OrderlessTerms,
     shared::Shared,
@@ -104,10 +105,13 @@ impl PaymentRouter {
         // One set of terms for the whole round: prices may change while the node is asked.
         let sale = self.shared.boards.sale.read();
         let policy = MatchPolicy { orderless: sale.orderless, ..self.shared.settings.matching.clone() };
-        let (mut decided, mut to_ask) = (Vec::new(), Vec::new());
+        let (mut decided, mut to_ask, mut late) = (Vec::new(), Vec::new(), Vec::new());
         for UnroutedPayment { payment, candidates } in unrouted {
             let Some(block) = payment.block else { continue };
             match decide(&payment, &candidates, &policy) {
+                Ok(Some(Routing { state: PaymentState::Late { order }, .. })) if self.serves_late() => {
+                    late.push((payment, block, order));
+                }
                 Ok(routing) => decided.extend(routing),
                 // It stays as it is until money moves again.
                 Err(Orderless { .. }) if !self.shared.may(MoneyAct::Sell) => {}
@@ -118,6 +122,16 @@ impl PaymentRouter {
         }
         let mut routed = self.commit(decided, view).await?;
         progress.tick();
+        for (payment, block, order) in late {
+            match late_sale::decide(&self.shared, &payment, block, order, &sale).await {
+                Ok(routing) => routed = routed.saturating_add(self.commit(vec![routing], view).await?),
+                Err(late_sale::Trouble::Store(error)) => return Err(error.into()),
+                Err(late_sale::Trouble::Chain(error)) => {
+                    tracing::warn!(payment = %payment.id, %error, "late payment not decided yet");
+                }
+            }
+            progress.tick();
+        }
         let mut answers = stream::iter(to_ask)
             .map(|(payment, block, sale)| async move {
                 let answer = self.orderless(&payment, block, sale).await;
@@ -138,6 +152,11 @@ impl PaymentRouter {
             routed = routed.saturating_add(self.commit(decided, view).await?);
         }
         Ok(page_was_full && routed > 0)
+    }
+
+    /// Whether a payment that came late may buy what is sold now.
+    fn serves_late(&self) -> bool {
+        self.shared.settings.refunds.serve_late && self.shared.may(MoneyAct::Sell)
     }
 
     /// Commits decisions, and tells the watchers of the orders that were paid. Returns how many stood.

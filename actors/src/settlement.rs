@@ -12,7 +12,7 @@ use leyden_domain::{
     halt::MoneyAct,
     operation::{ChainView, NextAct, OperationWork, next_act},
     order::undelivered,
-    payment::MatchPolicy,
+    payment::{MatchPolicy, PaymentState},
     pool::PoolAccount,
 };
 use leyden_ports::store::{
@@ -45,6 +45,10 @@ impl Settlement for Rules {
             .iter()
             .filter_map(|UnroutedPayment { payment, candidates }| {
                 decide(payment, candidates, &policy).ok()?
+            })
+            // What came late may be served at today's price, which is the router's to find out.
+            .filter(|routing| {
+                !self.0.settings.refunds.serve_late || !matches!(routing.state, PaymentState::Late { .. })
             })
             .collect()
     }

@@ -27,6 +27,8 @@ pub(super) struct Seen {
     pub(super) back: Vec<(Address, Sun)>,
     /// The payments it made.
     pub(super) payments: Vec<TxId>,
+    /// What the refund account sent to it, transfer by transfer.
+    pub(super) refunds: Vec<Sun>,
 }
 
 impl Seen {
@@ -61,7 +63,11 @@ pub(super) struct Audit {
 
 impl Audit {
     /// Reads the whole chain. The demonstration's chain has no forks: what is in a block stays there.
-    pub(super) async fn read(chain: &dyn ChainReader, payment_address: Address) -> Result<Self, ChainError> {
+    pub(super) async fn read(
+        chain: &dyn ChainReader,
+        payment_address: Address,
+        refund_address: Address,
+    ) -> Result<Self, ChainError> {
         let mut audit = Self::default();
         let head = chain.head().await?;
         let mut next = Height::new(1);
@@ -76,6 +82,9 @@ impl Audit {
                 for transfer in block.transfers.iter().filter(|t| t.to == payment_address) {
                     audit.payments.insert(transfer.tx_id, place);
                     audit.seen.entry(transfer.from).or_default().payments.push(transfer.tx_id);
+                }
+                for transfer in block.transfers.iter().filter(|t| t.from == refund_address) {
+                    audit.seen.entry(transfer.to).or_default().refunds.push(Sun::new(transfer.amount));
                 }
                 for event in block.resource_events {
                     match event.action {

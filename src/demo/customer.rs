@@ -4,7 +4,8 @@
 use super::{
     api::{Api, ApiFailure},
     notebook::{Entry, Notebook, Payment},
-    plan::{Customer, Mode},
+    plan::{BEYOND, Customer, Mode},
+    stage::MAX_TRANSACTIONS,
 };
 use leyden_domain::{
     Address, Span, Sun,
@@ -24,6 +25,7 @@ pub(super) struct World {
     pub(super) notebook: Notebook,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) payment_address: Address,
+    pub(super) refund_address: Address,
     pub(super) unit_price: Sun,
     pub(super) pace: Duration,
     /// Distinguishes this demonstration's idempotency keys from those of another on the same books.
@@ -68,7 +70,9 @@ pub(super) async fn live(customer: Customer, world: &World) -> Result<Outcome, T
         world.notebook.write(customer.number, &entry)?;
     }
     pay(customer, world, &mut entry).await?;
-    wait_for_end(customer, world, &entry).await
+    let outcome = wait_for_end(customer, world, &entry).await?;
+    wait_for_money(customer, world, &entry).await?;
+    Ok(outcome)
 }
 
 /// Makes the order, where the mode has one, and learns what to pay.
@@ -86,10 +90,11 @@ async fn order(customer: Customer, world: &World, entry: &mut Entry) -> Result<(
         Mode::Over => {
             let order = world.api.create_flash_order(&recipient, i64::from(customer.number), &key).await?;
             entry.order = Some(order.id.clone());
-            order
-                .amount_for(1)
-                .ok_or(Trouble::Missing("an amount for one"))?
-                .plus(world.unit_price.times(11)?)?
+            order.amount_for(1).ok_or(Trouble::Missing("an amount for one"))?.plus(
+                world
+                    .unit_price
+                    .times(i64::from(MAX_TRANSACTIONS.saturating_sub(1).saturating_add(BEYOND)))?,
+            )?
         }
         Mode::Fixed { count } => {
             let order = world.api.create_order(&recipient, count, &key).await?;
@@ -168,6 +173,29 @@ async fn sign(customer: Customer, world: &World, amount: Sun) -> Result<Payment,
         expiration: signed.expiration,
         sent_at: now,
     })
+}
+
+/// Waits until what must come back is on its address, in a solid block, as its own wallet would show it.
+async fn wait_for_money(customer: Customer, world: &World, entry: &Entry) -> Result<(), Trouble> {
+    let paid = Sun::new(entry.amount_sun.unwrap_or_default());
+    let due = customer.mode.comes_back(paid, world.unit_price);
+    let Some(payment) = entry.payment.as_ref().filter(|_| due > Sun::ZERO) else { return Ok(()) };
+    let mut next = payment.reference.height();
+    let mut back = Sun::ZERO;
+    while back < due {
+        tokio::time::sleep(world.pace.max(LOOK)).await;
+        let Some(solid) = unless_unavailable(world.node.solid().await)? else { continue };
+        let Some(blocks) = unless_unavailable(world.node.blocks(next, 50).await)? else { continue };
+        for block in blocks.into_iter().filter(|block| block.height() <= solid.height()) {
+            next = block.height().next();
+            for transfer in &block.transfers {
+                if transfer.from == world.refund_address && transfer.to == customer.address() {
+                    back = back.plus(Sun::new(transfer.amount))?;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Waits until nothing more will happen: the order has come to its end, or the payment waits where it should.

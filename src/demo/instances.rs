@@ -37,7 +37,7 @@ const RHYTHM: [(&str, &str); 16] = [
     // There is one node: nobody else could agree with it.
     ("LEYDEN__CHAIN__AGREEMENT", "when_possible"),
     ("LEYDEN__CHAIN__CROSS_CHECK_RECEIPTS", "false"),
-    ("LEYDEN__PAYMENTS__TIMEOUT", "10m"),
+    ("LEYDEN__PAYMENTS__TIMEOUT", "90s"),
     ("LEYDEN__PAYMENTS__SOLID_ABOVE_TRX", "1000"),
     ("LEYDEN__SALES__ENABLED", "true"),
     ("LEYDEN__SALES__ORDERLESS", "true"),

@@ -7,8 +7,9 @@ use super::{
     customer::Outcome,
     notebook::Entry,
     plan::{Customer, Mode},
+    stage,
 };
-use leyden_domain::{EnergyRatio, Height, Timestamp};
+use leyden_domain::{EnergyRatio, Height, Sun, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One customer with all that is known of it.
@@ -38,6 +39,8 @@ pub(super) struct Verdict {
     pub(super) lost: bool,
     /// Its payment waits, in whole or in part.
     pub(super) waits: bool,
+    /// Everything that had to come back did, once.
+    pub(super) refunded: bool,
     /// Energy that reached it.
     pub(super) energy: i64,
     /// Where its payment is in the chain.
@@ -83,6 +86,10 @@ impl Judge<'_> {
         let recorded = tx_id.and_then(|id| self.statement.payments.get(&id.to_string()));
         let state = recorded.map_or("nowhere", |payment| payment.state.as_str());
 
+        let money = Sun::new(entry.amount_sun.unwrap_or_default());
+        let due = customer.mode.comes_back(money, stage::UNIT_PRICE);
+        let back = seen.refunds.as_slice();
+        let is_back = if due == Sun::ZERO { back.is_empty() } else { back == [due] };
         let delivered = count > 0 && bought > 0 && energy >= bought;
         let unordered = unordered(&seen, outcome);
         let mut verdict = Verdict {
@@ -90,12 +97,13 @@ impl Judge<'_> {
             reclaimed: delivered && seen.is_all_back(),
             doubled: energy > bought.saturating_add(margin) || unordered.is_some(),
             waits: matches!(state, "over" | "under" | "late" | "second" | "suspense"),
+            refunded: due > Sun::ZERO && is_back,
             energy,
             paid,
             served: seen.delivered(),
             ..Verdict::default()
         };
-        verdict.lost = paid.is_some() && count > 0 && !delivered;
+        verdict.lost = paid.is_some() && (count > 0 && !delivered || due > Sun::ZERO && back.is_empty());
         let mut found = |what: String| verdict.findings.push(format!("customer {}: {what}", customer.number));
         if let Some(trouble) = trouble {
             found(format!("gave up: {trouble}"));
@@ -126,6 +134,9 @@ impl Judge<'_> {
         if let Some(unordered) = unordered {
             found(unordered);
         }
+        if !is_back {
+            found(format!("{due} TRX were due back, the chain shows {back:?}"));
+        }
         if !seen.is_all_back() {
             found(format!(
                 "{} delegations, taken back {} times or for other amounts",
@@ -143,6 +154,9 @@ impl Judge<'_> {
         for (address, seen) in &self.audit.seen {
             if !customers.contains(address) && !seen.out.is_empty() {
                 findings.push(format!("{address} got energy and is nobody's"));
+            }
+            if !customers.contains(address) && !seen.refunds.is_empty() {
+                findings.push(format!("{address} got money and is nobody's"));
             }
         }
         for tx_id in self.audit.payments.keys() {
@@ -201,6 +215,7 @@ mod tests {
             out: vec![delegation(5), delegation(7)],
             back: back(amounts),
             payments: Vec::new(),
+            refunds: Vec::new(),
         };
         assert!(seen(&[7, 5]).is_all_back());
         for wrong in [&[12][..], &[5], &[5, 5], &[5, 7, 7]] {

@@ -1,12 +1,15 @@
 //! Who the customers of a demonstration are and what each of them wants. The plan follows from the number of
 //! customers alone, so a demonstration that was killed and started again has the same customers.
 
-use leyden_domain::Address;
+use leyden_domain::{Address, Sun};
 use leyden_sim::keys;
 use leyden_tron::crypto::SecretKey;
 
 /// The customers' keys start here, behind those of the chain's own test accounts.
 const FIRST_KEY: u32 = 1_000;
+
+/// For how many transfers more than may be bought the one that pays too much does.
+pub(super) const BEYOND: u32 = 2;
 
 /// What a customer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +50,16 @@ impl Mode {
         }
     }
 
-    /// How many transfers must be served in the end; 0 where the payment must wait instead.
+    /// How much of what it pays must come back, where a transfer costs this much.
+    pub(super) fn comes_back(self, paid: Sun, unit_price: Sun) -> Sun {
+        match self {
+            Self::Open { .. } | Self::Fixed { .. } | Self::Orderless { .. } => Sun::ZERO,
+            Self::Over => unit_price.times(i64::from(BEYOND)).unwrap_or(Sun::ZERO),
+            Self::Under | Self::Unmatched => paid,
+        }
+    }
+
+    /// How many transfers must be served in the end; 0 where the payment must come back instead.
     pub(super) const fn served(self, max_transactions: u32) -> u32 {
         match self {
             Self::Open { count } | Self::Fixed { count } | Self::Orderless { count } => count,

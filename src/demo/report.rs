@@ -19,10 +19,12 @@ pub(super) struct Totals {
     pub(super) reclaimed: u32,
     /// Customers to whom more came than was paid for.
     pub(super) doubled: u32,
-    /// Payments for which nothing came and which wait nowhere.
+    /// Payments for which nothing came, neither energy nor the money.
     pub(super) lost: u32,
-    /// Payments that wait, in whole or in part, as they should.
+    /// Payments that were not what was asked for, in whole or in part.
     pub(super) suspense: u32,
+    /// Of those, whose money came back, once.
+    pub(super) refunded: u32,
     /// From the payment's first sending to the delegation's block.
     pub(super) latency_ms: Percentiles,
     /// From the payment's block to the delegation's block.
@@ -85,6 +87,7 @@ impl Report {
                 (&mut totals.doubled, verdict.doubled),
                 (&mut totals.lost, verdict.lost),
                 (&mut totals.suspense, verdict.waits),
+                (&mut totals.refunded, verdict.refunded),
             ] {
                 *sum = sum.saturating_add(u32::from(one));
             }
@@ -116,10 +119,12 @@ impl Report {
         Self { rows, totals }
     }
 
-    /// Whether every payment was served once or waits where it should, and the judge has nothing else to say.
+    /// Whether every payment was served or came back, once, and the judge has nothing else to say.
     pub(super) fn is_clean(&self) -> bool {
         let Totals { orders, delivered, reclaimed, doubled, lost, .. } = self.totals;
-        (delivered, reclaimed, doubled, lost) == (orders, orders, 0, 0) && self.totals.findings.is_empty()
+        (delivered, reclaimed, doubled, lost) == (orders, orders, 0, 0)
+            && self.totals.refunded == self.totals.suspense
+            && self.totals.findings.is_empty()
     }
 
     /// The table and the line of totals.
@@ -151,12 +156,13 @@ impl Report {
         }
         let _infallible = writeln!(
             text,
-            "\n{} to serve: {} delivered, {} reclaimed, {} doubled, {} lost; {} payments wait. Energy after {} ms (p50), {} ms (p99).",
+            "\n{} to serve: {} delivered, {} reclaimed, {} doubled, {} lost; {} of {} wrong payments refunded. Energy after {} ms (p50), {} ms (p99).",
             t.orders,
             t.delivered,
             t.reclaimed,
             t.doubled,
             t.lost,
+            t.refunded,
             t.suspense,
             t.latency_ms.p50,
             t.latency_ms.p99

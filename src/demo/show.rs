@@ -52,6 +52,7 @@ impl<'a> Show<'a> {
             notebook,
             clock: Arc::clone(&stage.clock),
             payment_address: stage::payment_address(),
+            refund_address: stage::refund_address(),
             unit_price: stage::UNIT_PRICE,
             pace: stage.pace(),
             run: stage.run.clone(),
@@ -130,7 +131,8 @@ impl<'a> Show<'a> {
         let node = &self.stage.node;
         let statement: Statement =
             self.world.api.statement().await.map_err(|error| Failure::new(error.to_string()))?;
-        let audit = Audit::read(node, stage::payment_address()).await.map_err(unread)?;
+        let audit =
+            Audit::read(node, stage::payment_address(), stage::refund_address()).await.map_err(unread)?;
         let pool = node.pool_account(leyden_sim::keys::pool_address(0)).await.map_err(unread)?;
         let judge = Judge {
             audit: &audit,

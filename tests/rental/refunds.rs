@@ -427,3 +427,28 @@ async fn an_order_held_while_its_money_is_due_waits_for_its_release() {
     world.mine_until(order.id, S::Refunded).await;
     world.assert_books().await;
 }
+
+#[actix_rt::test]
+async fn what_came_late_is_served_at_todays_price_where_there_is_capacity() {
+    let world = World::refunding(|refunds| refunds.serve_late = true).await;
+    world.until_observed().await;
+    let order = world.order(0, CountRule::Fixed { count: 2 }).await;
+    world.block().await;
+    world.node.skip(PATIENCE.ms() + 3_000).unwrap();
+    world.mine_until(order.id, S::Expired).await;
+    world.pay(1, order.amount_due(2).unwrap());
+    world
+        .mine_while("it is not routed", async |world| {
+            world.payments().await.first().is_none_or(|p| p.state == PaymentState::Unrouted)
+        })
+        .await;
+    let payment = world.payments().await[0].clone();
+    let PaymentState::Settles { order: new, count: 2, excess } = payment.state else {
+        panic!("{:?}", payment.state)
+    };
+    assert_eq!(excess, order.tail);
+    world.mine_until(new, S::Completed).await;
+    assert_eq!(world.detail(new).await.order.recipient, order.recipient);
+    assert_eq!(world.state(order.id).await, S::Expired);
+    world.assert_served_once(0).await;
+}

@@ -13,6 +13,7 @@ mod pg;
 mod pool;
 mod races;
 mod reconcile;
+mod refunds;
 mod service;
 mod undone;
 mod waits;
@@ -89,6 +90,11 @@ conformance! {
     reconcile::{
         a_wish_becomes_a_comparison, a_repair_ends_once, what_is_lent_is_told_at_any_block, a_second_effect_is_seen,
         what_is_missing_of_a_block_is_recorded_once
+    }
+    refunds::{
+        a_refund_begins_once_and_of_what_is_solid, the_guard_is_asked_in_the_commit,
+        a_transfer_is_followed_by_what_was_sent, a_warrant_is_for_exactly_what_is_intended,
+        people_move_refunds_with_their_reasons, a_payment_is_assigned_to_an_order_that_waits
     }
     service::{
         seeds_are_there, a_wish_is_begun_once, documents_are_replaced, keys_are_kept, quotes_are_kept, monitoring_follows_the_order,

@@ -1,0 +1,281 @@
+//! Refunds: begun once, counted against the guard in their own commit, followed by what was sent, signed by warrant, and
+//! moved by people with their reasons.
+
+use crate::kit::{
+    Kit, PRICE, account_id, address, attempt, block, block_id, head, key_id, operation_id, order, order_id,
+    payment, slot,
+};
+use leyden_domain::{
+    AccountId, Asset, Energy, Height, RefundId, Span, Sun, Timestamp, UsdtMicro,
+    chain::SentTransfer,
+    operation::{Operation, OperationKind, OperationState},
+    order::OrderStateKind,
+    payment::{Payment, PaymentState, SuspenseReason},
+    refund::{
+        Amounts, GuardTrip, Operator, OperatorAction, OperatorRefusal, Refund, RefundEvent, RefundHold,
+        RefundPolicy, RefundState, RefundStateKind, SpendGuard, Spent, Subject, open, step, terms_of,
+    },
+};
+use leyden_ports::store::{
+    BlockCommit, NewRefundAccount, OperationChange, Page, RefundCommit, RefundDraft, RefundFilter,
+    RefundTarget, RefundTransfer, RefundWish, StoreError, Transfer, WarrantError, WishError,
+};
+
+const LOST: PaymentState = PaymentState::Suspense { reason: SuspenseReason::NoOrder };
+
+fn refund_id(n: u64) -> RefundId {
+    let mut entropy = [0; 10];
+    entropy[2..].copy_from_slice(&n.to_be_bytes());
+    RefundId::new(slot(1), entropy)
+}
+
+fn amounts(sun: i64) -> Amounts {
+    Amounts { trx: Sun::new(sun), usdt: UsdtMicro::new(sun) }
+}
+
+fn policy() -> RefundPolicy {
+    RefundPolicy { suspense_delay: Span::ZERO, fee: amounts(10), ..RefundPolicy::switched_off() }
+}
+
+/// Records a block and that it is solid.
+async fn solid(kit: &Kit, height: i64, payments: Vec<Payment>, sent: Vec<SentTransfer>) {
+    let commit = BlockCommit { sent, ..block(height, 0, payments, Vec::new()) };
+    kit.store.record_blocks(vec![commit], head(height, 0), slot(height)).await.unwrap();
+}
+
+/// Payment `n` of 1,000 and some is in block `height`, solid, and matches nothing; its refund, not begun.
+async fn unmatched(kit: &Kit, n: u64, height: i64) -> RefundDraft {
+    solid(kit, height, vec![payment(n, 1_000 + i64::try_from(n).unwrap())], Vec::new()).await;
+    assert!(kit.route(payment(n, 0).id, LOST).await);
+    draft(kit, n, height).await
+}
+
+async fn draft(kit: &Kit, n: u64, height: i64) -> RefundDraft {
+    let payment = kit.payment(payment(n, 0).id).await;
+    let subject = Subject { payment: payment.clone(), order: None, delivered_for_good: false };
+    let now = slot(height);
+    let owed = terms_of(&subject, payment.from, Height::new(height), now, &policy()).unwrap();
+    RefundDraft { refund: open(refund_id(n), &payment, &owed, now), payment, order: None }
+}
+
+async fn begin(kit: &Kit, draft: RefundDraft) -> Refund {
+    let id = draft.refund.id;
+    let answers = kit.store.open_refunds(vec![draft]).await.unwrap();
+    assert_eq!(answers, [Ok(())]);
+    kit.store.refund(id).await.unwrap().unwrap()
+}
+
+async fn account(kit: &Kit) -> AccountId {
+    let new = NewRefundAccount { id: account_id(77), address: address(777), permission_id: Some(3) };
+    kit.store.upsert_refund_account(new, slot(1)).await.unwrap().id
+}
+
+/// The commit that intends a refund's transfer as operation `n`.
+fn intend(refund: &Refund, n: u64, guard: SpendGuard, now: Timestamp) -> RefundCommit {
+    let operation = Operation {
+        id: operation_id(n),
+        order: refund.order,
+        account: account_id(77),
+        owner: address(777),
+        receiver: refund.to,
+        balance: Sun::new(refund.amount()),
+        energy: Energy::ZERO,
+        kind: OperationKind::Refund { refund: refund.id, asset: refund.asset },
+        state: OperationState::Intended,
+        attempts: 0,
+        delivery: None,
+        failure: None,
+        version: 0,
+        created_at: now,
+    };
+    RefundCommit {
+        transition: step(refund, &RefundEvent::Intended(operation.id), now).unwrap(),
+        order: None,
+        transfer: Some(RefundTransfer { operation, guard }),
+        note: None,
+    }
+}
+
+fn sent(n: u64, refund: &Refund, succeeded: bool) -> SentTransfer {
+    SentTransfer {
+        tx_id: attempt(n, 1).tx_id,
+        asset: refund.asset,
+        from: address(777),
+        to: refund.to,
+        amount: refund.amount(),
+        succeeded,
+    }
+}
+
+pub(crate) async fn a_refund_begins_once_and_of_what_is_solid(kit: &Kit) {
+    let first = unmatched(kit, 1, 1).await;
+    assert_eq!(kit.store.unrefunded(Height::new(1), None, 10).await.unwrap().len(), 1);
+    let refund = begin(kit, first.clone()).await;
+    assert_eq!(refund, first.refund);
+    let again = RefundDraft { refund: Refund { id: refund_id(9), ..first.refund.clone() }, ..first.clone() };
+    assert_eq!(kit.store.open_refunds(vec![again]).await.unwrap(), [Err(StoreError::Conflict("payment"))]);
+    assert!(kit.store.unrefunded(Height::new(1), None, 10).await.unwrap().is_empty());
+    assert_eq!(kit.store.refund_of(first.payment.id).await.unwrap(), Some(refund));
+
+    // One that is not solid yet, and one whose bucket is another meanwhile.
+    kit.block(2, 0, vec![payment(2, 1_002)]).await;
+    kit.route(payment(2, 0).id, LOST).await;
+    let early = draft(kit, 2, 2).await;
+    assert_eq!(kit.store.open_refunds(vec![early]).await.unwrap(), [Err(StoreError::Conflict("payment"))]);
+    let mut other = unmatched(kit, 3, 3).await;
+    other.payment.state = PaymentState::Unrouted;
+    assert_eq!(kit.store.open_refunds(vec![other]).await.unwrap(), [Err(StoreError::Conflict("payment"))]);
+    let listed =
+        kit.store.list_refunds(&RefundFilter::default(), &Page { after: None, limit: 10 }).await.unwrap();
+    assert_eq!(listed.len(), 1);
+}
+
+pub(crate) async fn the_guard_is_asked_in_the_commit(kit: &Kit) {
+    account(kit).await;
+    let mut refunds = Vec::new();
+    for n in 1..=3 {
+        let height = i64::try_from(n).unwrap();
+        let draft = unmatched(kit, n, height).await;
+        refunds.push(begin(kit, draft).await);
+    }
+    let guard = SpendGuard { per_hour: amounts(2_000), ..SpendGuard::default() };
+    let now = slot(10);
+    assert_eq!(kit.store.commit_refund(intend(&refunds[0], 1, guard, now)).await, Ok(Ok(())));
+    assert_eq!(kit.store.commit_refund(intend(&refunds[1], 2, guard, now)).await, Ok(Ok(())));
+    let third = intend(&refunds[2], 3, guard, now);
+    assert_eq!(kit.store.commit_refund(third).await, Ok(Err(GuardTrip::PerHour)));
+    let left = kit.store.refund(refunds[2].id).await.unwrap().unwrap();
+    assert_eq!(left, refunds[2], "nothing was written");
+    assert_eq!(kit.store.spent(Asset::Trx, now, None).await, Ok(Spent { hour: 991 + 992, day: 991 + 992 }));
+    let later = now.plus(Span::from_hours(1));
+    assert_eq!(kit.store.spent(Asset::Trx, later, None).await, Ok(Spent { hour: 0, day: 991 + 992 }));
+    assert_eq!(kit.store.spent(Asset::Usdt, now, None).await, Ok(Spent::default()));
+    assert_eq!(kit.store.commit_refund(intend(&left, 3, guard, later)).await, Ok(Ok(())));
+    // The same again finds another version.
+    let again = kit.store.commit_refund(intend(&left, 4, guard, later)).await;
+    assert_eq!(again, Err(StoreError::Conflict("refund")));
+}
+
+pub(crate) async fn a_transfer_is_followed_by_what_was_sent(kit: &Kit) {
+    let acting = account(kit).await;
+    let draft = unmatched(kit, 1, 1).await;
+    let refund = begin(kit, draft).await;
+    let none = SpendGuard::default();
+    kit.store.commit_refund(intend(&refund, 1, none, slot(2))).await.unwrap().unwrap();
+    kit.sign(attempt(1, 1), 0).await.unwrap();
+    let work = |kit: &Kit| {
+        let store = std::sync::Arc::clone(&kit.store);
+        async move { store.account_work(acting, 10).await.unwrap() }
+    };
+    let newest = |work: &[leyden_domain::operation::OperationWork]| work[0].newest.clone().unwrap();
+    assert_eq!((newest(&work(kit).await).included, newest(&work(kit).await).failed), (None, None));
+
+    // In a block without effect; that block leaves; then in one with.
+    let held = BlockCommit { sent: vec![sent(1, &refund, false)], ..block(2, 0, Vec::new(), Vec::new()) };
+    kit.store.record_blocks(vec![held], head(1, 0), slot(2)).await.unwrap();
+    let seen = newest(&work(kit).await);
+    assert!(seen.included.is_none() && seen.failed.is_some());
+    kit.store.rewind(head(1, 0).block, slot(2)).await.unwrap();
+    assert_eq!(newest(&work(kit).await).failed, None);
+    let held = BlockCommit {
+        sent: vec![sent(1, &refund, true)],
+        parent: block_id(1, 0),
+        ..block(2, 1, Vec::new(), Vec::new())
+    };
+    kit.store.record_blocks(vec![held], head(1, 0), slot(2)).await.unwrap();
+    let seen = newest(&work(kit).await).included.unwrap();
+    kit.change(operation_id(1), 1, OperationChange::Include(seen)).await.unwrap();
+    let next = BlockCommit { parent: block_id(2, 1), ..block(3, 1, Vec::new(), Vec::new()) };
+    kit.store.record_blocks(vec![next], head(2, 1), slot(3)).await.unwrap();
+    assert!(kit.store.refund_work(slot(3), None, 10).await.unwrap().is_empty());
+    kit.change(operation_id(1), 2, OperationChange::Solidify(seen)).await.unwrap();
+
+    let due = kit.store.refund_work(slot(3), None, 10).await.unwrap();
+    assert_eq!(due.len(), 1);
+    assert_eq!(due[0].transfer.as_ref().unwrap().state, OperationState::Solid);
+    let transition = step(&due[0].refund, &RefundEvent::TransferSolid, slot(3)).unwrap();
+    let commit = RefundCommit { transition, order: None, transfer: None, note: None };
+    kit.store.commit_refund(commit).await.unwrap().unwrap();
+    let detail = kit.store.refund_detail(refund.id).await.unwrap().unwrap();
+    assert_eq!(detail.refund.state.kind(), RefundStateKind::Refunded);
+    assert_eq!(detail.transfers[0].1, Some(attempt(1, 1).tx_id));
+    let told: Vec<_> = detail.history.iter().map(|line| line.event.as_str()).collect();
+    assert_eq!(told, ["opened", "intended", "transfer_solid"]);
+}
+
+pub(crate) async fn a_warrant_is_for_exactly_what_is_intended(kit: &Kit) {
+    account(kit).await;
+    let draft = unmatched(kit, 1, 1).await;
+    let refund = begin(kit, draft).await;
+    let none = SpendGuard::default();
+    let exact = Transfer { asset: Asset::Trx, from: address(777), to: refund.to, amount: refund.amount() };
+    assert_eq!(kit.store.warrant(exact, none).await, Err(WarrantError::None));
+    kit.store.commit_refund(intend(&refund, 1, none, slot(2))).await.unwrap().unwrap();
+    assert_eq!(kit.store.warrant(exact, none).await, Ok(operation_id(1)));
+    for other in [
+        Transfer { amount: exact.amount + 1, ..exact },
+        Transfer { to: address(1), ..exact },
+        Transfer { from: address(1), ..exact },
+        Transfer { asset: Asset::Usdt, ..exact },
+    ] {
+        assert_eq!(kit.store.warrant(other, none).await, Err(WarrantError::None), "{other:?}");
+    }
+    let tight = SpendGuard { per_day: amounts(5), ..none };
+    assert_eq!(kit.store.warrant(exact, tight).await, Err(WarrantError::Guard(GuardTrip::PerDay)));
+    kit.sign(attempt(1, 1), 0).await.unwrap();
+    assert_eq!(kit.store.warrant(exact, none).await, Err(WarrantError::Signed));
+}
+
+fn wish(target: RefundTarget, action: OperatorAction, by: u64, policy: &RefundPolicy) -> RefundWish {
+    let operator = Operator { key: key_id(by), reason: format!("reason {by}") };
+    RefundWish { target, action, operator, policy: policy.clone(), id: refund_id(500), now: slot(5) }
+}
+
+pub(crate) async fn people_move_refunds_with_their_reasons(kit: &Kit) {
+    let draft = unmatched(kit, 1, 1).await;
+    let payment = RefundTarget::Payment(draft.payment.id);
+    let large = RefundPolicy { four_eyes_above: amounts(1), ..policy() };
+    // It begins with the first wish about its payment.
+    let held = kit.store.wish(wish(payment, OperatorAction::Hold, 1, &large)).await.unwrap().refund;
+    assert_eq!(held.state, RefundState::Held { why: RefundHold::Operator, retry_at: None });
+    let to = address(4_242);
+    let set = OperatorAction::SetAddress { to };
+    let answer = kit.store.wish(wish(payment, set, 1, &large)).await.unwrap();
+    assert!(answer.is_proposed && answer.refund.to != to);
+    let own = kit.store.wish(wish(payment, OperatorAction::Approve, 1, &large)).await;
+    assert_eq!(own, Err(WishError::Refused(OperatorRefusal::Own)));
+    let agreed = kit.store.wish(wish(payment, OperatorAction::Approve, 2, &large)).await.unwrap();
+    assert_eq!((agreed.refund.to, agreed.refund.address_set_by), (to, Some(key_id(1))));
+    let target = RefundTarget::Refund(agreed.refund.id);
+    let kept = kit.store.wish(wish(target, OperatorAction::Forfeit, 1, &policy())).await.unwrap();
+    assert_eq!(kept.refund.state.kind(), RefundStateKind::Kept);
+    let late = kit.store.wish(wish(target, OperatorAction::Release, 1, &policy())).await;
+    assert!(matches!(late, Err(WishError::Refused(OperatorRefusal::Step(_)))), "{late:?}");
+    let detail = kit.store.refund_detail(kept.refund.id).await.unwrap().unwrap();
+    let by: Vec<_> = detail.history.iter().filter_map(|line| line.by.clone()).collect();
+    assert_eq!(by, [1, 1, 2, 1].map(|n| key_id(n).to_string()));
+    assert!(detail.history.iter().filter(|line| line.by.is_some()).all(|line| line.note.is_some()));
+    let nobody = RefundTarget::Refund(refund_id(4_711));
+    let refused = kit.store.wish(wish(nobody, OperatorAction::Hold, 1, &policy())).await;
+    assert_eq!(refused, Err(WishError::Nothing));
+}
+
+pub(crate) async fn a_payment_is_assigned_to_an_order_that_waits(kit: &Kit) {
+    let made = kit.create(order(1)).await;
+    let odd = PRICE.get() + 7;
+    solid(kit, 1, vec![payment(1, odd)], Vec::new()).await;
+    kit.route(payment(1, 0).id, LOST).await;
+    let target = RefundTarget::Payment(payment(1, 0).id);
+    let assign = |n| OperatorAction::Assign { order: order_id(n) };
+    let none = kit.store.wish(wish(target, assign(99), 1, &policy())).await;
+    assert_eq!(none, Err(WishError::NoOrder));
+    assert!(kit.store.refund_of(payment(1, 0).id).await.unwrap().is_none(), "nothing was written");
+    let answer = kit.store.wish(wish(target, assign(1), 1, &policy())).await.unwrap();
+    assert_eq!(answer.assigned, Some(made.id));
+    assert_eq!(answer.refund.state, RefundState::Withdrawn);
+    let paid = kit.payment(payment(1, 0).id).await;
+    assert_eq!(paid.state, PaymentState::Settles { order: made.id, count: 1, excess: Sun::new(7) });
+    let detail = kit.store.order_detail(made.id).await.unwrap().unwrap();
+    assert_eq!(detail.payment, Some(paid));
+    assert_eq!(detail.order.state.kind(), OrderStateKind::AwaitingPayment);
+}

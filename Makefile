@@ -21,7 +21,11 @@ FROM ?= 1
 PROFILE ?=
 CHAOS := $(CARGO) test --workspace --locked --test chaos -- --nocapture
 
-.PHONY: help demo test deps fmt fmt-check clippy doc tidy deny test-rust test-clients bench simulate mutants kill-test leader-test database-test cache-test domain-mutants clean
+# For how long each fuzz target runs, and how many cases the API's document is tried with.
+SECONDS ?= 30
+CASES ?= 2000
+
+.PHONY: help demo test deps fmt fmt-check clippy doc tidy deny test-rust test-clients bench simulate mutants fuzz schemathesis kill-test leader-test database-test cache-test domain-mutants clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -37,7 +41,9 @@ test: ## everything that must hold before a change is merged
 	$(STEPS) run clippy       $(MAKE) --no-print-directory clippy; \
 	$(STEPS) run doc          $(MAKE) --no-print-directory doc; \
 	$(STEPS) run test-rust    $(MAKE) --no-print-directory test-rust; \
-	$(STEPS) run test-clients $(MAKE) --no-print-directory test-clients
+	$(STEPS) run test-clients $(MAKE) --no-print-directory test-clients; \
+	$(STEPS) run fuzz         $(MAKE) --no-print-directory fuzz SECONDS=30; \
+	$(STEPS) run schemathesis $(MAKE) --no-print-directory schemathesis CASES=2000
 
 deps: ## what must be installed; installs it where it can
 	@.ci/deps
@@ -67,6 +73,13 @@ test-rust: ## unit, integration and documentation tests
 test-clients: ## other people's clients (tronweb, tronpy) against the built-in chain
 	$(CARGO) test --workspace --locked --no-run --quiet
 	LEYDEN_BIN='$(LEYDEN_BIN)' tests/clients/run.sh
+
+fuzz: ## what nobody would send, steered by coverage: make fuzz SECONDS=600
+	fuzz/run $(SECONDS)
+
+schemathesis: ## everything that /openapi.json allows and forbids: make schemathesis CASES=20000
+	$(CARGO) build --locked --quiet
+	LEYDEN_BIN='$(LEYDEN_BIN)' tests/schema/run.sh $(CASES)
 
 bench: ## measurements, built for speed; see docs/benchmarks.md
 	$(CARGO) bench --workspace --locked --bench '*'

@@ -233,7 +233,8 @@ mod tests {
         let (meter, cause) = (Meter::Energy, HaltCause::EnergyPerHour);
         let limit = Limit { meter, cause, window: Span::from_hours(1), most: 10 };
         assert_eq!(limit.crossed(10), None);
-        assert_eq!(limit.crossed(11).unwrap(), "11 energy delegated within 60 minutes; the limit is 10");
+        let crossed = limit.crossed(11);
+        assert_eq!(crossed.as_deref(), Some("11 energy delegated within 60 minutes; the limit is 10"));
         let now = Timestamp::from_ms(10_000_000);
         assert_eq!(limit.counts_from(now, None), Timestamp::from_ms(6_400_000));
         assert_eq!(limit.counts_from(now, Some(Timestamp::from_ms(1))), Timestamp::from_ms(6_400_000));

@@ -136,9 +136,8 @@ fn intended(work: &OperationWork, chain: ChainView, policy: OperationPolicy) -> 
         },
         // Nothing to be bound to, and the chain merges what one account delegates to one receiver: one at a time.
         OperationKind::Undelegate { .. } if work.sibling_live => return NextAct::Wait,
-        OperationKind::Undelegate { .. } => chain.solid.block,
-        // The payment is solid: nothing to be bound to.
-        OperationKind::Refund { .. } => chain.solid.block,
+        // Of a refund the payment is solid: nothing to be bound to either.
+        OperationKind::Undelegate { .. } | OperationKind::Refund { .. } => chain.solid.block,
     };
     NextAct::Sign { reference, expiration: chain.head.timestamp.plus(policy.lifetime) }
 }

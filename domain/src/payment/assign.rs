@@ -44,7 +44,7 @@ pub fn assign(payment: &Payment, order: &Order, solid: Height) -> Result<Payment
     if !waits {
         return Err(AssignRefusal::NotWaiting);
     }
-    if !payment.block.is_some_and(|at| at.block.height() <= solid) {
+    if payment.block.is_none_or(|at| at.block.height() > solid) {
         return Err(AssignRefusal::NotSolid);
     }
     if order.state != OrderState::AwaitingPayment {

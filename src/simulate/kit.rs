@@ -6,6 +6,7 @@ use crate::{
     Settings,
     http::{auth::Caller, scope::Scopes},
     settings::{Environment, PoolAccountSettings},
+    wiring::by_warrant,
 };
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
@@ -24,7 +25,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// Customers with accounts; the last test account is where they pay.
-pub(super) const CUSTOMERS: u32 = 8;
+pub(super) const CUSTOMERS: u32 = 7;
 /// The customer whose payments are never answered with energy on their own.
 pub(super) const DENIED: u32 = CUSTOMERS;
 /// Blocks before a world begins: more than a fork may undo.
@@ -43,6 +44,8 @@ pub(super) struct Kit {
     pub(super) customers: Vec<Account>,
     pub(super) pool: Vec<Address>,
     pub(super) payee: Address,
+    /// Whose money goes back to customers.
+    pub(super) refunder: Address,
     pub(super) ring: Arc<KeyRing>,
     pub(super) variants: Vec<Arc<Settings>>,
     pub(super) metrics: PrometheusHandle,
@@ -74,16 +77,13 @@ impl Kit {
         let clock = Arc::new(SimClock::default());
         let gate = Arc::new(SimGate::new(PROFILES[0]));
         let payee = keys::test_address(keys::TEST_ACCOUNTS - 1);
+        let refund_key = keys::test_key(keys::TEST_ACCOUNTS - 2);
+        let refunder = refund_key.address();
         let customers: Vec<Account> = (0..=DENIED)
             .map(|n| keys::test_key(n))
             .map(|key| Account { address: key.address(), key })
             .collect();
         let pool: Vec<Address> = (0..keys::POOL_ACCOUNTS).map(keys::pool_address).collect();
-        let mut ring = KeyRing::new();
-        for (n, address) in (0..).zip(&pool) {
-            let id = KeyId { owner: *address, permission_id: 0 };
-            ring.insert(id, keys::pool_key(n), KeyPolicy::Delegation);
-        }
         let node = first_chain(&pool);
         node.mine_many(FIRST_BLOCKS).map_err(|error| text(&error))?;
         let shop = Caller {
@@ -94,11 +94,18 @@ impl Kit {
             key: ApiKeyId::new(Timestamp::from_ms(1), [2; 10]),
             scopes: Scopes::from_names(&["ops:write".to_owned()]),
         };
-        let variants = VARIANTS
+        let variants: Vec<Arc<Settings>> = VARIANTS
             .iter()
             .map(|variant| settings(*variant, &pool, payee, customers[DENIED as usize].address).map(Arc::new))
             .collect::<Result<_, _>>()?;
         let store = open(&clock, &gate, &pool, [&shop, &operator]).map_err(|error| text(&error))?;
+        let mut ring = KeyRing::new();
+        for (n, address) in (0..).zip(&pool) {
+            let id = KeyId { owner: *address, permission_id: 0 };
+            ring.insert(id, keys::pool_key(n), KeyPolicy::Delegation);
+        }
+        ring.insert(KeyId { owner: refunder, permission_id: 0 }, refund_key, KeyPolicy::Refunds);
+        let ring = by_warrant(ring, &variants[0], &store);
         gate.guard(&store);
         // Simulated books are waited for on the spot.
         let image = store.image().now_or_never().ok_or("the books make somebody wait")?;
@@ -112,6 +119,7 @@ impl Kit {
             customers,
             pool,
             payee,
+            refunder,
             ring: Arc::new(ring),
             variants,
             metrics: PrometheusBuilder::new().build_recorder().handle(),
@@ -157,7 +165,7 @@ fn settings(
     let text = format!(
         "[payments]\ntimeout = \"{timeout}\"\nlate_window = \"{late}\"\nsolid_above_trx = \"{solid_above}\"\n\
          [sales]\nrental = \"{rental}\"\n[pool]\nreclaim_grace = \"{grace}\"\ncapacity_patience = \"3m\"\n\
-         max_attempts = 4\n[actors]\nsweep_interval = \"20s\"\n"
+         max_attempts = 4\n[refund]\nserve_late = false\nsuspense_delay = \"20m\"\nminimum_trx = \"0.2\"\n[actors]\nsweep_interval = \"20s\"\n"
     );
     let none = Environment::of([]);
     let mut settings = Settings::from_layers(&[&text], &none).map_err(|error| error.to_string())?;

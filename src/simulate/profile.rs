@@ -51,6 +51,8 @@ pub struct Profile {
     pub(super) skewed: u64,
     /// Of a seed: the pool is too small for everybody.
     pub(super) scarce: u64,
+    /// Whether money goes back by itself.
+    pub(super) refunds: bool,
 }
 
 const CALM: Profile = Profile {
@@ -77,6 +79,7 @@ const CALM: Profile = Profile {
     missed: 50,
     skewed: 0,
     scarce: 500,
+    refunds: false,
 };
 
 /// All kinds.
@@ -147,6 +150,30 @@ pub const PROFILES: &[Profile] = &[
         operators: 1_500,
         scarce: 4_000,
         forks: 60,
+        ..CALM
+    },
+    Profile {
+        name: "refunds",
+        about: "payments are wrong, what they did not buy goes back, and everything goes wrong now and then",
+        visits: (3, 8),
+        wrong: 8_000,
+        refunds: true,
+        panics: 60,
+        cuts: 100,
+        fatal: 1_000,
+        read_errors: 20,
+        write_errors: 60,
+        lost_answers: 60,
+        slow_books: 300,
+        node_errors: 300,
+        node_moods: 200,
+        broadcasts: 1_500,
+        forks: 200,
+        flips: 2_500,
+        vanishing: 3_000,
+        missed: 400,
+        skewed: 2_000,
+        scarce: 3_000,
         ..CALM
     },
     Profile {

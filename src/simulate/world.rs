@@ -22,8 +22,8 @@ use leyden_actors::{
     kernel::{Shutdown, State},
     start,
 };
-use leyden_domain::Span;
-use leyden_ports::{ChainReader, Clock, Entropy, Store};
+use leyden_domain::{AccountId, Span};
+use leyden_ports::{ChainReader, Clock, Entropy, Store, store::NewRefundAccount};
 use leyden_sim::{SimNode, config::TRX};
 use std::{
     cell::{Cell, RefCell},
@@ -201,7 +201,10 @@ impl<'k> World<'k> {
         };
         kit.clock.begin(start.timestamp);
         kit.gate.begin(profile, seed);
-        let settings = Arc::clone(knob.pick(&kit.variants));
+        let mut settings = Arc::clone(knob.pick(&kit.variants));
+        if profile.refunds {
+            Arc::make_mut(&mut settings).refund.address = Some(kit.refunder);
+        }
         let is_scarce = knob.happens(profile.scarce);
         for address in &kit.pool {
             let more = if is_scarce { knob.below(12_000) } else { 50_000 + knob.below(100_000) };
@@ -489,6 +492,12 @@ impl<'k> World<'k> {
     /// Starts the service as `serve` does.
     async fn boot(&self) -> Result<Arc<AppState>, String> {
         let store: Arc<dyn Store> = Arc::clone(&self.kit.store) as _;
+        if let Some(address) = self.settings.refund.address {
+            let now = self.kit.clock.now();
+            let id = AccountId::new(now, self.entropy.for_id());
+            let account = NewRefundAccount { id, address, permission_id: None };
+            store.upsert_refund_account(account, now).await.map_err(|e| e.to_string())?;
+        }
         let sale = prices::sale_terms(store.as_ref(), &self.settings).await.map_err(|e| e.to_string())?;
         let chain: Arc<dyn ChainReader> = Arc::clone(&self.nodes) as _;
         let clock: Arc<dyn Clock> = Arc::clone(&self.kit.clock) as _;

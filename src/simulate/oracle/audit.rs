@@ -29,6 +29,7 @@ impl Oracle {
             self.moves_are_ours(book, &mut found);
             self.nothing_without_payment(book, &mut found);
             self.payments_serve_once(book, &mut found);
+            self.refunds_are_owed(book, &mut found);
         }
         found
     }

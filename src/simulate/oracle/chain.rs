@@ -16,6 +16,8 @@ pub(super) struct Facts {
     pub(super) time: Timestamp,
     pub(super) payments: Vec<Transfer>,
     pub(super) moves: Vec<Move>,
+    /// What went back to customers.
+    pub(super) refunds: Vec<Transfer>,
 }
 
 /// Stake for energy that a pool account gave or took back.
@@ -38,6 +40,7 @@ impl Facts {
             time: head.timestamp,
             payments: Vec::new(),
             moves: Vec::new(),
+            refunds: Vec::new(),
         }
     }
 }
@@ -58,6 +61,7 @@ impl Oracle {
         for number in from..=chain.head().number() {
             let Some(stored) = chain.block(number) else { continue };
             let block = view::block(stored, usdt);
+            let refunds = block.transfers.iter().filter(|t| t.from == self.refunder).cloned().collect();
             let payments =
                 block.transfers.into_iter().filter(|t| t.to == self.payee && t.amount > 0).collect();
             let moves = block
@@ -83,7 +87,14 @@ impl Oracle {
                     })
                 })
                 .collect();
-            self.blocks.push(Facts { id: block.id, height: number, time: block.timestamp, payments, moves });
+            self.blocks.push(Facts {
+                id: block.id,
+                height: number,
+                time: block.timestamp,
+                payments,
+                moves,
+                refunds,
+            });
         }
     }
 

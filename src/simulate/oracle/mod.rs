@@ -3,6 +3,7 @@
 
 mod audit;
 mod chain;
+mod refunds;
 mod settle;
 
 use super::{
@@ -18,6 +19,7 @@ use leyden_domain::{
     operation::OperationState,
     order::{Channel, CountRule, Order, OrderState},
     payment::PaymentState,
+    refund::RefundState,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -49,6 +51,7 @@ pub(crate) enum Rest {
 pub(crate) struct Oracle {
     settings: Arc<Settings>,
     payee: Address,
+    refunder: Address,
     pool: BTreeSet<Address>,
     /// What stake is worth on this chain.
     ratio: EnergyRatio,
@@ -75,6 +78,7 @@ impl Oracle {
         Self {
             settings,
             payee: kit.payee,
+            refunder: kit.refunder,
             pool: kit.pool.iter().copied().collect(),
             ratio: kit.ratio(),
             blocks: vec![Facts::first(start)],
@@ -204,6 +208,20 @@ impl Oracle {
             if payment.block.is_some() && payment.state == PaymentState::Unrouted {
                 return Rest::Busy(format!("{} is not routed", payment.id));
             }
+        }
+        for refund in &book.refunds {
+            let due = match refund.state {
+                RefundState::Waiting { until } => until,
+                RefundState::Due | RefundState::Sending { .. } => now,
+                RefundState::Held { .. }
+                | RefundState::Refunded { .. }
+                | RefundState::Kept { .. }
+                | RefundState::Withdrawn => continue,
+            };
+            if due <= now {
+                return Rest::Busy(format!("{} is {}", refund.id, refund.state.kind().name()));
+            }
+            next = Some(next.map_or(due, |next| next.min(due)));
         }
         for operation in &book.operations {
             let waits = match operation.state {

@@ -1,0 +1,73 @@
+//! Money that goes back: once, to whoever paid, no more than it did not buy, and only where the payment is final.
+
+use super::{Broken, Oracle, broken};
+use leyden_domain::{Asset, PaymentId, book::Book, operation::OperationKind, order::OrderState};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Blocks after which one is solid on the chain of these worlds.
+const SOLID_AFTER: i64 = 18;
+
+impl Oracle {
+    /// Every transfer from the refund account gives back what a payment did not buy.
+    pub(super) fn refunds_are_owed(&self, book: &Book, found: &mut Vec<Broken>) {
+        let attempts: BTreeMap<_, _> = book.attempts.iter().map(|a| (a.tx_id, a.operation)).collect();
+        let operations: BTreeMap<_, _> = book.operations.iter().map(|o| (o.id, o)).collect();
+        let refunds: BTreeMap<_, _> = book.refunds.iter().map(|refund| (refund.id, refund)).collect();
+        let mut sent = BTreeSet::new();
+        for (block, transfer) in
+            self.blocks.iter().flat_map(|block| block.refunds.iter().map(move |t| (block, t)))
+        {
+            let operation = attempts.get(&transfer.tx_id).and_then(|id| operations.get(id));
+            let refund = operation.and_then(|operation| match operation.kind {
+                OperationKind::Refund { refund, .. } => refunds.get(&refund),
+                OperationKind::Delegate { .. } | OperationKind::Undelegate { .. } => None,
+            });
+            let Some(refund) = refund else {
+                found.push(broken(
+                    "recorded_before_sent",
+                    format!("{transfer:?} in {} is in no book", block.height),
+                ));
+                continue;
+            };
+            if !sent.insert(refund.payment) {
+                found.push(broken("refunded_once", format!("{} went back twice", refund.payment)));
+            }
+            let paid = self.payments().find(|(_, payment)| {
+                PaymentId { tx_id: payment.tx_id, index: payment.index } == refund.payment
+            });
+            let Some((paid_in, payment)) = paid else {
+                found
+                    .push(broken("refunds_what_was_paid", format!("{} is not on the chain", refund.payment)));
+                continue;
+            };
+            let goes_home = transfer.to == payment.from || refund.address_set_by.is_some();
+            if !goes_home || transfer.asset != payment.asset || transfer.amount > payment.amount {
+                found.push(broken("refunds_the_payer", format!("{transfer:?} for {payment:?}")));
+            }
+            if block.height < paid_in.height + SOLID_AFTER {
+                found.push(broken(
+                    "refunds_what_is_final",
+                    format!("{} of {} went back in {}", refund.payment, paid_in.height, block.height),
+                ));
+            }
+            let served = book.orders.iter().find(|order| {
+                let delivered =
+                    matches!(order.state, OrderState::Active { .. } | OrderState::Completed { .. });
+                delivered && order.state.funding().is_some_and(|funding| funding.payment == refund.payment)
+            });
+            if let (Some(order), Asset::Trx) = (served, payment.asset) {
+                let count = order.state.funding().map_or(0, |funding| i64::from(funding.count));
+                let rest = payment.amount - order.unit_price.get() * count;
+                if transfer.amount > rest {
+                    found.push(broken(
+                        "refunds_what_was_not_bought",
+                        format!(
+                            "{} was served for {} and {} went back",
+                            order.id, payment.amount, transfer.amount
+                        ),
+                    ));
+                }
+            }
+        }
+    }
+}

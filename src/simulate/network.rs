@@ -33,6 +33,8 @@ pub(super) struct Network {
     mood_until: u64,
     /// The branch that was left last, while somebody may still be on it.
     left: Arc<Vec<Block>>,
+    /// Whether some node is on it now.
+    on_other_fork: bool,
     /// In which slot a fork goes below the solid block.
     breaks_at: Option<u64>,
 }
@@ -60,6 +62,7 @@ impl Network {
             returning: Vec::new(),
             mood_until: 0,
             left: Arc::default(),
+            on_other_fork: false,
             breaks_at,
         }
     }
@@ -215,7 +218,20 @@ impl Network {
         }
     }
 
+    /// Whether the branch that was left last cannot win any more.
+    fn left_below_solid(&self) -> bool {
+        let solid = self.node.chain().solid_number();
+        self.left.first().is_none_or(|first| first.height().get() <= solid + 1)
+    }
+
     fn moods(&mut self, nodes: &SimNodes, news: &mut News) {
+        let is_final = self.left_below_solid();
+        if is_final && self.on_other_fork {
+            // No node stays on a branch that is below what it knows to be solid.
+            self.on_other_fork = false;
+            self.mood_until = self.slot;
+            nodes.set_mood(Mood::Fine);
+        }
         if self.slot < self.mood_until {
             return;
         }
@@ -223,7 +239,7 @@ impl Network {
             self.mood_until = self.slot + self.dice.between(2, 15);
             let mood = match self.dice.below(4) {
                 0 => Mood::Down,
-                1 if !self.left.is_empty() => Mood::OtherFork(Arc::clone(&self.left)),
+                1 if !self.left.is_empty() && !is_final => Mood::OtherFork(Arc::clone(&self.left)),
                 _ => Mood::Stale(u32::try_from(self.dice.between(1, 30)).unwrap_or(1)),
             };
             news.lines.push(match &mood {
@@ -232,6 +248,7 @@ impl Network {
                 Mood::Stale(by) => format!("a node is {by} blocks behind"),
                 Mood::OtherFork(branch) => format!("a node is on a fork of {} blocks", branch.len()),
             });
+            self.on_other_fork = matches!(mood, Mood::OtherFork(_));
             nodes.set_mood(mood);
         } else if self.mood_until == self.slot {
             nodes.set_mood(Mood::Fine);

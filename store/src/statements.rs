@@ -15,7 +15,7 @@ use crate::{
 use leyden_domain::{OrderId, Timestamp, reconcile::RepairState};
 use leyden_ports::{
     Clock,
-    store::{Page, PaymentFilter},
+    store::{Page, PaymentFilter, RefundFilter},
 };
 use leyden_test_servers::{Postgres, PostgresOptions};
 use sqlx::Executor as _;
@@ -104,12 +104,13 @@ const PG_ALONE: [&str; 9] = [
 const LITE_ALONE: [&str; 3] = ["json_each(", "json_object(", "sqlite_version("];
 
 /// Files in which statements are put together at run time, and in how many places.
-const BUILT: [(&str, usize); 5] = [
+const BUILT: [(&str, usize); 6] = [
     ("book_part.rs", 1),
     ("monitoring.rs", 1),
     ("order_list.rs", 2),
     ("payments.rs", 1),
     ("reconcile.rs", 1),
+    ("refunds.rs", 1),
 ];
 
 /// Files that run statements in other ways: drivers, what moves the schema itself, and what reads rows by the names of
@@ -240,6 +241,10 @@ fn built_statements() -> Vec<String> {
         .into_iter()
         .chain(book_part::every_query())
         .chain([
+            refunds::list_query(
+                &RefundFilter { proposed: true, order: Some(order), ..RefundFilter::default() },
+                &page,
+            ),
             reconcile::repairs_query(&[], &page),
             reconcile::repairs_query(&[RepairState::Proposed], &page),
         ])

@@ -1,8 +1,8 @@
 //! Halts: what is open refuses, in the commit itself, whoever decided before it was raised.
 
 use crate::kit::{
-    ENERGY, Kit, STAKE, account_id, attempt, block, commit, delegated, head, new, next, observed,
-    operation_id, order, payment, slot, till,
+    ENERGY, Kit, STAKE, account_id, attempt, block, commit, delegated, head, new, observed, operation_id,
+    order, payment, slot, till,
 };
 use leyden_domain::{
     HaltId, OrderId, PaymentId, Sun, Timestamp,
@@ -163,7 +163,12 @@ pub(crate) async fn doubted_books_take_nothing_back(kit: &Kit) {
     kit.change(operation_id(1), 3, OperationChange::Solidify(crate::kit::delivery(5, 0))).await.unwrap();
     kit.step(order.id, OrderEvent::Delivered(slot(5))).await.unwrap();
     raise(kit, 1, HaltCause::ForkBelowSolid).await;
-    let ended = next(&kit.order(order.id).await, &OrderEvent::RentalEnded);
+    for height in 6..=16 {
+        kit.events(height, Vec::new(), height).await;
+    }
+    let active = kit.order(order.id).await;
+    let over = active.state.ends_at().unwrap();
+    let ended = leyden_domain::order::step(&active, &OrderEvent::RentalEnded, over).unwrap();
     let reclaims = vec![ReclaimDraft { id: operation_id(2), delegation: operation_id(1) }];
     let taking_back = OrderCommit { reclaims, ..commit(vec![ended]) };
     let refused = kit.store.commit_order(taking_back.clone()).await;

@@ -2,7 +2,7 @@
 
 use crate::kit::{
     Kit, STAKE, account_id, address, attempt, block, delegated, delivery, head, operation_id, payment, slot,
-    tx_id, undelegated,
+    tx_id,
 };
 use leyden_domain::{
     Height, ReconciliationId, RepairId, Sun,
@@ -182,10 +182,8 @@ pub(crate) async fn a_second_effect_is_seen(kit: &Kit) {
     let pair = leyden_domain::reconcile::Pair { theirs: 2 * STAKE.get(), ..pair };
     assert_eq!(classify(&pair), Verdict::Differs(Class::Duplicate));
     // What must not be is taken out again, so that the books are in order when they are checked.
-    let to = head(4, 0).block;
-    kit.store.rewind(to, slot(6)).await.unwrap();
+    kit.store.rewind(head(4, 0).block, slot(6)).await.unwrap();
     kit.change(operation_id(1), 5, OperationChange::Exclude).await.unwrap();
-    let _unused = undelegated;
 }
 
 pub(crate) async fn what_is_missing_of_a_block_is_recorded_once(kit: &Kit) {

@@ -32,7 +32,7 @@ pub(crate) async fn decide(
     let Some(new) = sale_of(shared, payment, block, &old, sale) else { return Ok(late) };
     // The order was checked when it was made; its recipient may be another kind of address since.
     let account = shared.ports.chain.account(new.recipient).await?;
-    if !account.is_some_and(|account| !account.is_contract) {
+    if account.is_none_or(|account| account.is_contract) {
         return Ok(late);
     }
     let Some(funding) = new.state.funding() else { return Ok(late) };

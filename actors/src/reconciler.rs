@@ -174,17 +174,17 @@ impl Reconciler {
             return Ok(());
         }
         run.at(held.at.height());
-        self.compare_stake(account, &held, run);
+        Self::compare_stake(account, &held, run);
         let expected = ports.store.lent_by(account.id, account.address, held.at.height()).await?;
         let sum = expected.values().copied().fold(0_i64, i64::saturating_add);
         let ours: BTreeSet<Address> =
             expected.iter().filter(|(_, sum)| **sum > 0).map(|(receiver, _)| *receiver).collect();
         // First whom one side knows and the other does not, then, where the sums differ, everybody.
         let mut wanted: Vec<Address> = ours.symmetric_difference(&held.receivers).copied().collect();
-        if sum != held.delegated.get() {
-            wanted.extend(ours.intersection(&held.receivers));
-        } else {
+        if sum == held.delegated.get() {
             wanted.extend(self.by_turns(account.address, &ours));
+        } else {
+            wanted.extend(ours.intersection(&held.receivers));
         }
         let most = usize::try_from(settings.reconcile.pairs_at_once).unwrap_or(usize::MAX);
         if wanted.len() > most {
@@ -248,7 +248,7 @@ impl Reconciler {
     }
 
     /// Stake that somebody added or took, and reservations beyond what is left.
-    fn compare_stake(&self, account: &PoolAccount, held: &Holdings, run: &mut Run) {
+    fn compare_stake(account: &PoolAccount, held: &Holdings, run: &mut Run) {
         let Some(observed) = &account.observed else { return };
         let theirs = held.staked.get();
         let at = held.at.height();

@@ -126,9 +126,12 @@ impl RefundClerk {
             for work in &page {
                 match self.take_on(work, view).await {
                     // While money stands still a refund that is due stays due.
-                    Ok(()) | Err(Trouble::Store(StoreError::Conflict(_) | StoreError::Halted(_))) => {}
+                    Ok(())
+                    | Err(
+                        Trouble::Store(StoreError::Conflict(_) | StoreError::Halted(_))
+                        | Trouble::Step(StepError::Store(StoreError::Conflict(_))),
+                    ) => {}
                     Err(Trouble::Store(error)) if error.concerns_all() => return Err(error.into()),
-                    Err(Trouble::Step(StepError::Store(StoreError::Conflict(_)))) => {}
                     Err(error) => {
                         tracing::error!(refund = %work.refund.id, %error, "a refund cannot be taken on; the others go on");
                     }
@@ -335,7 +338,9 @@ impl RefundClerk {
 
     async fn commit(&self, commit: RefundCommit) -> Result<(), Trouble> {
         // Without a transfer nothing is asked of the guard.
-        let _ = self.shared.ports.store.commit_refund(commit).await?;
+        if let Err(trip) = self.shared.ports.store.commit_refund(commit).await? {
+            tracing::error!(?trip, "the guard stopped a commit that sends nothing");
+        }
         self.shared.settings.did("clerk.committed");
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! was bought, nothing is taken back early, what is over stays over, and once the faults stop every order ends.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[expect(dead_code, reason = "each test uses a part of the kit")]
 mod kit;
 
 use kit::{

@@ -92,7 +92,7 @@ async fn begin(
 ) -> Result<Refund, WishError> {
     let payment = payment(conn, id).await?.ok_or(WishError::Nothing)?;
     let solid = refund_change::solid(conn).await?;
-    if !payment.block.is_some_and(|at| at.block.height() <= solid) {
+    if payment.block.is_none_or(|at| at.block.height() > solid) {
         return Err(WishError::NotSolid);
     }
     let subject = refunds::subject(conn, payment).await?;

@@ -28,7 +28,7 @@ fn repository() -> TempDir {
     write(root, "domain/src/lib.rs", "//! Rules.\n");
     write(root, "actors/src/lib.rs", "//! Workers.\n");
     write(root, "src/main.rs", "//! The program.\nfn main() {}\n");
-    write(root, "src/http/view.rs", "//! Shows.\nmatch s { OrderState::Paid { .. } => 1 }\n");
+    write(root, "src/http/view/order.rs", "//! Shows.\nmatch s { OrderState::Paid { .. } => 1 }\n");
     write(root, "clippy.toml", BANS);
     write(root, "domain/clippy.toml", &format!("{BANS}{TYPES}"));
     write(root, "actors/clippy.toml", &format!("{BANS}{TYPES}"));

@@ -11,7 +11,9 @@ const STATE: &str = "OrderState::";
 /// The shell takes no order state apart outside its view.
 pub(super) fn check(tree: &Tree) -> Vec<Found> {
     tree.rust()
-        .filter(|file| file.path.starts_with(SHELL) && MAY.iter().all(|folder| !file.path.starts_with(folder)))
+        .filter(|file| {
+            file.path.starts_with(SHELL) && MAY.iter().all(|folder| !file.path.starts_with(folder))
+        })
         .flat_map(|file| {
             file.lines().filter(|(_, line)| takes_apart(line)).map(|(line, _)| {
                 let message = "an order's state is taken apart here; that belongs in domain, or in the view";

@@ -4,7 +4,7 @@
 
 use crate::{
     boards::RefundStatus,
-    kernel::Progress,
+    kernel::{Progress, StartError},
     shared::Shared,
     worker::{After, Cause, Worker},
 };
@@ -339,7 +339,7 @@ impl RefundClerk {
     async fn commit(&self, commit: RefundCommit) -> Result<(), Trouble> {
         // Without a transfer nothing is asked of the guard.
         if let Err(trip) = self.shared.ports.store.commit_refund(commit).await? {
-            tracing::error!(?trip, "the guard stopped a commit that sends nothing");
+            tracing::error!(limit = trip.name(), "the spend guard was asked although nothing is sent");
         }
         self.shared.settings.did("clerk.committed");
         Ok(())
@@ -374,7 +374,10 @@ impl Shared {
         let accounts = self.ports.store.refund_accounts().await?;
         if let Some(agents) = self.wires.agents.get() {
             for account in &accounts {
-                if let Err(error) = agents.start(account.id) {
+                // While the service ends none are started, and none are needed.
+                if let Err(error) = agents.start(account.id)
+                    && !matches!(error, StartError::ShuttingDown)
+                {
                     tracing::error!(account = %account.address, %error, "a refund account has no agent here");
                 }
             }

@@ -98,7 +98,8 @@ CREATE INDEX idx_orders_refund_due ON orders (created_at, id) WHERE state = 'ref
 
 INSERT INTO order_counts (state, count) VALUES ('forfeited', 0);
 
--- Operations may belong to no order and to a refund account now.
+-- Operations may belong to no order, and to a refund account now: account_id is of energy_pools, or of refund_accounts
+-- where money is sent back.
 ALTER TABLE operations
     ALTER COLUMN order_id DROP NOT NULL,
     DROP CONSTRAINT operations_account_id_fkey,
@@ -107,7 +108,6 @@ ALTER TABLE operations
     ADD CONSTRAINT operations_kind_check CHECK (kind IN ('delegate', 'undelegate', 'refund_trx', 'refund_usdt')),
     ADD CHECK ((kind IN ('refund_trx', 'refund_usdt')) = (refund_id IS NOT NULL)),
     ADD CHECK (order_id IS NOT NULL OR refund_id IS NOT NULL);
-COMMENT ON COLUMN operations.account_id IS 'Of energy_pools, or of refund_accounts where it sends money back';
 -- One transfer of a refund that took effect or may.
 CREATE UNIQUE INDEX idx_operations_refund ON operations (refund_id)
     WHERE refund_id IS NOT NULL AND state NOT IN ('failed', 'cancelled');

@@ -19,6 +19,7 @@ leyden=$(realpath "${LEYDEN_BIN:-../../target/debug/leyden}")
 .venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 
 work=$(mktemp -d)
+: >"$work/out"
 "$leyden" demo --data "$work/books" --orders 12 --listen 127.0.0.1:0 --node-listen 127.0.0.1:0 >"$work/out" 2>"$work/err" &
 service=$!
 stop() {

@@ -176,15 +176,14 @@ pub(super) async fn run(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     // One that waits is as good as another: whoever asks often gets the same.
-    let wish = match state.store.wanted_reconciliation().await? {
-        Some(wish) => wish,
-        None => {
-            let at = state.clock.now();
-            let id = ReconciliationId::new(at, state.entropy.for_id());
-            let wish = ReconciliationWish { id, at, by: caller.key.to_string() };
-            state.store.want_reconciliation(wish.clone()).await?;
-            wish
-        }
+    let wish = if let Some(wish) = state.store.wanted_reconciliation().await? {
+        wish
+    } else {
+        let at = state.clock.now();
+        let id = ReconciliationId::new(at, state.entropy.for_id());
+        let wish = ReconciliationWish { id, at, by: caller.key.to_string() };
+        state.store.want_reconciliation(wish.clone()).await?;
+        wish
     };
     state.handles.hint_reconciler();
     let view = ReconciliationView::from(&ReconciliationRow::Wanted(wish));

@@ -41,8 +41,8 @@ fn an_operator_stops_money_and_lifts_it_again() {
         assert_eq!(lifted.data()["liftReason"], "the keys are where they belong");
         assert_eq!(app.post(&lift, &json!({"reason": "again"})).await.refusal(), "HALT_NOT_OPEN");
         assert_eq!(app.post(ORDER, &body).await.status.as_u16(), 200);
-        let listed = app.get("/api/v1/halts").await.data();
-        assert_eq!(listed.as_array().map(Vec::len), Some(1));
+        let all = app.get("/api/v1/halts").await.data();
+        assert_eq!(all.as_array().map(Vec::len), Some(1));
     });
 }
 

@@ -100,6 +100,7 @@ impl Signer for Gates {
             ChainAction::Delegate { receiver, .. } | ChainAction::Undelegate { receiver, .. } => {
                 Some(receiver)
             }
+            ChainAction::Transfer { to, .. } => Some(to),
             _ => None,
         };
         if receiver.is_some_and(|receiver| self.inner().silent.contains(&receiver)) {

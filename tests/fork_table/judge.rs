@@ -1,6 +1,10 @@
 //! Believes the chain alone: what reached each receiver, what came back, which payments are there.
 
-use crate::{rows::end, stage::Stage};
+use crate::{
+    rows::end,
+    stage::Stage,
+    world::{REFUND_FEE, refund_address},
+};
 use leyden_domain::{Address, Height, PaymentId, Sun, chain::ResourceAction};
 use leyden_ports::ChainReader;
 use leyden_sim::keys;
@@ -26,10 +30,14 @@ pub(crate) async fn judge(stage: &Stage, depth: u32) -> Vec<String> {
     let head = ChainReader::head(&world.node).await.unwrap();
     let mut seen: BTreeMap<Address, Seen> = BTreeMap::new();
     let mut paid: BTreeMap<PaymentId, i64> = BTreeMap::new();
+    let mut sent_back: BTreeMap<Address, Vec<(i64, i64)>> = BTreeMap::new();
     for height in 1..=head.height().get() {
         let block = ChainReader::block(&world.node, Height::new(height)).await.unwrap().unwrap();
         for transfer in &block.transfers {
             paid.insert(PaymentId { tx_id: transfer.tx_id, index: transfer.index }, height);
+            if transfer.from == refund_address() {
+                sent_back.entry(transfer.to).or_default().push((height, transfer.amount));
+            }
         }
         for event in block.resource_events {
             match event.action {
@@ -68,6 +76,13 @@ pub(crate) async fn judge(stage: &Stage, depth: u32) -> Vec<String> {
         let bought = case.order.energy_per_transfer.times(case.count().into()).unwrap();
         let dear = ratio.stake_for_with_margin(bought, 300).unwrap();
         assert!(on_chain.stake() <= dear, "{name}: more than was bought: {on_chain:?}");
+        let back = sent_back.remove(&case.payer.address()).unwrap_or_default();
+        assert_eq!(back.len(), usize::from(ends.refunded), "{name}: sent back {back:?}");
+        for (at, sun) in back {
+            let most = case.order.amount_due(case.count()).unwrap().get();
+            assert!(sun <= most && sun >= most - REFUND_FEE.get(), "{name}: {sun} of {most} were sent back");
+            assert!(paid_at.is_some_and(|paid_at| paid_at < at), "{name}: {paid_at:?}, sent back in {at}");
+        }
         assert_eq!(paid_at.is_some(), ends.payment.is_some(), "{name}: is its payment on the chain?");
 
         // The books.
@@ -80,13 +95,10 @@ pub(crate) async fn judge(stage: &Stage, depth: u32) -> Vec<String> {
         assert_eq!(at, paid_at, "{name}: the block of its payment");
 
         let served = if ends.served { "delivered and taken back once" } else { "nothing delivered" };
-        let owed = match bucket {
-            Some("settled") if !ends.served => ", owed",
-            Some("late") => ", kept as late",
-            _ => "",
-        };
-        found.push(format!("{}: {served}{owed}", ended.name()));
+        let back = if ends.refunded { ", sent back once" } else { "" };
+        found.push(format!("{}: {served}{back}", ended.name()));
     }
+    assert!(sent_back.is_empty(), "sent back to nobody who paid: {sent_back:?}");
     assert!(seen.is_empty(), "delegated to nobody's order: {seen:?}");
     let left = world.node.chain().delegations().count();
     assert_eq!(left, 0, "delegations are left on the chain");

@@ -5,8 +5,8 @@ use crate::{
     stage::{Case, Stage},
     world::PATIENCE,
 };
-use leyden_domain::{TxId, order::OrderStateKind as S};
-use leyden_sim::{ForkPlan, Keep};
+use leyden_domain::{Sun, TxId, order::OrderStateKind as S};
+use leyden_sim::{ForkPlan, Keep, View};
 use std::collections::BTreeSet;
 
 /// What is sent again later is sent this many blocks after the fork.
@@ -60,6 +60,16 @@ pub(crate) async fn turns_back(stage: &Stage, depth: u32) {
     go_on(stage, || {}).await;
 }
 
+/// Whether the chain holds a transfer from our refund account to whoever paid.
+fn refunded(stage: &Stage, case: &Case) -> bool {
+    // Whoever paid had 20 TRX, pays one order, and gets nothing else from anybody.
+    let chain = stage.world.node.chain();
+    let has = chain.account(View::Head, &case.payer.address()).map_or(0, |account| account.balance);
+    let paid = case.payment.as_ref().filter(|(tx_id, _)| chain.transaction(tx_id).is_some());
+    let due = paid.map_or(0, |_| case.order.amount_due(case.count()).map_or(0, Sun::get));
+    has > 20_000_000 - due
+}
+
 async fn fork(stage: &Stage, plan: &ForkPlan) {
     stage.world.node.fork(plan).unwrap();
     let head = stage.world.node.chain().head().id;
@@ -104,7 +114,10 @@ pub(crate) async fn go_on(stage: &Stage, before_each_block: impl Fn()) {
     for _ in 0..MOST_BLOCKS {
         let mut still_open = Vec::new();
         for case in open {
-            if world.state(case.id()).await != end(case.row, case.fate).state {
+            let ends = end(case.row, case.fate);
+            let is_over =
+                world.state(case.id()).await == ends.state && refunded(stage, case) == ends.refunded;
+            if !is_over {
                 still_open.push(case);
             }
         }

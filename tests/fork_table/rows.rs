@@ -28,6 +28,10 @@ pub(crate) enum Row {
     Completed,
     /// Paid inside the fork, and it was decided that it cannot be served.
     RefundDue,
+    /// Its refund is inside the fork.
+    Refunding,
+    /// Its refund is below the solid block: a control.
+    Refunded,
     /// Its time was over; then it was paid, inside the fork.
     Expired,
     /// It was called off; then it was paid, inside the fork.
@@ -38,7 +42,7 @@ pub(crate) enum Row {
 
 impl Row {
     /// All of them, in the order of an order's life.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Unpaid,
         Self::Paid,
         Self::Funded,
@@ -49,6 +53,8 @@ impl Row {
         Self::Reclaiming,
         Self::Completed,
         Self::RefundDue,
+        Self::Refunding,
+        Self::Refunded,
         Self::Expired,
         Self::Cancelled,
         Self::Held,
@@ -66,6 +72,8 @@ impl Row {
             Self::Reclaiming => S::Reclaiming,
             Self::Completed => S::Completed,
             Self::RefundDue => S::RefundDue,
+            Self::Refunding => S::Refunding,
+            Self::Refunded => S::Refunded,
             Self::Expired => S::Expired,
             Self::Cancelled => S::Cancelled,
             Self::Held => S::Held,
@@ -75,22 +83,23 @@ impl Row {
     /// What of it is inside the fork, in words.
     pub(crate) const fn inside(self) -> &'static str {
         match self {
-            Self::Unpaid | Self::Completed => "nothing",
+            Self::Unpaid | Self::Completed | Self::Refunded => "nothing",
             Self::Active => "payment, delegation",
             Self::Delivered => "delegation",
             Self::Reclaiming => "undelegation",
+            Self::Refunding => "refund",
             _ => "payment",
         }
     }
 
     /// Whether its payment is inside the fork.
     pub(crate) const fn paid_inside(self) -> bool {
-        !matches!(self, Self::Unpaid | Self::Delivered | Self::Reclaiming | Self::Completed)
+        !self.effect_inside() && !matches!(self, Self::Unpaid | Self::Completed | Self::Refunded)
     }
 
     /// Whether only something that we signed is inside the fork: then that is what a fate happens to.
     pub(crate) const fn effect_inside(self) -> bool {
-        matches!(self, Self::Delivered | Self::Reclaiming)
+        matches!(self, Self::Delivered | Self::Reclaiming | Self::Refunding)
     }
 
     /// The smallest depth at which there is such an order: a delegation is never in the block of its payment.
@@ -135,6 +144,8 @@ pub(crate) struct End {
     pub(crate) state: S,
     /// Whether its energy was delivered, once, and taken back, once, on the chain that is left.
     pub(crate) served: bool,
+    /// Whether its payment was sent back, once.
+    pub(crate) refunded: bool,
     /// What the books call its payment; `None` where it has none on the chain.
     pub(crate) payment: Option<&'static str>,
 }
@@ -144,30 +155,52 @@ pub(crate) struct End {
 /// 1. Where the payment is, in the end, on the chain, the order is served, once, and its energy taken back, once.
 /// 2. Where it is not, nothing is delivered, and the order ends as one that was not paid.
 /// 3. Our own transactions never depend on the network's memory: what it forgets is sent or signed again.
-/// 4. What has ended stays as it is; a payment that comes after that is kept for a refund, as late.
-/// 5. What cannot be served stays owed for as long as its payment is on the chain.
+/// 4. What has ended stays as it is; a payment that comes after that goes back, once, as late.
+/// 5. What cannot be served goes back, once, if its payment is on the chain; and nothing goes back before it is solid.
 pub(crate) const fn end(row: Row, fate: Fate) -> End {
     let on_chain = !(row.paid_inside() && matches!(fate, Fate::Never));
     match row {
-        Row::Unpaid => End { state: S::Expired, served: false, payment: None },
+        Row::Unpaid => unpaid(S::Expired),
         Row::Delivered | Row::Reclaiming | Row::Completed => served(),
         Row::Paid | Row::Funded | Row::Reserved | Row::Delegating | Row::Active | Row::Held => {
             if on_chain {
                 served()
             } else {
-                End { state: S::Expired, served: false, payment: None }
+                unpaid(S::Expired)
             }
         }
-        Row::Expired => kept(S::Expired, on_chain, "late"),
-        Row::Cancelled => kept(S::Cancelled, on_chain, "late"),
-        Row::RefundDue => kept(S::RefundDue, on_chain, "settled"),
+        Row::Expired => {
+            if on_chain {
+                sent_back(S::Expired, "late")
+            } else {
+                unpaid(S::Expired)
+            }
+        }
+        Row::Cancelled => {
+            if on_chain {
+                sent_back(S::Cancelled, "late")
+            } else {
+                unpaid(S::Cancelled)
+            }
+        }
+        Row::RefundDue | Row::Refunding | Row::Refunded => {
+            if on_chain {
+                sent_back(S::Refunded, "settled")
+            } else {
+                unpaid(S::RefundDue)
+            }
+        }
     }
 }
 
 const fn served() -> End {
-    End { state: S::Completed, served: true, payment: Some("settled") }
+    End { state: S::Completed, served: true, refunded: false, payment: Some("settled") }
 }
 
-const fn kept(state: S, on_chain: bool, bucket: &'static str) -> End {
-    End { state, served: false, payment: if on_chain { Some(bucket) } else { None } }
+const fn sent_back(state: S, bucket: &'static str) -> End {
+    End { state, served: false, refunded: true, payment: Some(bucket) }
+}
+
+const fn unpaid(state: S) -> End {
+    End { state, served: false, refunded: false, payment: None }
 }

@@ -23,7 +23,7 @@ use leyden_sim::{
     keys,
     tx::SignedTx,
 };
-use leyden_tron::wire::proto::TransferContract;
+use leyden_tron::{crypto::SecretKey, wire::proto::TransferContract};
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 /// Payments above this wait until they are solid.
@@ -40,6 +40,8 @@ pub(crate) struct Case {
     pub(crate) row: Row,
     pub(crate) fate: Fate,
     pub(crate) order: Order,
+    /// Who pays.
+    pub(crate) payer: SecretKey,
     /// The payment's id and bytes, where it was paid.
     pub(crate) payment: Option<(TxId, Vec<u8>)>,
 }
@@ -49,8 +51,12 @@ impl Case {
         self.order.id
     }
 
+    /// For whom what we sign for it is: who gets the energy, or the money back.
     pub(crate) fn receiver(&self) -> Address {
-        self.order.recipient
+        match self.row {
+            Row::Refunding => self.payer.address(),
+            _ => self.order.recipient,
+        }
     }
 
     /// How many transfers' energy is ordered.
@@ -109,11 +115,13 @@ impl Stage {
     async fn add(&mut self, row: Row, fate: Fate, number: u8) {
         let recipient = Address::from_evm([number; 20]);
         self.world.node.fund(recipient, 1_000_000).unwrap();
+        let payer = SecretKey::from_bytes(&[number; 32]).unwrap();
+        self.world.node.fund(payer.address(), 20_000_000).unwrap();
         let head = ChainReader::head(&self.world.node).await.unwrap();
         let patience = if row == Row::Expired { Span::from_secs(3) } else { PATIENCE };
         let expires_at = head.timestamp.plus(patience);
         let is_large = matches!(row, Row::Paid | Row::Held);
-        let is_too_much = matches!(row, Row::Funded | Row::RefundDue);
+        let is_too_much = matches!(row, Row::Funded | Row::RefundDue | Row::Refunding | Row::Refunded);
         let now = self.world.ports.clock.now();
         let policy = TailPolicy { max: Sun::new(9_999) };
         let order = Order {
@@ -143,7 +151,7 @@ impl Stage {
         let (Created::Fresh(order) | Created::Replayed(order)) =
             self.world.ports.store.create_order(new).await.unwrap();
         self.world.handles().watch_order(order.id);
-        self.cases.push(Case { row, fate, order, payment: None });
+        self.cases.push(Case { row, fate, order, payer, payment: None });
     }
 
     /// Everything that happens before the fork's first block.
@@ -151,17 +159,28 @@ impl Stage {
         for case in self.of(Row::Reclaiming) {
             self.pay(case);
         }
-        for case in self.of(Row::Completed) {
-            self.pay(case);
+        for row in [Row::Completed, Row::Refunding, Row::Refunded] {
+            for case in self.of(row) {
+                self.pay(case);
+            }
         }
         for case in self.of(Row::Cancelled) {
             self.world.handles().cancel_order(self.cases[case].id(), Party::Customer).await.unwrap();
         }
         self.mine_until("delivered", &[Row::Reclaiming, Row::Completed], S::Active).await;
-        for case in self.of(Row::Reclaiming) {
-            self.gates.silence(self.cases[case].receiver());
+        self.mine_until("funded", &[Row::Refunding, Row::Refunded], S::Funded).await;
+        for row in [Row::Reclaiming, Row::Refunding] {
+            for case in self.of(row) {
+                self.gates.silence(self.cases[case].receiver());
+            }
+        }
+        for row in [Row::Refunding, Row::Refunded] {
+            for case in self.of(row) {
+                self.give_up(case).await;
+            }
         }
         self.mine_until("over", &[Row::Completed], S::Completed).await;
+        self.mine_until("over", &[Row::Refunded], S::Refunded).await;
         self.mine_until("over", &[Row::Reclaiming], S::Reclaiming).await;
         self.mine_until("out of time", &[Row::Expired], S::Expired).await;
         // Paid in the last block below the fork; what is signed for it waits for the first one in it.
@@ -193,11 +212,14 @@ impl Stage {
         for case in self.of(Row::Delivered) {
             self.gates.hand_over(self.cases[case].receiver());
         }
-        for case in self.of(Row::Reclaiming) {
-            self.gates.speak(self.cases[case].receiver());
+        for row in [Row::Reclaiming, Row::Refunding] {
+            for case in self.of(row) {
+                self.gates.speak(self.cases[case].receiver());
+            }
         }
-        self.until_offered(Row::Delivered).await;
-        self.until_offered(Row::Reclaiming).await;
+        for row in [Row::Delivered, Row::Reclaiming, Row::Refunding] {
+            self.until_offered(row).await;
+        }
         self.world.block().await;
         for row in [Row::Paid, Row::Held] {
             self.wait_until(&[row], S::Paid).await;
@@ -210,8 +232,7 @@ impl Stage {
             self.world.decide(self.cases[case].id(), &OrderEvent::Hold(HoldReason::Operator)).await;
         }
         for case in self.of(Row::RefundDue) {
-            let unservable = OrderEvent::Unservable(RefundReason::NoCapacity);
-            self.world.decide(self.cases[case].id(), &unservable).await;
+            self.give_up(case).await;
         }
         if depth >= 2 {
             self.until_offered(Row::Active).await;
@@ -231,6 +252,12 @@ impl Stage {
         }
     }
 
+    /// Somebody decides that an order cannot be served.
+    async fn give_up(&self, case: usize) {
+        let unservable = OrderEvent::Unservable(RefundReason::NoCapacity);
+        self.world.decide(self.cases[case].id(), &unservable).await;
+    }
+
     /// Where the cases of a row are.
     pub(crate) fn of(&self, row: Row) -> Vec<usize> {
         (0..self.cases.len()).filter(|n| self.cases[*n].row == row).collect()
@@ -239,7 +266,7 @@ impl Stage {
     /// The order's customer pays what is due, with a transaction that is valid on any branch.
     fn pay(&mut self, n: usize) {
         let case = &self.cases[n];
-        let payer = keys::test_key(u32::try_from(n).unwrap() % (keys::TEST_ACCOUNTS - 1));
+        let payer = &case.payer;
         let message = TransferContract {
             owner_address: payer.address().to_bytes().to_vec(),
             to_address: case.order.payment_address.to_bytes().to_vec(),
@@ -250,7 +277,7 @@ impl Stage {
             let (head, reference) = (chain.head().timestamp(), Arc::clone(chain.solid()));
             let expiration = Timestamp::from_ms(head).plus(Span::from_hours(20)).ms();
             let options = Options { timestamp: head, expiration, ..Options::default() };
-            build::sign(&build::raw(&message, &reference, &options), &[&payer])
+            build::sign(&build::raw(&message, &reference, &options), &[payer])
         };
         let tx_id = SignedTx::decode(&bytes).unwrap().id;
         self.cases[n].payment = Some((tx_id, bytes));
@@ -322,6 +349,14 @@ impl Stage {
         for case in &self.cases {
             let state = self.world.state(case.id()).await;
             write!(text, "\n  {}: {}", case.name(), state.name()).unwrap();
+        }
+        for payment in self.world.payments().await {
+            write!(
+                text,
+                "\n  {} of {} from {}: {:?}",
+                payment.id, payment.amount, payment.from, payment.state
+            )
+            .unwrap();
         }
         text
     }

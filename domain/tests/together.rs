@@ -2,6 +2,8 @@
 //! for `make domain-mutants`, which builds them a thousand times and cannot wait for eight programs to be linked.
 #![expect(clippy::unwrap_used, clippy::duplicate_mod, reason = "tests; each has its own kit")]
 
+#[path = "edges.rs"]
+mod edges;
 #[path = "follow_props.rs"]
 mod follow_props;
 #[path = "invariants.rs"]
@@ -18,8 +20,12 @@ mod order_model;
 mod order_table;
 #[path = "pool_props.rs"]
 mod pool_props;
+#[path = "refunds.rs"]
+mod refunds;
 #[path = "value_props.rs"]
 mod value_props;
+#[path = "words.rs"]
+mod words;
 
 use std::collections::BTreeSet;
 

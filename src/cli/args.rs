@@ -141,7 +141,7 @@ impl FromStr for Seeds {
     fn from_str(text: &str) -> Result<Self, String> {
         let refusal = || format!("`{text}` is not of the form 1..1000");
         let (from, to) = text.split_once("..").ok_or_else(refusal)?;
-        let number = |text: &str| text.parse().map_err(|_| refusal());
+        let number = |text: &str| text.parse().ok().ok_or_else(refusal);
         Ok(Self { from: number(from)?, to: number(to)? })
     }
 }

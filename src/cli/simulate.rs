@@ -66,7 +66,7 @@ fn many(arguments: &SimulateArgs, seeds: super::args::Seeds) -> Result<u8, Failu
         None => &PROFILES[usize::try_from(seed).unwrap_or(0) % PROFILES.len()],
     };
     let told = |done: u64| {
-        if done % 5_000 == 0 {
+        if done.is_multiple_of(5_000) {
             // Whoever does not listen misses nothing.
             drop(aside(format_args!("{done} seeds after {} s", began.elapsed().as_secs())));
         }

@@ -76,6 +76,7 @@ const WRONG: [Mind; 11] = [
 
 /// One customer's visit.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a coin of its own")]
 pub(super) struct Visit {
     /// In which slot it begins.
     pub(super) at: u64,
@@ -237,7 +238,7 @@ async fn order(world: &World<'_>, visit: &Visit) -> Option<Order> {
     let recipient = world.kit.customers[visit.recipient as usize].address;
     let key = format!("wish-{}", visit.number);
     let wish = |body: u8| Wish {
-        channel: if visit.number % 3 == 0 { Channel::EnergyFlash } else { Channel::Standard },
+        channel: if visit.number.is_multiple_of(3) { Channel::EnergyFlash } else { Channel::Standard },
         recipient,
         wanted: visit.count.map_or(Wanted::Open, Wanted::Transfers),
         payer: None,
@@ -295,7 +296,7 @@ async fn pay(world: &World<'_>, visit: &Visit, from: &Account, amount: Sun, orde
         return;
     }
     world.until_slot(world.slot() + world.customers.below(4)).await;
-    let caller = if visit.number % 2 == 0 { &world.kit.shop } else { &world.kit.operator };
+    let caller = if visit.number.is_multiple_of(2) { &world.kit.shop } else { &world.kit.operator };
     let found = world.door.call(async |state| lookup::look_up(&state, caller, tx_id, None).await).await;
     world.note(format_args!("look-up of {tx_id}: {:?}", found.map(|found| found.is_ok())));
 }

@@ -79,10 +79,8 @@ impl Kit {
         let payee = keys::test_address(keys::TEST_ACCOUNTS - 1);
         let refund_key = keys::test_key(keys::TEST_ACCOUNTS - 2);
         let refunder = refund_key.address();
-        let customers: Vec<Account> = (0..=DENIED)
-            .map(|n| keys::test_key(n))
-            .map(|key| Account { address: key.address(), key })
-            .collect();
+        let customers: Vec<Account> =
+            (0..=DENIED).map(keys::test_key).map(|key| Account { address: key.address(), key }).collect();
         let pool: Vec<Address> = (0..keys::POOL_ACCOUNTS).map(keys::pool_address).collect();
         let node = first_chain(&pool);
         node.mine_many(FIRST_BLOCKS).map_err(|error| text(&error))?;

@@ -97,10 +97,9 @@ impl SimNodes {
         let mood = self.mood().clone();
         match mood {
             Mood::Down => Err(ChainError::Unavailable("simulated".to_owned())),
-            Mood::Fine => Ok(mood),
             // Not every machine is.
             Mood::Stale(_) | Mood::OtherFork(_) if self.dice.below(2) == 0 => Ok(Mood::Fine),
-            Mood::Stale(_) | Mood::OtherFork(_) => Ok(mood),
+            Mood::Fine | Mood::Stale(_) | Mood::OtherFork(_) => Ok(mood),
         }
     }
 
@@ -115,6 +114,7 @@ impl SimNodes {
 }
 
 /// What another fork has at a height: `None` where both have the same.
+#[expect(clippy::option_option, reason = "the same block, none, or another")]
 fn on_other_fork(mood: &Mood, height: Height) -> Option<Option<Block>> {
     let Mood::OtherFork(branch) = mood else { return None };
     let first = branch.first()?.height();

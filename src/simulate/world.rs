@@ -327,7 +327,7 @@ impl<'k> World<'k> {
     /// One life of the service.
     async fn live(&self, visits: &mut FuturesUnordered<Visit<'_>>, stage: &mut Stage) -> Ending {
         match self.boot().await {
-            Ok(state) => self.door.open(state),
+            Ok(app) => self.door.open(app),
             Err(error) => {
                 self.note(format_args!("did not start: {error}"));
                 return Ending::Cut(1);
@@ -371,7 +371,7 @@ impl<'k> World<'k> {
                 true
             }
             None => true,
-            Some(settling) if (slot - settling.since) % LOOK_EVERY != 0 => true,
+            Some(settling) if !(slot - settling.since).is_multiple_of(LOOK_EVERY) => true,
             Some(settling) => {
                 let Some(book) = self.audit().await else { return false };
                 let now = self.kit.clock.true_now();
@@ -444,7 +444,7 @@ impl<'k> World<'k> {
                 oracle.lose_faith();
             }
         }
-        if self.slot() % self.audit_every == 0 {
+        if self.slot().is_multiple_of(self.audit_every) {
             drop(self.audit().await);
         }
     }

@@ -85,12 +85,11 @@ impl Oracle {
                 found.push(broken("done_once", format!("{} is on the chain twice", operation.id)));
             }
         }
-        self.taken_back_as_given(&operations, &done, book, found);
+        Self::taken_back_as_given(&operations, &done, book, found);
     }
 
     /// Each delegation is taken back once, for its amount, and not before its rental is over.
     fn taken_back_as_given(
-        &self,
         operations: &BTreeMap<OperationId, &Operation>,
         done: &BTreeMap<OperationId, (&Facts, &Move)>,
         book: &Book,
@@ -162,7 +161,7 @@ impl Oracle {
                 .payments()
                 .filter(|(block, _)| block.height < first)
                 .filter(|(block, _)| order.channel == Channel::Orderless || block.time <= order.expires_at)
-                .filter_map(|(_, payment)| self.buys(order, payment))
+                .filter_map(|(_, payment)| Self::buys(order, payment))
                 .max();
             let Some(count) = bought else {
                 found.push(broken(
@@ -202,7 +201,7 @@ impl Oracle {
                 payment.tx_id == funding.payment.tx_id && payment.index == funding.payment.index
             });
             if let Some((_, payment)) = on_chain
-                && self.buys(terms, payment).is_none_or(|count| count < funding.count)
+                && Self::buys(terms, payment).is_none_or(|count| count < funding.count)
             {
                 found.push(broken(
                     "paid_for_what_it_says",

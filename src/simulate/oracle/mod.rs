@@ -147,7 +147,7 @@ impl Oracle {
     }
 
     /// How many transfers of an order a payment pays for; `None` where it does not pay for it.
-    fn buys(&self, order: &Order, payment: &Transfer) -> Option<u32> {
+    fn buys(order: &Order, payment: &Transfer) -> Option<u32> {
         if payment.asset != Asset::Trx || payment.to != order.payment_address {
             return None;
         }

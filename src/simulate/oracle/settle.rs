@@ -141,7 +141,7 @@ impl Oracle {
             let earlier: Vec<_> =
                 self.payments().take_while(|(_, other)| other.tx_id != payment.tx_id).collect();
             let settled = earlier.iter().any(|(at, other)| {
-                named(other) && self.buys(order, other).is_some() && at.time <= order.expires_at
+                named(other) && Self::buys(order, other).is_some() && at.time <= order.expires_at
             });
             return if settled && in_time && !self.forked && !ended {
                 Expected::Second(order.id)

@@ -7,6 +7,7 @@ use crate::{
 };
 use leyden_domain::Timestamp;
 use leyden_ports::store::{ConfigDocument, StoreError};
+use serde::Serialize;
 
 row!(
     /// A document.
@@ -31,6 +32,15 @@ pub(crate) struct Kind {
     pub(crate) one: &'static str,
     pub(crate) all: &'static str,
     pub(crate) put: &'static str,
+    /// What the journal calls a change of one.
+    pub(crate) told: &'static str,
+}
+
+/// What the journal has of a change: who sells at which price is what money hangs on.
+#[derive(Serialize)]
+struct Put<'a> {
+    config: &'a str,
+    active: bool,
 }
 
 /// Prices, by `mode_type`.
@@ -41,6 +51,7 @@ pub(crate) const PRICES: Kind = Kind {
           VALUES ($1, $2, $3, $4, $4) \
           ON CONFLICT (mode_type) DO UPDATE SET config = excluded.config, is_active = excluded.is_active, \
           updated_at = excluded.updated_at",
+    told: "config.price",
 };
 
 /// Resources, by `resource_type`.
@@ -53,6 +64,7 @@ pub(crate) const RESOURCES: Kind = Kind {
           VALUES ($1, $2, $3, $4, $4) \
           ON CONFLICT (resource_type) DO UPDATE SET config = excluded.config, is_active = excluded.is_active, \
           updated_at = excluded.updated_at",
+    told: "config.resource",
 };
 
 impl SqlStore {
@@ -79,14 +91,13 @@ impl SqlStore {
     ) -> Result<(), StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
-                exec!(
-                    conn,
-                    kind.put,
-                    document.name,
-                    document.config,
-                    i64::from(document.is_active),
-                    document.updated_at.ms()
-                )?;
+                let known: Option<DocumentRow> = opt!(conn, kind.one, document.name.clone())?;
+                let is_active = i64::from(document.is_active);
+                if known.is_none_or(|known| known.config != document.config || known.is_active != is_active) {
+                    let put = Put { config: &document.config, active: document.is_active };
+                    conn.journal().told(kind.told, &document.name, &put);
+                }
+                exec!(conn, kind.put, document.name, document.config, is_active, document.updated_at.ms())?;
                 Ok(())
             })
         })

@@ -304,8 +304,15 @@ impl RefundStore for SqlStore {
                 for (account,) in replaced {
                     conn.journal().changed(&REFUND_ACCOUNTS, account);
                 }
-                let known: Option<(String,)> =
-                    opt!(conn, "SELECT account_id FROM refund_accounts WHERE address = $1", address.clone())?;
+                let permission = new.permission_id.map(i64::from);
+                let known: Option<(String, i64)> = opt!(
+                    conn,
+                    "SELECT account_id, CAST(CASE WHEN is_active = 1 AND unfit IS NULL \
+                     AND COALESCE(permission_id, -1) = COALESCE(CAST($2 AS BIGINT), -1) THEN 1 ELSE 0 END AS BIGINT) \
+                     FROM refund_accounts WHERE address = $1",
+                    address.clone(),
+                    permission,
+                )?;
                 let row: Option<RefundAccountRow> = opt!(
                     conn,
                     "INSERT INTO refund_accounts (account_id, address, permission_id, is_active, created_at) \
@@ -313,12 +320,14 @@ impl RefundStore for SqlStore {
                      permission_id = excluded.permission_id, is_active = 1, unfit = NULL RETURNING *",
                     new.id.to_string(),
                     address,
-                    new.permission_id.map(i64::from),
+                    permission,
                     now.ms(),
                 )?;
                 let id = new.id.to_string();
                 match known {
-                    Some((known,)) => conn.journal().changed(&REFUND_ACCOUNTS, known),
+                    // As it was already.
+                    Some((_, 1)) => {}
+                    Some((known, _)) => conn.journal().changed(&REFUND_ACCOUNTS, known),
                     None => conn.journal().made(&REFUND_ACCOUNTS, &id),
                 }
                 RefundAccount::try_from(Place::new("refund_accounts", &id).some("account_id", row)?)
@@ -361,13 +370,16 @@ impl RefundStore for SqlStore {
     async fn set_refund_account_unfit(&self, id: AccountId, why: Option<String>) -> Result<(), StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
-                exec!(
+                let changed = exec!(
                     conn,
-                    "UPDATE refund_accounts SET unfit = $2 WHERE account_id = $1",
+                    "UPDATE refund_accounts SET unfit = $2 \
+                     WHERE account_id = $1 AND COALESCE(unfit, '') <> COALESCE($2, '')",
                     id.to_string(),
                     why
                 )?;
-                conn.journal().changed(&REFUND_ACCOUNTS, id);
+                if changed > 0 {
+                    conn.journal().changed(&REFUND_ACCOUNTS, id);
+                }
                 Ok(())
             })
         })

@@ -50,7 +50,7 @@ pub(crate) async fn append(
     {
         return Ok(());
     }
-    // Nobody knows, or another instance has written.
+    // Nobody knows, or another instance has written, or the database has lost what it had.
     let mut head = head(conn).await?;
     if head.seq == 0 {
         drafts.insert(0, opening::layout());
@@ -73,15 +73,18 @@ struct Sent<'a> {
     hash: String,
 }
 
-/// For both: nothing is written where an entry is there already that should come later.
+/// For both: nothing is written where an entry is there already that should come later, nor where the one before is not
+/// there as it is known. A server that crashed, or another that took its place, may have lost the newest ones although
+/// they were committed.
 pub(crate) const INSERT_LITE: &str = "INSERT INTO journal (seq, at, kind, subject, body, hash) \
      SELECT r.value ->> 'seq', r.value ->> 'at', r.value ->> 'kind', r.value ->> 'subject', r.value ->> 'body', \
      r.value ->> 'hash' FROM json_each($1) AS r WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.seq >= $2) \
-     ORDER BY r.key";
+     AND ($2 = 1 OR EXISTS (SELECT 1 FROM journal j WHERE j.seq = $2 - 1 AND j.hash = $3)) ORDER BY r.key";
 
 pub(crate) const INSERT_PG: &str = "INSERT INTO journal (seq, at, kind, subject, body, hash) \
      SELECT * FROM UNNEST(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS TEXT[]), CAST($4 AS TEXT[]), \
-     CAST($5 AS TEXT[]), CAST($6 AS TEXT[])) WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.seq >= $7)";
+     CAST($5 AS TEXT[]), CAST($6 AS TEXT[])) WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.seq >= $7) \
+     AND ($7 = 1 OR EXISTS (SELECT 1 FROM journal j WHERE j.seq = $7 - 1 AND j.hash = $8))";
 
 /// Writes entries behind `head`, which becomes the last of them; `false`, and nothing written, where `head` is not the
 /// newest entry.
@@ -108,7 +111,7 @@ pub(super) async fn write(
                     hash: entry.hash.to_string(),
                 })
                 .collect();
-            exec!(conn, INSERT_LITE, images::list(&sent)?, first)?
+            exec!(conn, INSERT_LITE, images::list(&sent)?, first, head.hash.to_string())?
         }
         Conn::Pg(pg) => {
             let numbers = |value: fn(&Entry) -> i64| entries.iter().map(value).collect::<Vec<_>>();
@@ -120,7 +123,8 @@ pub(super) async fn write(
                 .bind(texts(|entry| &entry.subject))
                 .bind(texts(|entry| &entry.body))
                 .bind(entries.iter().map(|entry| entry.hash.to_string()).collect::<Vec<_>>())
-                .bind(first);
+                .bind(first)
+                .bind(head.hash.to_string());
             pg.execute(INSERT_PG, args).await.map_err(failed)?
         }
     };

@@ -1,15 +1,19 @@
 //! Who writes entries, when, and that nobody takes them back.
 
 use crate::{
-    kit::{Kit, new, open, order, order_id},
+    kit::{Kit, account_id, address, new, open, order, order_id},
     raw::{Books, Raw},
 };
 use futures_util::future::{join, join_all};
 use leyden_domain::{
+    Timestamp,
     journal::{Head, LAYOUT},
     order::{HoldReason, OrderEvent},
 };
-use leyden_ports::store::{CreateRefusal, JournalStore as _, NewOrder, OrderStore as _};
+use leyden_ports::store::{
+    ConfigDocument, CreateRefusal, JournalStore as _, NewOrder, NewRefundAccount, OrderStore as _,
+    RefundStore as _, ServiceStore as _,
+};
 use std::sync::Arc;
 
 #[tokio::test]
@@ -78,6 +82,71 @@ async fn instances_write_one_journal() {
         assert_eq!((verified.entries, verified.rows), (61, 60));
         assert_eq!(other.journal_head().await.unwrap(), verified.head);
         assert_eq!(other.verify(verified.head).await.unwrap().head, verified.head);
+    }
+}
+
+/// A server that crashed has lost commits that were not waited for; its writer remembers their entries.
+#[tokio::test]
+async fn what_the_database_has_lost_is_not_built_upon() {
+    for books in Books::on_both().await {
+        for n in 1..=4 {
+            books.store.create_order(new(order(n))).await.unwrap();
+        }
+        let mut raw = books.raw().await;
+        raw.disarm().await;
+        let (third, fourth) = (order_id(3), order_id(4));
+        raw.run("DELETE FROM journal WHERE seq > 3").await.unwrap();
+        raw.run(&format!("DELETE FROM orders WHERE id IN ('{third}', '{fourth}')")).await.unwrap();
+        books.store.create_order(new(order(5))).await.unwrap();
+        let verified = books.store.verify(Head::genesis()).await.unwrap();
+        assert_eq!((verified.entries, verified.rows), (4, 3));
+    }
+}
+
+#[tokio::test]
+async fn what_changes_nothing_is_no_entry() {
+    for books in Books::on_both().await {
+        let account =
+            |permission_id| NewRefundAccount { id: account_id(1), address: address(1), permission_id };
+        let at = Timestamp::from_ms(1);
+        let mut counts = Vec::new();
+        let store = &books.store;
+        for permission in [Some(2), Some(2), Some(3)] {
+            store.upsert_refund_account(account(permission), at).await.unwrap();
+            counts.push(books.entries().await.len());
+        }
+        for unfit in [None, Some("no key"), Some("no key"), None] {
+            store.set_refund_account_unfit(account_id(1), unfit.map(str::to_owned)).await.unwrap();
+            counts.push(books.entries().await.len());
+        }
+        assert_eq!(counts, [2, 2, 3, 3, 4, 4, 5]);
+        store.verify(Head::genesis()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn another_price_is_an_entry() {
+    for books in Books::on_both().await {
+        let price = |config: &str| ConfigDocument {
+            name: "energy_flash".to_owned(),
+            config: config.to_owned(),
+            is_active: true,
+            updated_at: Timestamp::from_ms(1),
+        };
+        for config in ["{}", "{}", "{\"a\":1}"] {
+            books.store.put_price_config(price(config)).await.unwrap();
+        }
+        let told: Vec<(String, String)> = books
+            .entries()
+            .await
+            .into_iter()
+            .filter(|entry| entry.kind == "config.price")
+            .map(|entry| (entry.subject, entry.body))
+            .collect();
+        let [first, second] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!(first, &("energy_flash".to_owned(), "{\"config\":\"{}\",\"active\":true}".to_owned()));
+        assert!(second.1.contains("a"), "{second:?}");
+        books.store.verify(Head::genesis()).await.unwrap();
     }
 }
 

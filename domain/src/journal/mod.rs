@@ -11,4 +11,4 @@ mod replay;
 pub use entry::{ChainFault, Digest, Draft, Entry, Head};
 pub use image::{Field, Image};
 pub use kind::{ACCEPTED, LAYOUT, RowChange, row_kind, row_of};
-pub use replay::{Replay, ReplayFault, Row};
+pub use replay::{Replay, ReplayFault, Row, Suspect};

@@ -27,7 +27,8 @@ enum Kept {
     Gone,
 }
 
-/// An entry that cannot follow those before it.
+/// An entry that cannot follow those before it. All but the first tell of a row that was written past the journal: the
+/// entries go on, and the row stays under suspicion until one says that it is gone, or that a person took it for right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayFault {
     /// Its body is not an image.
@@ -51,9 +52,21 @@ pub enum ReplayFault {
     },
 }
 
+/// A row of which an entry says what cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspect {
+    /// The first such entry.
+    pub seq: i64,
+    /// What it says happened.
+    pub change: RowChange,
+    /// What is wrong with it.
+    pub fault: ReplayFault,
+}
+
 /// The rows that entries give, by table and id.
 #[derive(Debug)]
 pub struct Replay {
+    suspects: BTreeMap<(String, String), Suspect>,
     rows: BTreeMap<Box<str>, BTreeMap<Box<str>, Kept>>,
     /// Whether it was fed from the first entry.
     is_whole: bool,
@@ -62,7 +75,7 @@ pub struct Replay {
 impl Replay {
     /// To be fed with the entries behind this number.
     pub const fn from(seq: i64) -> Self {
-        Self { rows: BTreeMap::new(), is_whole: seq == 0 }
+        Self { suspects: BTreeMap::new(), rows: BTreeMap::new(), is_whole: seq == 0 }
     }
 
     /// Whether it has all rows.
@@ -70,7 +83,7 @@ impl Replay {
         self.is_whole
     }
 
-    /// Takes the next entry.
+    /// Takes the next entry. An error means that it cannot be read; one that cannot be true makes its row a suspect.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), ReplayFault> {
         let Some((table, change)) = row_of(&entry.kind) else { return Ok(()) };
         let is_whole = self.is_whole;
@@ -78,6 +91,9 @@ impl Replay {
             Some(rows) => rows,
             None => self.rows.entry(table.into()).or_default(),
         };
+        if matches!(change, RowChange::Gone | RowChange::Accepted) && !self.suspects.is_empty() {
+            self.suspects.remove(&(table.to_owned(), entry.subject.clone()));
+        }
         if change == RowChange::Gone {
             // What a commit made and took away again was never there for anybody.
             if is_whole {
@@ -88,14 +104,21 @@ impl Replay {
             return Ok(());
         }
         let later = Image::decode(&entry.body).ok_or(ReplayFault::Unreadable)?;
-        let next = match (change, rows.get(entry.subject.as_str())) {
-            (RowChange::New, Some(Kept::Whole(_) | Kept::Part(_))) => return Err(ReplayFault::MadeTwice),
-            (RowChange::Changed, Some(Kept::Gone)) => return Err(ReplayFault::Unmade),
-            (RowChange::Changed, None) if is_whole => return Err(ReplayFault::Unmade),
+        let known = rows.get(entry.subject.as_str());
+        let fault = match (change, known) {
+            (RowChange::New, Some(Kept::Whole(_) | Kept::Part(_))) => Some(ReplayFault::MadeTwice),
+            (RowChange::Changed, Some(Kept::Gone)) => Some(ReplayFault::Unmade),
+            (RowChange::Changed, None) if is_whole => Some(ReplayFault::Unmade),
             (RowChange::Opened, Some(Kept::Whole(known) | Kept::Part(known))) => {
-                reopened(&decoded(known)?, &later)?;
-                Kept::Whole(kept(&later.dense()))
+                reopened(&decoded(known)?, &later)
             }
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            let suspect = Suspect { seq: entry.seq, change, fault };
+            self.suspects.entry((table.to_owned(), entry.subject.clone())).or_insert(suspect);
+        }
+        let next = match (change, known) {
             (RowChange::New | RowChange::Opened | RowChange::Accepted, _) => {
                 Kept::Whole(kept(&later.dense()))
             }
@@ -114,6 +137,11 @@ impl Replay {
         };
         rows.insert(entry.subject.as_str().into(), next);
         Ok(())
+    }
+
+    /// The rows of which an entry says what cannot be, by table and id.
+    pub fn suspects(&self) -> impl Iterator<Item = (&str, &str, &Suspect)> {
+        self.suspects.iter().map(|((table, subject), suspect)| (table.as_str(), subject.as_str(), suspect))
     }
 
     /// Takes a row out.
@@ -161,16 +189,13 @@ fn decoded(kept: &str) -> Result<Image, ReplayFault> {
 }
 
 /// A row is written down anew with columns that nobody knew before; those that were known are what they were.
-fn reopened(known: &Image, found: &Image) -> Result<(), ReplayFault> {
-    for (column, expected) in known.columns() {
+fn reopened(known: &Image, found: &Image) -> Option<ReplayFault> {
+    known.columns().find_map(|(column, expected)| {
         let found = found.get(column).unwrap_or(&Field::Null);
-        if found != expected {
-            return Err(ReplayFault::Reopened {
-                column: column.to_owned(),
-                expected: expected.to_string(),
-                found: found.to_string(),
-            });
-        }
-    }
-    Ok(())
+        (found != expected).then(|| ReplayFault::Reopened {
+            column: column.to_owned(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        })
+    })
 }

@@ -34,6 +34,12 @@ pub enum Difference {
     /// The chain of hashes breaks.
     #[error("journal: {0}")]
     Chain(#[from] ChainFault),
+    /// An entry has no hash at all, but some other text.
+    #[error("journal: entry {seq} has no hash")]
+    Unhashed {
+        /// Its number.
+        seq: i64,
+    },
     /// An entry cannot follow those before it.
     #[error("journal: entry {seq} ({kind} {subject}): {fault}")]
     Entry {
@@ -131,8 +137,9 @@ pub trait JournalStore: Send + Sync + 'static {
     /// invariants. From a later head that was verified before: the chain behind it, and the rows that were written since.
     async fn verify(&self, from: Head) -> Result<Verified, VerifyError>;
 
-    /// Takes the rows that are not what the journal says for right as they are: an entry with the reason, and one for each
-    /// of them, which are returned. For what a person, or a version without a journal, wrote past it. The chain of hashes
-    /// must hold; all writers wait meanwhile.
+    /// Takes the rows that are not what the journal says, or of which it says what cannot be, for right as they are: an
+    /// entry with the reason, and one for each of them, which are returned. For what a person, or a version without a
+    /// journal, wrote past it. The chain of hashes must hold. They are found while others write, and then read once more and
+    /// written down while all writers wait.
     async fn accept_rows(&self, reason: &str) -> Result<Vec<Difference>, VerifyError>;
 }

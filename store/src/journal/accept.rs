@@ -1,10 +1,13 @@
 //! What somebody wrote past the journal and a person takes for right: a repair by hand, or what a version without a journal
 //! wrote during an upgrade. It is written down that and why; nothing of what the journal said before is changed.
+//!
+//! Looking for it reads everything and may take long, so it is done at one moment while others write. Whoever writes it
+//! down then has the writers' lock, reads what was written since, and the rows that were found as they are by then.
 
 use super::{
     append, opening,
     tables::{self, Table},
-    verify::{Findings, all_rows, chain},
+    verify::{Findings, all_rows, chain, known_tables, page, rows_of},
 };
 use crate::db::Conn;
 use leyden_domain::{
@@ -24,56 +27,69 @@ struct Reason<'a> {
     rows: usize,
 }
 
-/// All differences, and the entries that end them.
-#[derive(Default)]
-struct All {
-    differences: Vec<Difference>,
-    drafts: Vec<Draft>,
+/// What was found at one moment.
+pub(super) struct Found {
+    /// The newest entry then.
+    head: Head,
+    rows: Vec<FoundRow>,
 }
 
-impl Findings for All {
-    fn found(&mut self, difference: Difference, books: Option<Image>) -> Result<(), Difference> {
-        let (Difference::Row { table, id, .. }
-        | Difference::Missing { table, id }
-        | Difference::Unexplained { table, id }) = &difference
-        else {
-            return Err(difference);
-        };
-        let (change, image) = match books {
-            Some(image) => (RowChange::Accepted, image),
-            None => (RowChange::Gone, Image::default()),
-        };
-        self.drafts.push(Draft { kind: row_kind(table, change), subject: id.clone(), body: image.encode() });
-        self.differences.push(difference);
+/// A row that is not what the journal says, or of which it says what cannot be.
+struct FoundRow {
+    table: &'static Table,
+    id: String,
+    difference: Difference,
+}
+
+impl Found {
+    /// Whether there is nothing to be taken for right.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+impl Findings for Vec<FoundRow> {
+    fn found(&mut self, table: &'static Table, id: &str, difference: Difference) -> Result<(), Difference> {
+        self.push(FoundRow { table, id: id.to_owned(), difference });
         Ok(())
     }
 }
 
-/// Writes down what is in the books where the journal says otherwise; the connection must be in the writers' transaction.
-pub(super) async fn run(
+/// Looks for all of it; the connection must be in a transaction that sees one moment.
+pub(super) async fn look(conn: &mut Conn) -> Result<Found, VerifyError> {
+    let mut replay = Replay::from(0);
+    let (head, _) = chain(conn, Head::genesis(), &mut replay).await?;
+    known_tables(&replay)?;
+    let mut rows = Vec::new();
+    all_rows(conn, replay, &mut rows).await?;
+    Ok(Found { head, rows })
+}
+
+/// Writes down what those rows are now; the connection must be in the writers' transaction. What an entry says that was
+/// written since is nobody's to judge here: where a row is what it says, it is said once more.
+pub(super) async fn write(
     conn: &mut Conn,
+    found: Found,
     reason: &str,
     at: Timestamp,
 ) -> Result<Vec<Difference>, VerifyError> {
-    let mut replay = Replay::from(0);
-    let (mut head, _) = chain(conn, Head::genesis(), &mut replay).await?;
-    let unknown = replay.tables().find(|name| tables::ALL.iter().all(|table: &&Table| table.name != *name));
-    if let Some(table) = unknown {
-        return Err(Difference::UnknownTable(table.to_owned()).into());
-    }
-    let mut all = All::default();
-    all_rows(conn, replay, &mut all).await?;
-    if all.differences.is_empty() {
-        return Ok(Vec::new());
-    }
-    let why = Reason { reason, rows: all.differences.len() };
+    let mut head = found.head;
+    follow(conn, &mut head).await?;
+    let why = Reason { reason, rows: found.rows.len() };
     let body = serde_json::to_string(&why).map_err(|error| StoreError::Rule(error.to_string()))?;
-    let mut drafts = Vec::with_capacity(all.drafts.len().saturating_add(2));
+    let mut drafts = Vec::with_capacity(found.rows.len().saturating_add(2));
     if head.seq == 0 {
         drafts.push(opening::layout());
     }
     drafts.push(Draft { kind: ACCEPTED.to_owned(), subject: "books".to_owned(), body });
-    drafts.append(&mut all.drafts);
+    for table in tables::ALL {
+        let ids: Vec<String> =
+            found.rows.iter().filter(|row| row.table.name == table.name).map(|row| row.id.clone()).collect();
+        for some in ids.chunks(AT_ONCE) {
+            let mut books = rows_of(conn, table, some).await?;
+            drafts.extend(some.iter().map(|id| draft(table, id, books.remove(id))));
+        }
+    }
     while !drafts.is_empty() {
         let rest = drafts.split_off(drafts.len().min(AT_ONCE));
         let some = std::mem::replace(&mut drafts, rest);
@@ -81,5 +97,27 @@ pub(super) async fn run(
             return Err(StoreError::Unavailable("somebody else writes the journal".to_owned()).into());
         }
     }
-    Ok(all.differences)
+    Ok(found.rows.into_iter().map(|row| row.difference).collect())
+}
+
+/// Follows the chain from where it was known to hold to the newest entry.
+async fn follow(conn: &mut Conn, head: &mut Head) -> Result<(), VerifyError> {
+    loop {
+        let entries = page(conn, head.seq).await?;
+        for entry in &entries {
+            head.follow(entry).map_err(Difference::Chain)?;
+        }
+        if entries.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// The entry that says what a row is.
+fn draft(table: &Table, id: &str, books: Option<Image>) -> Draft {
+    let (change, image) = match books {
+        Some(image) => (RowChange::Accepted, image.dense()),
+        None => (RowChange::Gone, Image::default()),
+    };
+    Draft { kind: row_kind(table.name, change), subject: id.to_owned(), body: image.encode() }
 }

@@ -9,9 +9,9 @@ use super::{
 use crate::{book, db::Conn};
 use leyden_domain::{
     invariants,
-    journal::{Head, Image, Replay, Row},
+    journal::{Entry, Head, Image, Replay, Row, Suspect, row_kind},
 };
-use leyden_ports::store::{Difference, Verified, VerifyError};
+use leyden_ports::store::{Difference, StoreError, Verified, VerifyError};
 use std::collections::BTreeMap;
 
 /// Entries or rows that are read at once.
@@ -21,10 +21,9 @@ const PAGE: i64 = 1_000;
 pub(super) async fn run(conn: &mut Conn, from: Head) -> Result<Verified, VerifyError> {
     let mut replay = Replay::from(from.seq);
     let (newest, read) = chain(conn, from, &mut replay).await?;
-    for table in replay.tables() {
-        if tables::ALL.iter().all(|known| known.name != table) {
-            return Err(Difference::UnknownTable(table.to_owned()).into());
-        }
+    known_tables(&replay)?;
+    if let Some((table, id, suspect)) = replay.suspects().min_by_key(|(_, _, suspect)| suspect.seq) {
+        return Err(suspected(table, id, suspect).into());
     }
     let is_whole = replay.is_whole();
     let rows =
@@ -38,6 +37,36 @@ pub(super) async fn run(conn: &mut Conn, from: Head) -> Result<Verified, VerifyE
     Ok(Verified { head: newest, entries: read, rows, is_whole })
 }
 
+/// Every table that entries name must be one that somebody keeps.
+pub(super) fn known_tables(replay: &Replay) -> Result<(), Difference> {
+    let unknown = replay.tables().find(|name| tables::ALL.iter().all(|known| known.name != *name));
+    unknown.map_or(Ok(()), |table| Err(Difference::UnknownTable(table.to_owned())))
+}
+
+/// An entry that cannot be true.
+fn suspected(table: &str, id: &str, suspect: &Suspect) -> Difference {
+    Difference::Entry {
+        seq: suspect.seq,
+        kind: row_kind(table, suspect.change),
+        subject: id.to_owned(),
+        fault: Box::new(suspect.fault.clone()),
+    }
+}
+
+/// Entries behind a number. One whose hash cannot be read breaks the chain, and is no failure to read it.
+pub(super) async fn page(conn: &mut Conn, after: i64) -> Result<Vec<Entry>, VerifyError> {
+    entries(conn, after, PAGE).await.map_err(unhashed)
+}
+
+fn unhashed(error: StoreError) -> VerifyError {
+    match error {
+        StoreError::Inconsistent { table: "journal", column: "hash", id } => {
+            Difference::Unhashed { seq: id.parse().unwrap_or_default() }.into()
+        }
+        other => other.into(),
+    }
+}
+
 /// Follows the entries from a known one to the newest; how many there are.
 pub(super) async fn chain(
     conn: &mut Conn,
@@ -47,13 +76,13 @@ pub(super) async fn chain(
     let mut newest = from;
     let mut read = 0_u64;
     if from.seq > 0 {
-        let known = entries(conn, from.seq.saturating_sub(1), 1).await?;
+        let known = entries(conn, from.seq.saturating_sub(1), 1).await.map_err(unhashed)?;
         if known.first().is_none_or(|entry| entry.seq != from.seq || entry.hash != from.hash) {
             return Err(Difference::Head { seq: from.seq, known: from.hash }.into());
         }
     }
     loop {
-        let page = entries(conn, newest.seq, PAGE).await?;
+        let page = page(conn, newest.seq).await?;
         for entry in &page {
             newest.follow(entry).map_err(Difference::Chain)?;
             replay.apply(entry).map_err(|fault| Difference::Entry {
@@ -73,26 +102,31 @@ pub(super) async fn chain(
 
 /// What is to become of a difference.
 pub(super) trait Findings: Send {
-    /// Takes one; an error ends the comparison.
-    fn found(&mut self, difference: Difference, books: Option<Image>) -> Result<(), Difference>;
+    /// Takes one, of a row of a table; an error ends the comparison.
+    fn found(&mut self, table: &'static Table, id: &str, difference: Difference) -> Result<(), Difference>;
 }
 
 /// The first one is enough.
 pub(super) struct First;
 
 impl Findings for First {
-    fn found(&mut self, difference: Difference, _: Option<Image>) -> Result<(), Difference> {
+    fn found(&mut self, _: &'static Table, _: &str, difference: Difference) -> Result<(), Difference> {
         Err(difference)
     }
 }
 
-/// Compares all rows of all tables, both ways.
+/// Compares all rows of all tables, both ways. A row of which an entry says what cannot be is one to be found, even
+/// where it is what the newest entry says.
 pub(super) async fn all_rows(
     conn: &mut Conn,
     mut replay: Replay,
     findings: &mut dyn Findings,
 ) -> Result<u64, VerifyError> {
     let mut compared = 0_u64;
+    let mut suspects: BTreeMap<(String, String), Difference> = replay
+        .suspects()
+        .map(|(table, id, suspect)| ((table.to_owned(), id.to_owned()), suspected(table, id, suspect)))
+        .collect();
     for table in tables::ALL {
         let mut last: Option<String> = None;
         loop {
@@ -103,17 +137,22 @@ pub(super) async fn all_rows(
                 let books = books.dense();
                 let same = match replay.take(table.name, &id) {
                     Some(Row::Whole(journal)) => compare(table, &id, &journal, &books),
-                    _ => Err(Difference::Unexplained { table: table.name, id }),
+                    _ => Err(Difference::Unexplained { table: table.name, id: id.clone() }),
                 };
-                if let Err(difference) = same {
-                    findings.found(difference, Some(books))?;
+                let suspect = if suspects.is_empty() {
+                    None
+                } else {
+                    suspects.remove(&(table.name.to_owned(), id.clone()))
+                };
+                if let Some(difference) = same.err().or(suspect) {
+                    findings.found(table, &id, difference)?;
                 }
                 compared = compared.saturating_add(1);
             }
         }
         let rest: Vec<String> = replay.subjects(table.name).map(str::to_owned).collect();
         for id in rest {
-            findings.found(Difference::Missing { table: table.name, id }, None)?;
+            findings.found(table, &id, Difference::Missing { table: table.name, id: id.clone() })?;
         }
     }
     Ok(compared)
@@ -151,7 +190,7 @@ async fn touched_rows(conn: &mut Conn, mut replay: Replay) -> Result<u64, Verify
 }
 
 /// These rows of a table, by id.
-async fn rows_of(
+pub(super) async fn rows_of(
     conn: &mut Conn,
     table: &'static Table,
     ids: &[String],

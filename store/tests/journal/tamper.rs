@@ -173,6 +173,20 @@ async fn one_byte_of_any_entry() {
 }
 
 #[tokio::test]
+async fn a_hash_that_is_none() {
+    for books in Books::lived_in_on_both().await {
+        let newest = books.store.journal_head().await.unwrap();
+        let mut raw = books.raw().await;
+        raw.disarm().await;
+        for seq in [newest.seq, 2] {
+            let none = "z".repeat(64);
+            raw.run(&format!("UPDATE journal SET hash = '{none}' WHERE seq = {seq}")).await.unwrap();
+            assert_eq!(found(&books.store).await, Some(Difference::Unhashed { seq }));
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_end_cut_off() {
     for books in Books::lived_in_on_both().await {
         let known = books.store.journal_head().await.unwrap();

@@ -108,6 +108,8 @@ fn migrator(migrations: Migrations) -> Migrator {
             .collect(),
     );
     migrator.set_locking(false);
+    // `compare` has looked at them, and knows which may be there.
+    migrator.set_ignore_missing(true);
     migrator
 }
 
@@ -186,10 +188,15 @@ async fn pending<C: Migrate>(
         .collect())
 }
 
-/// What has run must be known, and the same.
+/// What has run must be known, and the same. What is newer than all we know is the next version's: it only expands the
+/// schema, so that one can go back to us.
 fn compare(applied: &[AppliedMigration], migrator: &Migrator) -> Result<(), MigrateError> {
+    let newest = migrator.iter().map(|migration| migration.version).max().unwrap_or_default();
     for done in applied {
         match migrator.iter().find(|migration| migration.version == done.version) {
+            None if done.version > newest => {
+                tracing::warn!(migration = done.version, "the schema is a later version's");
+            }
             None => return Err(MigrateError::VersionMissing(done.version)),
             Some(known) if known.checksum != done.checksum => {
                 return Err(MigrateError::VersionMismatch(done.version));

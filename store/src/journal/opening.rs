@@ -46,18 +46,24 @@ async fn recorded(conn: &mut Conn) -> Result<Layout, StoreError> {
     serde_json::from_str(&body).or(Err(Place::new("journal", LAYOUT).bad("body")))
 }
 
-/// Writes down the rows of the tables whose columns the journal does not know; how many. Empty books need nothing.
+/// Whether the journal knows all columns of a table.
+fn is_known(recorded: &Layout, table: &str, current: &Layout) -> bool {
+    match (recorded.get(table), current.get(table)) {
+        (Some(recorded), Some(current)) => current.iter().all(|column| recorded.contains(column)),
+        _ => false,
+    }
+}
+
+/// Writes down the rows of the tables of which the journal does not know a column; how many. Empty books need nothing, and
+/// neither does a version that has fewer columns than the journal knows: it is an older one, for a while.
 pub(crate) async fn open(conn: &mut Conn, at: Timestamp) -> Result<u64, StoreError> {
     let recorded = recorded(conn).await?;
     let current = current();
-    if recorded == current {
+    let new: Vec<&'static Table> =
+        tables::ALL.iter().copied().filter(|table| !is_known(&recorded, table.name, &current)).collect();
+    if new.is_empty() {
         return Ok(0);
     }
-    let new: Vec<&'static Table> = tables::ALL
-        .iter()
-        .copied()
-        .filter(|table| recorded.get(table.name) != current.get(table.name))
-        .collect();
     let mut head = head(conn).await?;
     if head.seq == 0 {
         let mut is_empty = true;

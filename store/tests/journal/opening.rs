@@ -1,10 +1,13 @@
 //! Books that are older than the journal, and a journal that is older than some of their columns.
 
 use crate::{
-    kit::{Kit, delivery, new, open, operation_id, order},
+    kit::{Kit, delivery, new, open, operation_id, order, order_id},
     raw::{Books, Raw},
 };
-use leyden_domain::journal::{ACCEPTED, Draft, Head, Image, LAYOUT, RowChange, row_of};
+use leyden_domain::{
+    journal::{ACCEPTED, Draft, Head, Image, LAYOUT, RowChange, row_of},
+    order::{HoldReason, OrderEvent},
+};
 use leyden_ports::store::{Difference, JournalStore as _, OperationChange, OrderStore as _, VerifyError};
 use std::sync::Arc;
 
@@ -53,20 +56,25 @@ async fn forget_a_column(books: &Books, raw: &mut Raw) {
             image.retain(|column, _| column != "price_config");
             body = image.encode();
         }
-        let entry = head.append(leyden_domain::Timestamp::from_ms(1), Draft { kind, subject, body });
-        let quoted = |text: &str| text.replace('\'', "''");
-        raw.run(&format!(
-            "INSERT INTO journal (seq, at, kind, subject, body, hash) VALUES ({}, {}, '{}', '{}', '{}', '{}')",
-            entry.seq,
-            entry.at.ms(),
-            quoted(&entry.kind),
-            quoted(&entry.subject),
-            quoted(&entry.body),
-            entry.hash,
-        ))
-        .await
-        .unwrap();
+        write(raw, &mut head, Draft { kind, subject, body }).await;
     }
+}
+
+/// Writes an entry as another version would.
+async fn write(raw: &mut Raw, head: &mut Head, draft: Draft) {
+    let entry = head.append(leyden_domain::Timestamp::from_ms(1), draft);
+    let quoted = |text: &str| text.replace('\'', "''");
+    raw.run(&format!(
+        "INSERT INTO journal (seq, at, kind, subject, body, hash) VALUES ({}, {}, '{}', '{}', '{}', '{}')",
+        entry.seq,
+        entry.at.ms(),
+        quoted(&entry.kind),
+        quoted(&entry.subject),
+        quoted(&entry.body),
+        entry.hash,
+    ))
+    .await
+    .unwrap();
 }
 
 /// What entries said before they were removed: asked on a fresh copy of the same life.
@@ -102,6 +110,59 @@ async fn columns_that_are_new_are_written_down() {
         books.store = Arc::new(open(&books.url).await);
         let after = books.store.verify(Head::genesis()).await;
         assert!(matches!(&after, Err(VerifyError::Difference(Difference::Entry { .. }))), "{after:?}");
+        // A person may say that it is.
+        let accepted = books.store.accept_rows("all of them were refunded by hand").await.unwrap();
+        assert!(accepted.iter().all(|found| matches!(found, Difference::Entry { .. })), "{accepted:?}");
+        assert_eq!(verified(&books).await, rows);
+    }
+}
+
+#[tokio::test]
+async fn what_was_done_past_the_journal_and_then_through_it() {
+    for books in Books::lived_in_on_both().await {
+        let kit = Kit::on(Arc::clone(&books.store) as _);
+        let mut raw = books.raw().await;
+        raw.disarm().await;
+        // A row taken away by hand and made again by the service; one that a version without a journal made.
+        raw.run("DELETE FROM blocks WHERE height = 3").await.unwrap();
+        kit.block(3, 0, Vec::new()).await;
+        let (two, nine) = (order_id(2), order_id(9));
+        raw.run(&format!("CREATE TABLE kept AS SELECT * FROM orders WHERE id = '{two}'")).await.unwrap();
+        raw.run(&format!("UPDATE kept SET id = '{nine}', tail = tail + 900")).await.unwrap();
+        raw.run("INSERT INTO orders SELECT * FROM kept; DROP TABLE kept").await.unwrap();
+        kit.step(nine, OrderEvent::Hold(HoldReason::Operator)).await.unwrap();
+        let before = books.store.verify(Head::genesis()).await;
+        assert!(matches!(&before, Err(VerifyError::Difference(Difference::Entry { .. }))), "{before:?}");
+        let accepted = books.store.accept_rows("an older version ran for a while").await.unwrap();
+        assert_eq!(accepted.len(), 2, "{accepted:?}");
+        verified(&books).await;
+        assert_eq!(books.store.accept_rows("nothing to do").await, Ok(Vec::new()));
+    }
+}
+
+#[tokio::test]
+async fn an_older_version_starts_and_says_nothing_of_columns() {
+    for mut books in Books::lived_in_on_both().await {
+        let mut raw = books.raw().await;
+        let none = if matches!(raw, Raw::Lite(_)) { "X'00'" } else { "'\\x00'" };
+        raw.run(&format!(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES (9999, 'later', TRUE, {none}, 0)"
+        ))
+        .await
+        .unwrap();
+        // The next version has a column more, and another table.
+        let mut head = books.store.journal_head().await.unwrap();
+        let layout = books.entries().await.into_iter().find(|entry| entry.kind == LAYOUT).unwrap();
+        let body = layout.body.replace("\"price_config\",", "\"price_config\",\"price_of_later\",");
+        let body = body.replacen('{', "{\"later\":[\"id\"],", 1);
+        write(&mut raw, &mut head, Draft { kind: LAYOUT.to_owned(), subject: "tables".to_owned(), body })
+            .await;
+        drop(raw);
+        books.reopen().await;
+        assert_eq!(books.store.journal_head().await.unwrap(), head);
+        books.store.create_order(new(order(9))).await.unwrap();
+        verified(&books).await;
     }
 }
 

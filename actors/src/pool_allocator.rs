@@ -11,8 +11,9 @@ use crate::{
     worker::{After, Cause, Worker},
 };
 use async_trait::async_trait;
+use leyden_domain::planted::{Fault, planted};
 use leyden_domain::{
-    Energy, OrderId, Timestamp,
+    Energy, OrderId, Span, Timestamp,
     halt::MoneyAct,
     operation::{ChainView, OperationState},
     order::{OrderEvent, OrderState, RefundReason, undelivered},
@@ -203,7 +204,10 @@ impl PoolAllocator {
         if !self.shared.may(MoneyAct::Reclaim) {
             return Ok(());
         }
-        let over = view.solid.timestamp.minus(self.shared.settings.reclaim_grace);
+        let mut over = view.solid.timestamp.minus(self.shared.settings.reclaim_grace);
+        if planted(Fault::ReclaimEarly) {
+            over = over.plus(Span::from_hours(48));
+        }
         self.drive_all(OrderWait::EndsBefore(over), progress).await
     }
 

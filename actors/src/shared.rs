@@ -12,6 +12,7 @@ use crate::{
     signing::Milliseconds,
     worker::Looper,
 };
+use leyden_domain::planted::{Fault, planted};
 use leyden_domain::{
     AccountId, OperationId, OrderId,
     operation::{ChainView, Operation},
@@ -253,6 +254,7 @@ impl Shared {
         // clock or a slow last transfer.
         if let (OrderEvent::RentalEnded, OrderState::Active { ends_at, .. }) = (&event, &order.state)
             && view.solid.timestamp < ends_at.plus(self.settings.reclaim_grace)
+            && !planted(Fault::ReclaimEarly)
         {
             return None;
         }

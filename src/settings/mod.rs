@@ -273,7 +273,7 @@ impl Settings {
                     .to_owned(),
             );
         }
-        if self.refund.enabled && self.refund.address.is_none() {
+        if self.refund.enabled && self.refund.address.is_none() && !self.payments.addresses.is_empty() {
             warnings.push(
                 "refund.address is empty: what is owed back is recorded, and a person must pay it".to_owned(),
             );

@@ -118,7 +118,7 @@ fn the_names_of_requirement_001_are_honoured() {
     assert_eq!(settings.cache.resource_ttl.span().ms(), 60_000);
     assert_eq!(settings.log.level, "debug");
     assert!(!settings.log.payment_monitoring && !settings.log.energy_delegation);
-    assert_eq!(settings.warnings().len(), 1, "energy that no USDT transfer can do with");
+    assert_eq!(settings.warnings().len(), 2, "nobody refunds; energy that no USDT transfer can do with");
     assert!(!format!("{settings:?}").contains("hunter2"));
 }
 

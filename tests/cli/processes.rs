@@ -23,8 +23,10 @@ fn an_order_survives_the_death_of_the_service_and_is_served_once() {
     actix_rt::System::new().block_on(async {
         let client = Client { http: http_client(WAIT, WAIT).unwrap(), key };
         let first = serve();
-        let ready =
-            |status: &Value| status["pool"]["availableEnergy"].as_i64().is_some_and(|energy| energy > 0);
+        let ready = |status: &Value| {
+            status["pool"]["availableEnergy"].as_i64().is_some_and(|energy| energy > 0)
+                && status["chain"]["processed"].is_object()
+        };
         client.until(&format!("{}/status", first.url), ready).await;
         let body = json!({"recipientAddress": keys::test_address(1), "chatId": 1});
         let order = client.post(&format!("{}/api/energy-flash/create-order", first.url), &body).await;
@@ -66,7 +68,8 @@ fn restored_books_sign_nothing_until_what_was_signed_since_is_settled() {
         let client = Client { http: http_client(WAIT, WAIT).unwrap(), key };
         let observing = serve("true");
         let ready =
-            |status: &Value| status["pool"]["availableEnergy"].as_i64().is_some_and(|energy| energy > 0);
+            |status: &Value| status["pool"]["availableEnergy"].as_i64().is_some_and(|energy| energy > 0)
+ && status["chain"]["processed"].is_object();
         client.until(&format!("{}/status", observing.url), ready).await;
         let body = json!({"recipientAddress": keys::test_address(1), "chatId": 1});
         let order = client.post(&format!("{}/api/energy-flash/create-order", observing.url), &body).await;

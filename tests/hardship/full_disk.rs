@@ -48,6 +48,7 @@ fn due(order: &Value) -> i64 {
 
 fn can_sell(status: &Value) -> bool {
     status["pool"]["availableEnergy"].as_i64().is_some_and(|energy| energy > 0)
+        && status["chain"]["processed"].is_object()
 }
 
 async fn until_state(client: &Client, base: &str, id: &str, states: &[&str]) -> Value {

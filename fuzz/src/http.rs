@@ -15,19 +15,13 @@ use leyden::{
     system_entropy::SystemEntropy, wiring::open_cache,
 };
 use leyden_domain::Sun;
+use leyden_ports::Clock as _;
 use leyden_sim::{ChainConfig, SimNode, keys};
 use leyden_store::{OpenOptions, SqlStore};
 use leyden_tron::keys::{KeyId, KeyPolicy, KeyRing};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use std::{
-    cell::RefCell,
-    fmt::Write as _,
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{cell::RefCell, fmt::Write as _, future::Future, pin::Pin, rc::Rc, sync::Arc, time::Duration};
 
 /// After so many requests the chain gets a block, so that orders, payments and fees go on.
 const BLOCK_EVERY: u32 = 64;
@@ -63,7 +57,7 @@ pub fn cursor(data: &[u8]) {
     with_api(|api| {
         let mut text = String::new();
         for byte in data {
-            let _ = write!(text, "%{byte:02X}");
+            write!(text, "%{byte:02X}").expect("a text takes any text");
         }
         let read = hex::encode(data);
         for query in [format!("cursor={text}"), format!("cursor={read}"), format!("limit={text}")] {
@@ -118,7 +112,7 @@ impl Api {
 
     fn send(&mut self, (line, request): (String, TestRequest)) {
         self.asked = self.asked.wrapping_add(1);
-        if self.asked % BLOCK_EVERY == 0 {
+        if self.asked.is_multiple_of(BLOCK_EVERY) {
             self.node.mine().expect("the chain mines");
         }
         let answer = (self.call)(request);
@@ -171,8 +165,7 @@ fn start() -> Api {
     );
     let settings = Settings::from_layers(&[&text], &Environment::default()).expect("settings");
     let system = actix_rt::System::new();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_millis();
-    let now = i64::try_from(now).expect("a moment");
+    let now = SystemClock.now().ms();
     let node = SimNode::new(ChainConfig::starting_at(now, 3_000));
     node.mine().expect("the chain mines");
     let (call, names) = system.block_on(async {
@@ -205,7 +198,7 @@ fn start() -> Api {
         }
         // The server that has the port is never polled: requests come without one.
         std::mem::forget(application);
-        let service = Arc::new(actix_web::test::init_service(leyden::http::app(state)).await);
+        let service = Rc::new(actix_web::test::init_service(leyden::http::app(state)).await);
         let call: Box<dyn Fn(TestRequest) -> Answer> = Box::new(move |request| {
             let answer = service.call(request.to_request());
             Box::pin(async move { Ok(answer.await?.map_into_boxed_body()) })
@@ -216,10 +209,10 @@ fn start() -> Api {
             .uri("/api/energy-flash/create-order")
             .append_header(("X-API-Key", admin.clone()))
             .set_json(&body);
-        let made = call(make).await.expect("an order");
-        let made: Value = actix_web::test::read_body_json(made).await;
-        let order = made["data"]["orderId"].as_str().expect("an id").to_owned();
-        let due = made["data"]["amounts"][0]["amountSun"].as_i64().expect("an amount");
+        let answer = call(make).await.expect("an order");
+        let offer: Value = actix_web::test::read_body_json(answer).await;
+        let order = offer["data"]["orderId"].as_str().expect("an id").to_owned();
+        let due = offer["data"]["amounts"][0]["amountSun"].as_i64().expect("an amount");
         let paid =
             node.transfer(&keys::test_key(1), keys::test_address(9), Sun::new(due).get()).expect("paid");
         node.mine().expect("the chain mines");

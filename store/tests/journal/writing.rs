@@ -145,7 +145,7 @@ async fn another_price_is_an_entry() {
             .collect();
         let [first, second] = told.as_slice() else { panic!("{told:?}") };
         assert_eq!(first, &("energy_flash".to_owned(), "{\"config\":\"{}\",\"active\":true}".to_owned()));
-        assert!(second.1.contains("a"), "{second:?}");
+        assert!(second.1.contains('a'), "{second:?}");
         books.store.verify(Head::genesis()).await.unwrap();
     }
 }

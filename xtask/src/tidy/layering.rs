@@ -60,7 +60,7 @@ const LAYERS: &[Layer] = &[
     // Feeds everything that reads what comes from outside; nothing of the product uses it.
     Layer {
         folder: "fuzz",
-        ours: &["leyden", "leyden-domain", "leyden-sim", "leyden-store", "leyden-tron"],
+        ours: &["leyden", "leyden-domain", "leyden-ports", "leyden-sim", "leyden-store", "leyden-tron"],
         others: None,
         never: &[],
     },

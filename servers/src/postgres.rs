@@ -219,6 +219,26 @@ impl Postgres {
         signal("CONT", &with_children(self.pid()?))
     }
 
+    /// Lets no process of the server write a file beyond this many bytes: for it the disk is full. A server that is
+    /// started again has space again.
+    ///
+    /// # Errors
+    ///
+    /// It is not running, or `prlimit` (util-linux) is not there.
+    pub fn limit_files(&self, bytes: u64) -> Result<(), ServerError> {
+        // The first one first: whoever it starts from now on inherits its limit.
+        for pid in with_children(self.pid()?) {
+            let limit = format!("--fsize={bytes}:unlimited");
+            let mut prlimit = self.programs.plain_command("prlimit".as_ref());
+            let limited = run(prlimit.args(["--pid", &pid.to_string(), &limit]));
+            // One that has ended meanwhile writes nothing any more.
+            if limited.is_err() && Path::new(&format!("/proc/{pid}")).exists() {
+                return limited.map(drop);
+            }
+        }
+        Ok(())
+    }
+
     /// The first line of its lock file is the process that started all others.
     fn pid(&self) -> Result<u32, ServerError> {
         let text = fs::read_to_string(self.folder.join("data/postmaster.pid"))?;
@@ -310,6 +330,12 @@ mod tests {
         server.pause().unwrap();
         server.resume().unwrap();
         assert_eq!(server.sql("copy", "SHOW fsync").unwrap(), "on");
+        server.limit_files(4_096).unwrap();
+        assert!(server.sql("copy", "INSERT INTO notes VALUES ('no space')").is_err());
+        // With no space it may have ended by itself.
+        server.stop_immediate().unwrap_or_default();
+        server.start_again().unwrap();
+        assert_eq!(server.sql("copy", "SELECT text FROM notes").unwrap(), "kept");
         let folder = server.folder.clone();
         drop(server);
         assert!(!folder.exists());

@@ -99,8 +99,13 @@ pub(crate) const WAIT: Duration = Duration::from_mins(1);
 
 /// Writes a configuration for a chain and imports its pool account's key; returns an API key.
 pub(crate) fn install(folder: &Path, chain: &str) -> String {
+    install_on(folder, chain, "sqlite:books.sqlite")
+}
+
+/// The same with the books in this database.
+pub(crate) fn install_on(folder: &Path, chain: &str, database: &str) -> String {
     let text = format!(
-        "[http]\nlisten = '127.0.0.1:0'\n[database]\nurl = 'sqlite:books.sqlite'\n\
+        "[http]\nlisten = '127.0.0.1:0'\n[database]\nurl = '{database}'\n\
          [chain]\nnodes = [{{ url = '{chain}' }}]\npoll_interval = '50ms'\nstart_behind = 0\n\
          [payments]\naddresses = ['{}']\n[pool]\naccounts = [{{ address = '{}' }}]\nobserve_interval = '200ms'\n\
          [keys]\npassphrase_file = 'passphrase'\nallow_owner_keys = true\n[actors]\nsweep_interval = '200ms'\n",

@@ -2,8 +2,9 @@
 //! files, which needs no rights of its own: every write to a file fails then, as it does on a full disk, but of
 //! processes that this test does not own.
 
-use crate::process::{Client, Running, WAIT, install, leyden, pay};
+use crate::process::{Client, Running, WAIT, install, install_on, leyden, pay};
 use leyden_sim::keys;
+use leyden_test_servers::{Postgres, PostgresOptions};
 use leyden_tron::node::http_client;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -46,6 +47,10 @@ fn due(order: &Value) -> i64 {
     order["data"]["amounts"][0]["amountSun"].as_i64().unwrap_or_else(|| panic!("{order}"))
 }
 
+fn height(block: &Value) -> i64 {
+    block["block_header"]["raw_data"]["number"].as_i64().unwrap_or(0)
+}
+
 fn can_sell(status: &Value) -> bool {
     status["pool"]["availableEnergy"].as_i64().is_some_and(|energy| energy > 0)
         && status["chain"]["processed"].is_object()
@@ -61,10 +66,29 @@ const SERVED: [&str; 3] = ["active", "reclaiming", "completed"];
 
 #[test]
 fn books_on_a_full_disk_refuse_what_is_new_and_keep_what_is_paid() {
+    let (fill, make_space) =
+        (|running: &_| limit(running, "4096"), |running: &_| limit(running, "unlimited"));
+    full_disk("sqlite:books.sqlite", true, fill, make_space);
+}
+
+#[test]
+fn a_database_on_a_full_disk_is_one_that_is_away() {
+    let postgres = Postgres::start(&PostgresOptions::default()).unwrap();
+    let url = postgres.create("books", None).unwrap();
+    // A server that cannot write its log ends; who makes space starts it again.
+    let make_space = |_: &Running| {
+        postgres.stop_immediate().unwrap_or_default();
+        postgres.start_again().unwrap();
+    };
+    full_disk(&url, false, |_| postgres.limit_files(4_096).unwrap(), make_space);
+}
+
+/// Orders before, during and after a time in which the books cannot be written, and perhaps not be read.
+fn full_disk(database: &str, readable: bool, fill: impl Fn(&Running), make_space: impl Fn(&Running)) {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let chain = Running::start(leyden(here, &["chain", "--listen", "127.0.0.1:0", "--block-time", "100ms"]));
-    let key = install(here, &chain.url);
+    let key = install_on(here, &chain.url, database);
     let running = service(here, Stdio::null());
     let base = running.url.clone();
     actix_rt::System::new().block_on(async {
@@ -79,22 +103,29 @@ fn books_on_a_full_disk_refuse_what_is_new_and_keep_what_is_paid() {
         let (_, meanwhile) = order(&client, &base, 2, "meanwhile").await;
         let (_, unpaid) = order(&client, &base, 3, "unpaid").await;
 
-        limit(&running, "4096");
+        fill(&running);
         for n in 0..5 {
             let (code, refused) = order(&client, &base, 4, &format!("refused-{n}")).await;
             assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE, "{refused}");
             assert_eq!(refused["code"], "STORE_UNAVAILABLE", "{refused}");
         }
         pay(&client, &chain.url, 2, due(&meanwhile)).await;
-        // It says so, and it goes on reading: the chain moves on without it.
-        client
-            .until(&status, |status| status["chain"]["lagBlocks"].as_i64().is_some_and(|lag| lag > 30))
-            .await;
-        for (made, state) in [(&meanwhile, "awaiting_payment"), (&unpaid, "awaiting_payment")] {
-            until_state(&client, &base, &id_of(made), &[state]).await;
+        // The chain moves on without it.
+        let now = format!("{}/wallet/getnowblock", chain.url);
+        let from = height(&client.get(&now).await);
+        client.until(&now, |block| height(block) > from + 30).await;
+        if readable {
+            // It says so, and shows what it has.
+            let behind = |status: &Value| status["chain"]["lagBlocks"].as_i64().is_some_and(|lag| lag > 30);
+            client.until(&status, behind).await;
+            for made in [&meanwhile, &unpaid] {
+                until_state(&client, &base, &id_of(made), &["awaiting_payment"]).await;
+            }
         }
 
-        limit(&running, "unlimited");
+        make_space(&running);
+        // That may have taken so long that the service has closed the connections we have.
+        let client = Client { http: http_client(WAIT, WAIT).unwrap(), key: client.key };
         // By itself, with nobody starting it anew: what was paid is served, and orders are taken again.
         until_state(&client, &base, &id_of(&meanwhile), &SERVED).await;
         client.until(&status, can_sell).await;

@@ -76,15 +76,19 @@ struct Decisions {
     touched: BTreeSet<OrderId>,
     /// Whether a refund's transfer has moved: the clerk is to look.
     refunds: bool,
+    /// Whether what a repair takes back has moved: the reconciler is to look.
+    repairs: bool,
 }
 
 impl Decisions {
     /// Whoever the operation is for is to look.
     fn touch(&mut self, operation: &Operation) {
-        if matches!(operation.kind, OperationKind::Refund { .. }) {
-            self.refunds = true;
-        } else {
-            self.touched.extend(operation.order);
+        match operation.kind {
+            OperationKind::Refund { .. } => self.refunds = true,
+            OperationKind::Retake { .. } => self.repairs = true,
+            OperationKind::Delegate { .. } | OperationKind::Undelegate { .. } => {
+                self.touched.extend(operation.order);
+            }
         }
     }
 
@@ -100,7 +104,7 @@ impl Decisions {
         });
     }
 
-    /// A delegation that cannot be signed is planned anew, and a refund held. A reclaim is never given up.
+    /// A delegation that cannot be signed is planned anew, and a refund held; a repair says so. A reclaim is never given up.
     fn fail(&mut self, operation: &Operation, meaning: RefusalMeaning) {
         if !matches!(operation.kind, OperationKind::Undelegate { .. }) {
             self.change(operation, OperationChange::Fail(meaning));
@@ -164,7 +168,10 @@ impl AccountAgent {
                     if operation.attempts >= policy.max_attempts {
                         tracing::error!(operation = %operation.id, attempts = operation.attempts, "energy could not be taken back yet; trying on");
                     }
-                    let one_at_a_time = matches!(operation.kind, OperationKind::Undelegate { .. });
+                    let one_at_a_time = matches!(
+                        operation.kind,
+                        OperationKind::Undelegate { .. } | OperationKind::Retake { .. }
+                    );
                     if !one_at_a_time || reclaiming.insert(operation.receiver) {
                         decisions.sign.push((operation.clone(), reference, expiration));
                     }
@@ -246,6 +253,9 @@ impl AccountAgent {
         settings.did("agent.drove");
         if decisions.refunds {
             self.shared.hint_clerk();
+        }
+        if decisions.repairs {
+            self.shared.hint_reconciler();
         }
         Ok(acted)
     }

@@ -3,7 +3,8 @@
 
 use crate::shared::Shared;
 use leyden_domain::{
-    Energy, ReservationId, Sun, Timestamp,
+    Energy, HaltId, ReservationId, Sun, Timestamp,
+    halt::Meter,
     operation::{ChainView, Operation, OperationKind, OperationState},
     order::{OrderEvent, step},
     pool::{Allocation, PlanPolicy, PoolAccount, Reservation, ReservationState, Shortfall, plan},
@@ -86,7 +87,9 @@ impl Shared {
             note: None,
             durability: Durability::Relaxed,
         };
-        Ok(ReserveCommit { order, reservations, operations })
+        let limits = self.settings.guard.limits.iter().filter(|limit| limit.meter == Meter::Energy);
+        let limits = limits.map(|limit| (*limit, HaltId::new(now, self.ports.entropy.for_id()))).collect();
+        Ok(ReserveCommit { order, reservations, operations, limits })
     }
 }
 

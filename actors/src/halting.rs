@@ -1,7 +1,7 @@
 //! How actors and requests raise halts, lift them, and know of those that are open. The books decide; the board saves
 //! asking them.
 
-use crate::{handles::Handles, shared::Shared};
+use crate::{handles::Handles, messages::Look, shared::Shared};
 use leyden_domain::{
     HaltId,
     halt::{Halt, HaltCause, Lift, MoneyAct, stopped_by},
@@ -43,7 +43,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Raises a halt, unless one for this cause is open.
+    /// Raises a halt, or tells the one that is open. What is known to be said already is not written again: whoever
+    /// finds something finds it at every look.
     pub(crate) async fn halt(
         &self,
         cause: HaltCause,
@@ -51,6 +52,10 @@ impl Shared {
         evidence: Vec<String>,
         by: &str,
     ) -> Result<(), StoreError> {
+        let known = self.boards.halts.read().open.iter().find(|halt| halt.cause == cause).cloned();
+        if known.is_some_and(|mut halt| !halt.tell(&detail, &evidence, by)) {
+            return Ok(());
+        }
         self.raise(cause, detail, evidence, by).await.map(drop)
     }
 
@@ -66,8 +71,7 @@ impl Shared {
         let new = NewHalt { id, cause, detail, evidence, at, by: by.to_owned() };
         let raised = self.ports.store.raise_halt(new).await?;
         if let Raised::Fresh(halt) = &raised {
-            metrics::counter!("leyden_halts_total", "cause" => cause.name()).increment(1);
-            tracing::error!(halt = %halt.id, cause = cause.name(), detail = halt.detail, by, "money stands still");
+            say(halt);
         }
         self.read_halts().await?;
         Ok(raised)
@@ -77,16 +81,29 @@ impl Shared {
     pub(crate) fn hint_all(&self) {
         self.hint_router();
         self.hint_allocator();
+        self.hint_clerk();
         self.hint_all_agents();
     }
+
+    /// Tells the reconciler to look.
+    pub(crate) fn hint_reconciler(&self) {
+        if let Some(reconciler) = self.wires.reconciler.get() {
+            reconciler.cast(Look);
+        }
+    }
+}
+
+/// Says that a halt is open, once.
+pub(crate) fn say(halt: &Halt) {
+    let Halt { id, cause, detail, raised_by, .. } = halt;
+    metrics::counter!("leyden_halts_total", "cause" => cause.name()).increment(1);
+    tracing::error!(halt = %id, cause = cause.name(), detail, by = raised_by, "money stands still");
 }
 
 impl Handles {
     /// Hint: a comparison is wanted, or a repair was decided.
     pub fn hint_reconciler(&self) {
-        if let Some(reconciler) = self.shared.wires.reconciler.get() {
-            reconciler.cast(crate::messages::Look);
-        }
+        self.shared.hint_reconciler();
     }
 
     /// Stops all money, because a person says so.
@@ -100,13 +117,11 @@ impl Handles {
         let lift = Lift { at, by: by.to_owned(), reason: reason.to_owned() };
         let halt = self.shared.ports.store.lift_halt(id, lift).await?;
         tracing::warn!(halt = %halt.id, cause = halt.cause.name(), by, reason, "a halt is lifted");
-        if halt.cause == HaltCause::ForkBelowSolid {
-            // Whether the chain still contradicts ours the listener finds out by looking again.
-            self.shared.boards.chain.update(|status| status.below_solid = None);
-        }
+        // First of all who finds out whether the chain still contradicts ours: until it has read a block that continues
+        // what we took for final, nobody moves money on what it says.
+        self.shared.hint_listener();
         self.shared.read_halts().await?;
         self.shared.hint_all();
-        self.shared.hint_listener();
         Ok(halt)
     }
 }

@@ -40,6 +40,7 @@ mod reconciler;
 mod refund_clerk;
 mod refund_orders;
 mod refund_warrants;
+mod repairing;
 pub mod settings;
 mod settlement;
 mod shared;

@@ -4,25 +4,21 @@
 //! whatever else waits for a person. Where the books themselves are in doubt it raises a halt.
 
 use crate::{
-    block_listener::BlockListener,
     kernel::Progress,
     shared::Shared,
     worker::{After, Cause, Worker},
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    Address, Height, ReconciliationId, RepairId, Sun,
+    Address, Height, ReconciliationId, Sun,
     halt::HaltCause,
-    pool::{Observed, PoolAccount},
+    pool::PoolAccount,
     reconcile::{
-        Class, Difference, Matter, Pair, Reconciliation, Repair, RepairKind, RepairState, Till, Verdict,
-        classify, classify_stake, classify_till, plan,
+        Class, Difference, Holding, Matter, Outgoings, Pair, Reconciliation, Till, Verdict, classify,
+        classify_outgoings, classify_stake, classify_till, dearest_fees,
     },
 };
-use leyden_ports::{
-    ChainError, Holdings, StoreError,
-    store::{Page, ReconciliationWish},
-};
+use leyden_ports::{ChainError, Holdings, StoreError, store::ReconciliationWish};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
@@ -31,8 +27,8 @@ use std::{
 
 /// How often it looks whether a comparison is due, wanted, or a repair was approved.
 const LOOKS: Duration = Duration::from_secs(5);
-/// Most repairs applied at one look.
-const REPAIRS_AT_ONCE: u32 = 20;
+/// Lifted halts whose findings are known to a person.
+const LIFTS_REMEMBERED: u32 = 50;
 
 /// What the reconciler is told at the start.
 #[derive(Debug, Clone)]
@@ -70,13 +66,14 @@ impl Default for ReconcileSettings {
 /// Compares and repairs.
 #[derive(Debug)]
 pub(crate) struct Reconciler {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// The receiver that was looked at last by turns, for each account.
     turns: Mutex<BTreeMap<Address, Address>>,
 }
 
+/// Why a look did not finish.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(crate) enum Trouble {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -90,6 +87,7 @@ struct Run {
     accounts: u32,
     pairs: u32,
     till: Option<(Height, i64)>,
+    refund_accounts: Vec<Holding>,
     skipped: Vec<String>,
     differences: Vec<Difference>,
 }
@@ -143,6 +141,7 @@ impl Reconciler {
             Err(Trouble::Chain(error)) => run.skipped.push(format!("payment addresses: {error}")),
             Err(error) => return Err(error),
         }
+        self.compare_refund_accounts(&mut run).await?;
         settings.did("reconciler.compared");
         let done = Reconciliation {
             id: wish.id,
@@ -153,6 +152,7 @@ impl Reconciler {
             accounts: run.accounts,
             pairs: run.pairs,
             till: run.till,
+            refund_accounts: run.refund_accounts,
             skipped: run.skipped,
             differences: run.differences,
         };
@@ -197,6 +197,10 @@ impl Reconciler {
         }
         for receiver in wanted {
             let (at, theirs) = ports.chain.lent(account.address, receiver).await?;
+            if !ports.store.is_canonical(at.block).await? {
+                run.skipped.push(format!("{}: block {} is not in the books", account.address, at.height()));
+                continue;
+            }
             let pair = ports.store.pair(account.id, account.address, receiver, at.height()).await?;
             let pair = Pair { theirs: theirs.get(), ..pair };
             run.pairs = run.pairs.saturating_add(1);
@@ -316,6 +320,58 @@ impl Reconciler {
         Ok(())
     }
 
+    /// What is on the accounts that refunds are paid from, against what was there at the comparison before, less what
+    /// our recorded transfers have sent since and may have cost.
+    async fn compare_refund_accounts(&self, run: &mut Run) -> Result<(), StoreError> {
+        let Shared { ports, settings, .. } = self.shared.as_ref();
+        let last = ports.store.last_reconciliation().await?;
+        let known: BTreeMap<Address, Holding> =
+            last.into_iter().flat_map(|last| last.refund_accounts).map(|one| (one.address, one)).collect();
+        for account in ports.store.refund_accounts().await? {
+            let address = account.address;
+            if settings.payment_addresses.contains(&address) {
+                // What comes there is compared with the payments.
+                continue;
+            }
+            let before = known.get(&address).copied();
+            let held = match ports.chain.holdings(address).await {
+                Ok(held) if self.is_read(&held, run, address).await? => held,
+                other => {
+                    if let Err(error) = other {
+                        run.skipped.push(format!("{address}: {error}"));
+                    }
+                    run.refund_accounts.extend(before);
+                    continue;
+                }
+            };
+            let now = Holding { address, height: held.at.height(), balance: held.balance.get() };
+            run.at(now.height);
+            run.refund_accounts.push(now);
+            let Some(before) = before.filter(|before| before.height <= now.height) else { continue };
+            let (sent, coins, tokens) = ports.store.sent_between(address, before.height, now.height).await?;
+            let fees = dearest_fees(coins, tokens, settings.refunds.fee_limit.get());
+            let gone = Outgoings { before: before.balance, now: now.balance, sent: sent.get(), fees };
+            if let Verdict::Differs(class) = classify_outgoings(&gone) {
+                run.differences.push(Difference {
+                    matter: Matter::RefundAccount,
+                    class,
+                    account: Some(address),
+                    receiver: None,
+                    ours: gone.least(),
+                    theirs: now.balance,
+                    height: now.height,
+                    evidence: format!(
+                        "{} at {}; {sent} TRX sent since by {} transfers",
+                        before.balance,
+                        before.height,
+                        coins.saturating_add(tokens)
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Says what was found where people look, and stops money where the books are in doubt.
     async fn tell(&self, done: &Reconciliation) -> Result<(), StoreError> {
         for class in Class::ALL {
@@ -326,151 +382,23 @@ impl Reconciler {
         metrics::counter!("leyden_reconciliations_total").increment(1);
         let in_doubt: Vec<&Difference> =
             done.differences.iter().filter(|difference| difference.class.doubts_the_books()).collect();
-        if in_doubt.is_empty() {
-            return Ok(());
-        }
         let detail = in_doubt.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        let evidence: Vec<String> =
-            in_doubt.iter().map(|one| format!("{}: {}", one.subject(), one.excess())).collect();
+        let evidence: Vec<String> = in_doubt.iter().map(|one| one.name()).collect();
         let cause = HaltCause::BrokenInvariant;
-        let seen = self.shared.ports.store.lifted_evidence(cause, 50).await?;
+        let store = &self.shared.ports.store;
+        let seen = store.lifted_evidence(cause, LIFTS_REMEMBERED).await?;
+        if done.skipped.is_empty() {
+            // What a person has seen and is not there any more is news if it comes again.
+            let gone = |name: &&String| Difference::is_name(name) && !evidence.contains(name);
+            let gone: Vec<String> = seen.iter().filter(gone).cloned().collect();
+            if !gone.is_empty() {
+                store.evidence_gone(cause, gone).await?;
+            }
+        }
         if evidence.iter().all(|name| seen.contains(name)) {
             return Ok(());
         }
         self.shared.halt(cause, detail, evidence, "reconciler").await
-    }
-
-    /// What would mend what was found.
-    async fn propose(&self, done: &Reconciliation) -> Result<Vec<Repair>, StoreError> {
-        let Shared { ports, settings, .. } = self.shared.as_ref();
-        let mut proposed = Vec::new();
-        for difference in &done.differences {
-            let Some(mut plan) = plan(difference) else { continue };
-            let last = ports.store.last_repair(&difference.subject()).await?;
-            let same = last.filter(|last| last.difference.excess() == difference.excess());
-            if same.as_ref().is_some_and(|last| last.state == RepairState::Rejected) {
-                // A person has seen exactly this and said no.
-                continue;
-            }
-            let reread = |last: &Repair| last.kind == RepairKind::RereadBlocks && last.state.is_final();
-            if plan.kind == RepairKind::RereadBlocks && same.as_ref().is_some_and(reread) {
-                // Blocks were read again for this and nothing more was in them: somebody must find out.
-                plan.kind = RepairKind::WriteOff;
-                plan.is_automatic = false;
-                plan.effect = "the difference is expected from now on; nothing is moved on the chain";
-            }
-            let lowest = difference.height.offset(settings.reconcile.reread_blocks.saturating_neg());
-            let blocks = (plan.kind == RepairKind::RereadBlocks)
-                .then_some((Height::new(lowest.get().max(1)), difference.height));
-            proposed.push(Repair {
-                id: RepairId::new(done.finished_at, ports.entropy.for_id()),
-                reconciliation: done.id,
-                difference: difference.clone(),
-                kind: plan.kind,
-                blocks,
-                effect: plan.effect.to_owned(),
-                state: if plan.is_automatic { RepairState::Approved } else { RepairState::Proposed },
-                proposed_at: done.finished_at,
-                decision: None,
-                outcome: None,
-            });
-        }
-        Ok(proposed)
-    }
-
-    /// Applies what is approved.
-    async fn repair_all(&self, progress: &Progress) -> Result<(), Trouble> {
-        let Shared { ports, .. } = self.shared.as_ref();
-        let page = Page { after: None, limit: REPAIRS_AT_ONCE };
-        for repair in ports.store.list_repairs(&[RepairState::Approved], &page).await? {
-            let applied = match self.apply(&repair, progress).await {
-                // The chain does not answer now: the next look tries again.
-                Err(Trouble::Chain(error)) if error.is_retryable() => {
-                    tracing::warn!(repair = %repair.id, %error, "a repair waits for the chain");
-                    continue;
-                }
-                Err(Trouble::Store(error)) if error.concerns_all() => return Err(error.into()),
-                Err(error) => (false, error.to_string()),
-                Ok(outcome) => outcome,
-            };
-            let (is_applied, outcome) = applied;
-            tracing::warn!(repair = %repair.id, kind = repair.kind.name(), is_applied, outcome, "a repair is done");
-            match ports.store.settle_repair(repair.id, is_applied, ports.clock.now(), outcome).await {
-                // Another was quicker.
-                Ok(()) | Err(StoreError::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-            progress.tick();
-        }
-        Ok(())
-    }
-
-    /// Does one repair. It may be done any number of times: what is recorded already is not recorded again.
-    async fn apply(&self, repair: &Repair, progress: &Progress) -> Result<(bool, String), Trouble> {
-        match repair.kind {
-            RepairKind::RereadBlocks => self.reread(repair, progress).await,
-            RepairKind::ObserveAccount => self.observe(repair).await,
-            // That it is applied is all there is to it: from now on it is expected.
-            RepairKind::WriteOff => {
-                Ok((true, format!("{} sun are expected from now on", repair.difference.excess())))
-            }
-        }
-    }
-
-    async fn reread(&self, repair: &Repair, progress: &Progress) -> Result<(bool, String), Trouble> {
-        let Shared { ports, settings, .. } = self.shared.as_ref();
-        let Some((from, to)) = repair.blocks else { return Ok((false, "no blocks are named".to_owned())) };
-        let listener = BlockListener::new(Arc::clone(&self.shared));
-        let (mut missing, mut read, mut height) = (0_u32, 0_u32, from);
-        while height <= to {
-            if let Some(block) = ports.chain.block(height).await? {
-                match ports.store.amend_block(listener.commit_of(&block), ports.clock.now()).await {
-                    Ok(found) => {
-                        missing = missing.saturating_add(found);
-                        read = read.saturating_add(1);
-                    }
-                    // Below where the books begin, or on another branch.
-                    Err(StoreError::Conflict(_)) => {}
-                    Err(error) => return Err(error.into()),
-                }
-                settings.did("reconciler.reread");
-                progress.tick();
-            }
-            height = height.next();
-        }
-        if missing > 0 {
-            self.shared.hint_all();
-        }
-        Ok((
-            missing > 0,
-            format!("{read} blocks were read again; {missing} payments and events were missing"),
-        ))
-    }
-
-    async fn observe(&self, repair: &Repair) -> Result<(bool, String), Trouble> {
-        let Shared { ports, .. } = self.shared.as_ref();
-        let Some(address) = repair.difference.account else {
-            return Ok((false, "no account is named".to_owned()));
-        };
-        let accounts = ports.store.pool_accounts().await?;
-        let Some(account) = accounts.iter().find(|account| account.address == address) else {
-            return Ok((false, "the account is not of the pool any more".to_owned()));
-        };
-        let state = ports.chain.pool_account(address).await?;
-        let observed = Observed {
-            at: state.observed_at,
-            asked_at: ports.clock.now(),
-            staked: state.staked,
-            delegated: state.delegated,
-            delegatable: state.delegatable,
-            balance: state.balance,
-            bandwidth: state.bandwidth,
-            recovering: state.recovering,
-            ratio: state.ratio,
-        };
-        ports.store.observe_account(account.id, observed).await?;
-        self.shared.hint_allocator();
-        Ok((true, format!("{} TRX are staked at block {}", state.staked, state.observed_at)))
     }
 }
 

@@ -81,6 +81,9 @@ fn action_of(operation: &Operation, refunds: &RefundSettings) -> ChainAction {
                 if planted(Fault::MergedReclaim) { balance.times(2).unwrap_or(balance) } else { balance };
             ChainAction::Undelegate { owner, receiver, resource: Resource::Energy, balance }
         }
+        OperationKind::Retake { .. } => {
+            ChainAction::Undelegate { owner, receiver, resource: Resource::Energy, balance }
+        }
         OperationKind::Refund { asset: Asset::Trx, .. } => {
             ChainAction::Transfer { owner, to: receiver, amount: balance }
         }

@@ -97,7 +97,7 @@ impl OperationKind {
     pub const fn act(&self) -> MoneyAct {
         match self {
             Self::Delegate { .. } => MoneyAct::Delegate,
-            Self::Undelegate { .. } => MoneyAct::Reclaim,
+            Self::Undelegate { .. } | Self::Retake { .. } => MoneyAct::Reclaim,
             Self::Refund { .. } => MoneyAct::Refund,
         }
     }
@@ -116,10 +116,46 @@ pub struct Halt {
     pub evidence: Vec<String>,
     /// Since when, by the wall clock.
     pub since: Timestamp,
-    /// Who raised it: an actor's name, an API key's id, or `cli`.
+    /// Who raised it, and who told it more: actors' names, API keys' ids, or `cli`.
     pub raised_by: String,
     /// How it ended, if it did.
     pub lifted: Option<Lift>,
+}
+
+/// Most names of findings that one halt keeps. What comes beyond is found again, and raised, once it is lifted.
+const MOST_EVIDENCE: usize = 500;
+/// Most bytes of what one halt says.
+const MOST_DETAIL: usize = 64 * 1_024;
+
+impl Halt {
+    /// Is told another reason for the same cause, while it is open: whoever lifts it is to see all of them. `false`
+    /// where that was known.
+    pub fn tell(&mut self, detail: &str, evidence: &[String], by: &str) -> bool {
+        let new: Vec<&String> = evidence.iter().filter(|name| !self.evidence.contains(name)).collect();
+        let lines: Vec<&str> =
+            detail.lines().filter(|line| self.detail.lines().all(|known| known != *line)).collect();
+        // What is counted changes from look to look; it is the names that say whether it is something else.
+        let is_known = if evidence.is_empty() { lines.is_empty() } else { new.is_empty() };
+        let size = lines
+            .iter()
+            .map(|line| line.len().saturating_add(1))
+            .fold(self.detail.len(), usize::saturating_add);
+        let is_full = self.evidence.len().saturating_add(new.len()) > MOST_EVIDENCE || size > MOST_DETAIL;
+        if is_known || is_full {
+            return false;
+        }
+        let new: Vec<String> = new.into_iter().cloned().collect();
+        self.evidence.extend(new);
+        for line in lines {
+            self.detail.push('\n');
+            self.detail.push_str(line);
+        }
+        if self.raised_by.split(", ").all(|known| known != by) {
+            self.raised_by.push_str(", ");
+            self.raised_by.push_str(by);
+        }
+        true
+    }
 }
 
 /// The end of a halt.
@@ -184,15 +220,22 @@ pub struct Limit {
     pub meter: Meter,
     /// The halt that it raises.
     pub cause: HaltCause,
-    /// Within how long, by the wall clock.
+    /// Within how long.
     pub window: Span,
     /// The most that is in order.
     pub most: i64,
 }
 
 impl Limit {
+    /// What it is about, always in the same words, so that a halt for one is told from a halt for another.
+    pub fn name(&self) -> String {
+        let minutes = self.window.ms().checked_div(60_000).unwrap_or(0);
+        format!("{}: more than {} within {minutes} minutes", self.meter.name(), self.most)
+    }
+
     /// From when on is counted: the window, but not what lies before the last lift of such a halt. Whoever lifted it
-    /// has seen that, and a count that went on would raise it again at once.
+    /// has seen that, and a count that went on would raise it again at once. Both moments are by the clock of what is
+    /// counted: that of the chain for what is paid back, else that of whoever does the work.
     pub fn counts_from(&self, now: Timestamp, last_lift: Option<Timestamp>) -> Timestamp {
         let window = now.minus(self.window);
         last_lift.map_or(window, |lifted| lifted.max(window))
@@ -209,8 +252,11 @@ impl Limit {
 
 #[cfg(test)]
 mod tests {
-    use super::{HaltCause, Limit, Meter, MoneyAct, stopped_by};
-    use crate::time::{Span, Timestamp};
+    use super::{Halt, HaltCause, Limit, MOST_DETAIL, MOST_EVIDENCE, Meter, MoneyAct, stopped_by};
+    use crate::{
+        id::HaltId,
+        time::{Span, Timestamp},
+    };
 
     #[test]
     fn what_each_cause_stops() {
@@ -240,5 +286,43 @@ mod tests {
         assert_eq!(limit.counts_from(now, Some(Timestamp::from_ms(1))), Timestamp::from_ms(6_400_000));
         let lifted = Timestamp::from_ms(9_000_000);
         assert_eq!(limit.counts_from(now, Some(lifted)), lifted);
+        assert_eq!(limit.name(), "energy: more than 10 within 60 minutes");
+    }
+
+    fn halt() -> Halt {
+        Halt {
+            id: HaltId::new(Timestamp::from_ms(1), [1; 10]),
+            cause: HaltCause::BrokenInvariant,
+            detail: "one\ntwo".to_owned(),
+            evidence: vec!["a".to_owned()],
+            since: Timestamp::from_ms(1),
+            raised_by: "guard".to_owned(),
+            lifted: None,
+        }
+    }
+
+    #[test]
+    fn another_reason_is_kept_and_the_same_one_is_not_said_twice() {
+        let mut open = halt();
+        assert!(!open.tell("one, with another figure", &["a".to_owned()], "guard"));
+        assert_eq!(open, halt());
+        assert!(open.tell("two\nthree", &["a".to_owned(), "b".to_owned()], "reconciler"));
+        assert_eq!((open.detail.as_str(), open.raised_by.as_str()), ("one\ntwo\nthree", "guard, reconciler"));
+        assert_eq!(open.evidence, ["a", "b"]);
+        // A person says no names.
+        assert!(open.tell("four", &[], "guard"));
+        assert!(!open.tell("four", &[], "key_1"));
+        assert_eq!(open.raised_by, "guard, reconciler");
+    }
+
+    #[test]
+    fn what_a_halt_is_told_has_an_end() {
+        let mut open = halt();
+        let many: Vec<String> = (0..MOST_EVIDENCE).map(|n| n.to_string()).collect();
+        assert!(!open.tell("five", &many, "guard"));
+        assert!(open.tell("five", &many[1..], "guard"));
+        assert!(!open.tell("six", &["six".to_owned()], "guard"));
+        let mut open = halt();
+        assert!(!open.tell(&"x".repeat(MOST_DETAIL), &[], "key_1"));
     }
 }

@@ -10,7 +10,7 @@ use actix_web::{
     },
 };
 use leyden_actors::{CancelError, RefundOrderError, ReleaseError};
-use leyden_domain::{ArithmeticError, refund::OperatorRefusal};
+use leyden_domain::{ArithmeticError, reconcile::SayRefusal, refund::OperatorRefusal};
 use leyden_ports::{
     ChainError, StoreError,
     store::{CreateRefusal, LiftRefusal, RepairRefusal, WishError},
@@ -292,6 +292,11 @@ impl From<RepairRefusal> for ApiError {
             RepairRefusal::NoRepair => Self::plain(Code::RepairNotFound),
             RepairRefusal::NotProposed(repair) => {
                 Self::new(Code::RepairNotProposed, format!("the repair is {}", repair.state.name()))
+            }
+            RepairRefusal::Rule(SayRefusal::SamePerson) => Self::plain(Code::FourEyes),
+            RepairRefusal::Rule(SayRefusal::NotProposed) => Self::plain(Code::RepairNotProposed),
+            RepairRefusal::Rule(refusal @ SayRefusal::NotAChoice(_)) => {
+                Self::new(Code::InvalidBody, refusal.to_string()).at("kind")
             }
             RepairRefusal::Store(error) => error.into(),
         }

@@ -38,7 +38,7 @@ pub(crate) struct HaltView {
     stops_reclaims: bool,
     /// Since when.
     since: String,
-    /// Who raised it: an actor, an API key's id, or `cli`.
+    /// Who raised it, and who found more: actors, API keys' ids, or `cli`.
     raised_by: String,
     /// When it was lifted.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,6 +108,11 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
+    /// Of a text that is to be looked at yet.
+    pub(crate) const fn of(reason: String) -> Self {
+        Self { reason }
+    }
+
     /// The text, if it is one.
     pub(crate) fn read(&self) -> Result<&str, ApiError> {
         let reason = self.reason.trim();
@@ -123,7 +128,8 @@ impl Reason {
 /// Stops all money
 ///
 /// No order is taken, no energy given, nothing paid back, until the halt is lifted. What is signed already is followed
-/// to its end, and energy is taken back when rentals end. Where an operator's halt is open, that one is shown.
+/// to its end, and energy is taken back when rentals end. Where an operator's halt is open, that one is told the reason
+/// and shown.
 #[utoipa::path(operation_id = "raiseHalt", tag = "operating", request_body = Reason, security(("key" = ["ops:write"]), ("bearer" = ["ops:write"])),
     responses((status = 201, description = "money stands still", body = Answer<HaltView>), (status = 200, description = "it did already", body = Answer<HaltView>), Refusals))]
 #[post("/api/v1/halts")]

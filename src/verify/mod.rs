@@ -3,6 +3,7 @@
 //! moment and changes nothing, so the service may run meanwhile; what a person then takes for right is the one exception.
 
 mod online;
+mod solid;
 
 use crate::{
     Settings,
@@ -133,7 +134,8 @@ async fn look(settings: &Settings, store: &SqlStore, wish: &Wish) -> Result<Foun
     let mut found = right(&verified);
     if wish.online {
         let nodes = open_nodes(settings)?;
-        match online::compare(store, &nodes, &settings.payments.addresses).await {
+        let fee_limit = settings.refund.usdt_fee_limit_trx.get();
+        match online::compare(store, &nodes, &settings.payments.addresses, fee_limit).await {
             Ok(online) => found.chain = Some(online),
             Err(OnlineError::Difference(difference)) => {
                 found.ok = false;

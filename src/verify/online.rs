@@ -1,9 +1,11 @@
 //! The chain's word on it. What our pool accounts have delegated, in all and to each receiver of ours, must be what the books
-//! say is delivered and not taken back. Nodes answer for their newest block and the books for another, so what differs is
-//! asked about again; what goes on differing while nothing moves is a difference.
+//! say is delivered and not taken back: at solid blocks that both have, where the books are kept up (`solid`). Books that
+//! end before are laid beside the nodes' newest block; what differs is asked about again, and what goes on differing while
+//! nothing moves is a difference.
 
+use super::solid;
 use leyden_domain::{
-    Address, Asset, Sun,
+    Address, Asset, Height, Sun,
     book::Book,
     operation::{Operation, OperationKind, OperationState},
 };
@@ -17,6 +19,8 @@ use std::{
 
 /// How often something that differs is asked about.
 const ROUNDS: u32 = 4;
+/// Books that end so many blocks before the nodes' solid one are not being kept up.
+const CATCHES_UP: i64 = 20;
 /// How long between two of them: what is under way is in a block then.
 const PAUSE: Duration = Duration::from_secs(4);
 
@@ -28,7 +32,7 @@ pub(super) struct Online {
     pub(super) accounts: usize,
     /// Pairs of a pool account and a receiver that have a delegation of ours.
     pub(super) receivers: usize,
-    /// The newest block of the books while the chain was asked.
+    /// The lowest solid block that was compared; where the books end before, their newest one.
     pub(super) height: Option<i64>,
     /// What is on the payment addresses. Owners take money away, so this is shown and not judged.
     pub(super) payment_addresses: Vec<Held>,
@@ -93,7 +97,7 @@ impl Range {
                 self.least = self.least.saturating_sub(possible);
                 self.most = self.most.saturating_sub(certain);
             }
-            OperationKind::Refund { .. } => {}
+            OperationKind::Retake { .. } | OperationKind::Refund { .. } => {}
         }
     }
 
@@ -122,9 +126,39 @@ fn delegated(book: &Book) -> BTreeMap<(Address, Address), Range> {
     live
 }
 
-/// Compares what is delegated with what the books say. What differs is asked about again, and counts only if it stays the
-/// same to the sun.
+/// Compares chain and books.
 pub(super) async fn compare(
+    store: &dyn Store,
+    chain: &dyn ChainReader,
+    payees: &BTreeSet<Address>,
+    fee_limit: i64,
+) -> Result<Online, OnlineError> {
+    for round in 0..ROUNDS {
+        let read = store.chain_position().await?.map(|position| position.view.head.height().get());
+        let behind = chain.solid().await?.height().get().saturating_sub(read.unwrap_or(0));
+        if read.is_none() || behind > CATCHES_UP {
+            break;
+        }
+        if round > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+        if let Some(done) = solid::compare(store, chain, payees, fee_limit).await? {
+            let book = store.book().await?;
+            let shown = shown(&book, &BTreeMap::new(), chain, payees).await?;
+            return Ok(Online {
+                accounts: done.accounts,
+                receivers: done.receivers,
+                height: done.height.map(Height::get),
+                ..shown
+            });
+        }
+    }
+    compare_newest(store, chain, payees).await
+}
+
+/// Compares what is delegated now with what the books say. What differs is asked about again, and counts only if it stays
+/// the same to the sun.
+async fn compare_newest(
     store: &dyn Store,
     chain: &dyn ChainReader,
     payees: &BTreeSet<Address>,

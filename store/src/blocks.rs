@@ -3,6 +3,7 @@
 use crate::{
     SqlStore,
     db::{Conn, all, exec, opt},
+    halts::Given,
     journal::{BLOCKS, CHAIN_CURSOR, ORDERS, PAYMENTS, RESOURCE_EVENTS, SENT_TRANSFERS},
     row::{BlockRow, Place, row},
     settle::Settling,
@@ -399,6 +400,15 @@ async fn undo(conn: &mut Conn, to: BlockRef, now: Timestamp) -> Result<RewindRep
         "UPDATE energy_pools SET observed_height = $1, version = version + 1 WHERE observed_height > $1",
         height,
     )?;
+    // What fell above may fall again on the new branch, or be found fallen: it is counted when it is seen there.
+    exec!(
+        conn,
+        "UPDATE energy_pools SET balance = balance + (SELECT CAST(SUM(f.amount) AS BIGINT) FROM balance_falls f \
+         WHERE f.account_id = energy_pools.account_id AND f.height > $1) \
+         WHERE account_id IN (SELECT f.account_id FROM balance_falls f WHERE f.height > $1)",
+        height,
+    )?;
+    exec!(conn, "DELETE FROM balance_falls WHERE height > $1", height)?;
     let events: Vec<(i64, i64)> =
         all!(conn, "DELETE FROM resource_events WHERE height > $1 RETURNING height, position", height)?;
     for (height, position) in events {
@@ -451,7 +461,14 @@ impl BlockStore for SqlStore {
         let durability = durability_of(&blocks);
         self.write_as(durability, move |conn| {
             Box::pin(async move {
-                let settling = Settling { conn, rules: rules.as_ref(), now, wall };
+                let settling = Settling {
+                    conn,
+                    rules: rules.as_ref(),
+                    now,
+                    wall,
+                    given: Given::default(),
+                    crossed: None,
+                };
                 settling.run(&blocks, solid).await
             })
         })

@@ -4,7 +4,7 @@
 use crate::{
     blocks,
     db::{Built, Conn, all},
-    order_list::waiting_ids,
+    order_list::waiting_query,
     pool,
     row::{
         AttemptRow, BlockRow, EventRow, OperationRow, OrderRow, PaymentRow, Place, RefundAccountRow,
@@ -121,27 +121,48 @@ pub(crate) const NEWEST_REFUNDED: &str =
 pub(crate) const ROUND: &str = "SELECT id, created_at FROM orders WHERE (created_at, id) > ($1, $2) \
                                 ORDER BY created_at, id LIMIT $3";
 
-/// Which orders are looked at now, and where the round goes on.
+/// Which rows are looked at now, and where the round goes on.
+struct Chosen {
+    orders: BTreeSet<String>,
+    /// Payments that bought nothing and have a refund.
+    payments: Vec<String>,
+    next: Option<(Timestamp, OrderId)>,
+}
+
 async fn choose(
     conn: &mut Conn,
     after: Option<(Timestamp, OrderId)>,
     limit: u32,
-) -> Result<(Vec<String>, Option<(Timestamp, OrderId)>), StoreError> {
+) -> Result<Chosen, StoreError> {
     let mut chosen = BTreeSet::new();
     let newest: Vec<(String,)> = all!(conn, NEWEST, i64::from(limit))?;
     chosen.extend(newest.into_iter().map(|(id,)| id));
     for wait in [OrderWait::Operating, OrderWait::Capacity] {
-        chosen.extend(waiting_ids(conn, wait, None, limit).await?.iter().map(ToString::to_string));
+        let waiting: Vec<(String,)> = waiting_query(wait, None, limit).all(conn).await?;
+        chosen.extend(waiting.into_iter().map(|(id,)| id));
     }
     let (at, id) = after.map_or((i64::MIN, String::new()), |(at, id)| (at.ms(), id.to_string()));
     let page: Vec<(String, i64)> = all!(conn, ROUND, at, id, i64::from(limit))?;
     let is_full = page.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = match page.last().filter(|_| is_full) {
-        Some((id, at)) => Some((Timestamp::from_ms(*at), Place::new("orders", id).parse("id", id)?)),
-        None => None,
-    };
+    // An id that is none cannot be gone on from; the one before it can.
+    let go_on = |(id, at): &(String, i64)| Some((Timestamp::from_ms(*at), id.parse().ok()?));
+    let next = if is_full { page.iter().rev().find_map(go_on) } else { None };
     chosen.extend(page.into_iter().map(|(id, _)| id));
-    Ok((chosen.into_iter().collect(), next))
+    let newest: Vec<(String,)> = all!(conn, NEWEST_REFUNDED, i64::from(limit))?;
+    let payments = newest.into_iter().map(|(payment,)| payment).collect();
+    Ok(Chosen { orders: chosen, payments, next })
+}
+
+/// Converts what can be; what cannot is named.
+fn readable<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>, unreadable: &mut Vec<String>) -> Vec<T> {
+    let mut read = Vec::with_capacity(rows.len());
+    for row in rows {
+        match T::try_from(row) {
+            Ok(value) => read.push(value),
+            Err(error) => unreadable.push(error.to_string()),
+        }
+    }
+    read
 }
 
 /// The newest blocks, oldest first.
@@ -155,25 +176,28 @@ async fn newest_blocks(conn: &mut Conn) -> Result<Vec<BlockRow>, StoreError> {
     Ok(blocks)
 }
 
-/// Reads a part; the connection must be in a transaction.
-pub(crate) async fn read(
-    conn: &mut Conn,
-    after: Option<(Timestamp, OrderId)>,
-    limit: u32,
-) -> Result<BookPart, StoreError> {
-    let (ids, next) = choose(conn, after, limit).await?;
-    let mut book = Book { accounts: pool::accounts(conn).await?, ..Book::default() };
+/// The chain as it was read last.
+async fn chain(conn: &mut Conn, book: &mut Book) -> Result<(), StoreError> {
+    book.blocks = newest_blocks(conn)
+        .await?
+        .iter()
+        .map(|row| Ok((row.head()?, row.parent()?)))
+        .collect::<Result<_, StoreError>>()?;
+    book.solid = blocks::solid(conn).await?;
+    Ok(())
+}
+
+/// Orders, and payments that have none, with all that belongs to them.
+async fn belongings(conn: &mut Conn, ids: &[String], unpaid: &[String]) -> Result<Book, StoreError> {
+    let mut book = Book::default();
     if !ids.is_empty() {
-        book.orders = convert::<OrderRow, Order>(orders(&ids).all(conn).await?)?;
-        book.payments = convert::<PaymentRow, _>(payments(&ids).all(conn).await?)?;
-        book.reservations = convert::<ReservationRow, _>(reservations(&ids).all(conn).await?)?;
-        book.operations = convert::<OperationRow, Operation>(operations(&ids).all(conn).await?)?;
+        book.orders = convert::<OrderRow, Order>(orders(ids).all(conn).await?)?;
+        book.payments = convert::<PaymentRow, _>(payments(ids).all(conn).await?)?;
+        book.reservations = convert::<ReservationRow, _>(reservations(ids).all(conn).await?)?;
+        book.operations = convert::<OperationRow, Operation>(operations(ids).all(conn).await?)?;
     }
-    // Refunds of those orders' payments, and the newest of payments that have no order.
-    let newest: Vec<(String,)> = all!(conn, NEWEST_REFUNDED, i64::from(limit))?;
-    let newest: Vec<String> = newest.into_iter().map(|(payment,)| payment).collect();
-    if !newest.is_empty() {
-        book.payments.extend(convert::<PaymentRow, Payment>(unordered(&newest).all(conn).await?)?);
+    if !unpaid.is_empty() {
+        book.payments.extend(convert::<PaymentRow, Payment>(unordered(unpaid).all(conn).await?)?);
     }
     let paid: Vec<String> = book.payments.iter().map(|payment| payment.id.to_string()).collect();
     if !paid.is_empty() {
@@ -183,9 +207,6 @@ pub(crate) async fn read(
     if !owed.is_empty() {
         book.operations.extend(convert::<OperationRow, Operation>(transfers(&owed).all(conn).await?)?);
     }
-    let accounts: Vec<RefundAccountRow> =
-        all!(conn, "SELECT * FROM refund_accounts ORDER BY created_at, account_id")?;
-    book.refund_accounts = convert(accounts)?;
     let acts: Vec<String> = book.operations.iter().map(|operation| operation.id.to_string()).collect();
     if !acts.is_empty() {
         book.attempts = convert::<AttemptRow, Attempt>(attempts(&acts).all(conn).await?)?;
@@ -197,13 +218,84 @@ pub(crate) async fn read(
         let rows: Vec<SentRow> = sent(&transactions).all(conn).await?;
         book.sent = rows.iter().map(SentRow::sent).collect::<Result<_, _>>()?;
     }
-    book.blocks = newest_blocks(conn)
-        .await?
-        .iter()
-        .map(|row| Ok((row.head()?, row.parent()?)))
-        .collect::<Result<_, StoreError>>()?;
-    book.solid = blocks::solid(conn).await?;
-    Ok(BookPart { book, held: held(conn).await?, next })
+    Ok(book)
+}
+
+/// Adds what belongs to others.
+fn add(book: &mut Book, more: Book) {
+    book.orders.extend(more.orders);
+    book.payments.extend(more.payments);
+    book.reservations.extend(more.reservations);
+    book.operations.extend(more.operations);
+    book.refunds.extend(more.refunds);
+    book.attempts.extend(more.attempts);
+    book.events.extend(more.events);
+    book.sent.extend(more.sent);
+}
+
+/// The same, each alone, for books in which a row cannot be read: that one hides nothing but what it belongs to.
+async fn each_alone(
+    conn: &mut Conn,
+    chosen: &Chosen,
+    book: &mut Book,
+    unreadable: &mut Vec<String>,
+) -> Result<(), StoreError> {
+    let orders = chosen.orders.iter().map(|order| (Some(order), None));
+    let payments = chosen.payments.iter().map(|payment| (None, Some(payment)));
+    for (order, payment) in orders.chain(payments) {
+        let one = |id: Option<&String>| id.cloned().into_iter().collect::<Vec<String>>();
+        match belongings(conn, &one(order), &one(payment)).await {
+            Ok(more) => add(book, more),
+            Err(error @ StoreError::Inconsistent { .. }) => unreadable.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Reads a part; the connection must be in a transaction.
+pub(crate) async fn read(
+    conn: &mut Conn,
+    after: Option<(Timestamp, OrderId)>,
+    limit: u32,
+) -> Result<BookPart, StoreError> {
+    let chosen = choose(conn, after, limit).await?;
+    let mut unreadable = Vec::new();
+    let mut book = Book {
+        accounts: readable(pool::account_rows(conn).await?, &mut unreadable),
+        refund_accounts: readable::<RefundAccountRow, _>(
+            all!(conn, "SELECT * FROM refund_accounts ORDER BY created_at, account_id")?,
+            &mut unreadable,
+        ),
+        ..Book::default()
+    };
+    match chain(conn, &mut book).await {
+        Err(error @ StoreError::Inconsistent { .. }) => unreadable.push(error.to_string()),
+        other => other?,
+    }
+    if unreadable.is_empty() {
+        let ids: Vec<String> = chosen.orders.iter().cloned().collect();
+        match belongings(conn, &ids, &chosen.payments).await {
+            Ok(more) => add(&mut book, more),
+            Err(StoreError::Inconsistent { .. }) => {
+                each_alone(conn, &chosen, &mut book, &mut unreadable).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    } else {
+        // Nothing can be said of rows whose accounts or blocks are not all there.
+        book = Book { accounts: book.accounts, ..Book::default() };
+    }
+    let held = match held(conn).await {
+        Ok(held) => held,
+        Err(error @ StoreError::Inconsistent { .. }) => {
+            unreadable.push(error.to_string());
+            let known = book.accounts.iter().map(|account| (account.id, account.held));
+            known.collect()
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(BookPart { book, held, next: chosen.next, unreadable })
 }
 
 /// What the holding reservations of each account come to.

@@ -11,9 +11,11 @@ use crate::{
 use async_trait::async_trait;
 use leyden_domain::{
     Asset, HaltId, OrderId, Timestamp,
-    halt::{Halt, HaltCause, Lift, Meter, MoneyAct, stopped_by},
+    halt::{Halt, HaltCause, Lift, Limit, Meter, MoneyAct, stopped_by},
 };
-use leyden_ports::store::{BookPart, HaltStore, LiftRefusal, NewHalt, Page, Raised, StoreError};
+use leyden_ports::store::{
+    BookPart, HaltStore, LiftRefusal, NewHalt, Page, Raised, ReserveCommit, StoreError,
+};
 
 row!(
     /// A halt.
@@ -75,7 +77,8 @@ async fn find(conn: &mut Conn, id: HaltId) -> Result<Option<Halt>, StoreError> {
     row.map(Halt::try_from).transpose()
 }
 
-async fn raise(conn: &mut Conn, new: &NewHalt) -> Result<Raised, StoreError> {
+/// Raises a halt, or tells the one that is open.
+pub(crate) async fn raise(conn: &mut Conn, new: &NewHalt) -> Result<Raised, StoreError> {
     let evidence: Vec<String> = new.evidence.iter().map(|line| line.replace(['\n', '\r'], " ")).collect();
     let made = exec!(
         conn,
@@ -93,25 +96,161 @@ async fn raise(conn: &mut Conn, new: &NewHalt) -> Result<Raised, StoreError> {
     }
     let row: Option<HaltRow> =
         opt!(conn, "SELECT * FROM halts WHERE cause = $1 AND lifted_at IS NULL", new.cause.name())?;
-    let halt = Halt::try_from(Place::new("halts", new.cause.name()).some("cause", row)?)?;
-    Ok(if halt.id == new.id { Raised::Fresh(halt) } else { Raised::Open(halt) })
+    let mut halt = Halt::try_from(Place::new("halts", new.cause.name()).some("cause", row)?)?;
+    if made == 1 {
+        return Ok(Raised::Fresh(halt));
+    }
+    if halt.tell(&new.detail, &evidence, &new.by) {
+        exec!(
+            conn,
+            "UPDATE halts SET detail = $2, evidence = $3, raised_by = $4 WHERE id = $1",
+            halt.id.to_string(),
+            halt.detail.clone(),
+            halt.evidence.join("\n"),
+            halt.raised_by.clone(),
+        )?;
+        conn.journal().changed(&HALTS, halt.id);
+    }
+    Ok(Raised::Open(halt))
+}
+
+/// Behind everything that a limit of this cause counts now.
+async fn counted_up_to(conn: &mut Conn, cause: HaltCause) -> Result<Option<i64>, StoreError> {
+    let (newest,): (Option<i64>,) = match cause {
+        HaltCause::EnergyPerHour => one!(
+            conn,
+            "SELECT MAX(created_at) FROM operations WHERE kind = 'delegate' \
+             AND state NOT IN ('failed', 'cancelled')"
+        )?,
+        HaltCause::RefundsPerHour | HaltCause::RefundsPerDay => {
+            one!(conn, "SELECT MAX(spent_at) FROM refunds WHERE spent_at IS NOT NULL")?
+        }
+        HaltCause::BurntPerDay => one!(conn, "SELECT MAX(at) FROM balance_falls")?,
+        HaltCause::Operator | HaltCause::BrokenInvariant | HaltCause::ForkBelowSolid => return Ok(None),
+    };
+    Ok(Some(newest.unwrap_or(-1).saturating_add(1)))
 }
 
 async fn lift(conn: &mut Conn, id: HaltId, lift: &Lift) -> Result<Halt, LiftRefusal> {
-    let lifted = exec!(
+    let halt = find(conn, id).await?.ok_or(LiftRefusal::NoHalt)?;
+    if halt.lifted.is_some() {
+        return Err(LiftRefusal::NotOpen(Box::new(halt)));
+    }
+    // Whose clock is right is nobody's to say: what is counted already is what the lift has seen.
+    let counts_from = counted_up_to(conn, halt.cause).await?;
+    exec!(
         conn,
-        "UPDATE halts SET lifted_at = $2, lifted_by = $3, lift_reason = $4 \
+        "UPDATE halts SET lifted_at = $2, lifted_by = $3, lift_reason = $4, counts_from = $5 \
          WHERE id = $1 AND lifted_at IS NULL",
         id.to_string(),
         lift.at.ms(),
         lift.by.clone(),
         lift.reason.clone(),
+        counts_from,
     )?;
-    if lifted == 1 {
-        conn.journal().changed(&HALTS, id);
+    conn.journal().changed(&HALTS, id);
+    Ok(Halt { lifted: Some(lift.clone()), ..halt })
+}
+
+async fn last_lift(conn: &mut Conn, cause: HaltCause) -> Result<Option<Timestamp>, StoreError> {
+    let (last,): (Option<i64>,) =
+        one!(conn, "SELECT MAX(COALESCE(counts_from, lifted_at)) FROM halts WHERE cause = $1", cause.name())?;
+    Ok(last.map(Timestamp::from_ms))
+}
+
+async fn metered(conn: &mut Conn, meter: Meter, since: Timestamp) -> Result<i64, StoreError> {
+    let (sum,): (i64,) = match meter {
+        Meter::Energy => one!(
+            conn,
+            "SELECT CAST(COALESCE(SUM(energy), 0) AS BIGINT) FROM operations WHERE created_at >= $1 \
+             AND kind = 'delegate' AND state NOT IN ('failed', 'cancelled')",
+            since.ms()
+        )?,
+        Meter::Burnt => one!(
+            conn,
+            "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM balance_falls WHERE at >= $1",
+            since.ms()
+        )?,
+        Meter::RefundsTrx | Meter::RefundsUsdt => one!(
+            conn,
+            "SELECT CAST(COALESCE(SUM(owed - fee), 0) AS BIGINT) FROM refunds \
+             WHERE asset = $2 AND spent_at >= $1",
+            since.ms(),
+            if meter == Meter::RefundsTrx { Asset::Trx.name() } else { Asset::Usdt.name() },
+        )?,
+    };
+    Ok(sum)
+}
+
+/// Who says of a halt that it was the books themselves that refused.
+const BOOKS: &str = "books";
+
+/// What was given so far, counted once for a transaction and kept up while it goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    counted: Vec<(Limit, i64)>,
+}
+
+impl Given {
+    /// Counts what a commit would give. `Some`: it would be beyond a limit, and is to be left out while that halt is
+    /// raised in the same transaction.
+    pub(crate) async fn more(
+        &mut self,
+        conn: &mut Conn,
+        commit: &ReserveCommit,
+    ) -> Result<Option<NewHalt>, StoreError> {
+        let Some(now) = commit.operations.iter().map(|operation| operation.created_at).min() else {
+            return Ok(None);
+        };
+        let energy = commit.operations.iter().map(|o| o.energy.get()).fold(0, i64::saturating_add);
+        for (limit, id) in &commit.limits {
+            if self.counted.iter().all(|(known, _)| known != limit) {
+                let from = limit.counts_from(now, last_lift(conn, limit.cause).await?);
+                self.counted.push((*limit, metered(conn, limit.meter, from).await?));
+            }
+            let Some((_, counted)) = self.counted.iter_mut().find(|(known, _)| known == limit) else {
+                continue;
+            };
+            let next = counted.saturating_add(energy);
+            if let Some(detail) = limit.crossed(next) {
+                return Ok(Some(NewHalt {
+                    id: *id,
+                    cause: limit.cause,
+                    detail,
+                    evidence: vec![limit.name()],
+                    at: now,
+                    by: BOOKS.to_owned(),
+                }));
+            }
+            *counted = next;
+        }
+        Ok(None)
     }
-    let halt = find(conn, id).await?.ok_or(LiftRefusal::NoHalt)?;
-    if lifted == 1 { Ok(halt) } else { Err(LiftRefusal::NotOpen(Box::new(halt))) }
+
+    /// Forgets what was counted: some of it was taken back.
+    pub(crate) fn forget(&mut self) {
+        self.counted.clear();
+    }
+}
+
+/// Takes names out of the evidence of lifted halts.
+async fn gone(conn: &mut Conn, cause: HaltCause, names: &[String]) -> Result<(), StoreError> {
+    let rows: Vec<(String, String, String)> = all!(
+        conn,
+        "SELECT id, evidence, gone FROM halts WHERE cause = $1 AND lifted_at IS NOT NULL ORDER BY id",
+        cause.name(),
+    )?;
+    for (id, evidence, gone) in rows {
+        let known: Vec<&str> = gone.lines().collect();
+        let new = |line: &&str| names.iter().any(|name| name == line) && !known.contains(line);
+        let new: Vec<&str> = evidence.lines().filter(new).collect();
+        if !new.is_empty() {
+            let gone: Vec<&str> = known.iter().copied().chain(new).collect();
+            exec!(conn, "UPDATE halts SET gone = $2 WHERE id = $1", id.clone(), gone.join("\n"))?;
+            conn.journal().changed(&HALTS, id);
+        }
+    }
+    Ok(())
 }
 
 #[async_trait]
@@ -152,46 +291,32 @@ impl HaltStore for SqlStore {
 
     async fn last_lift(&self, cause: HaltCause) -> Result<Option<Timestamp>, StoreError> {
         let mut conn = self.db.read().await?;
-        let (last,): (Option<i64>,) =
-            one!(conn, "SELECT MAX(lifted_at) FROM halts WHERE cause = $1", cause.name())?;
-        Ok(last.map(Timestamp::from_ms))
+        last_lift(&mut conn, cause).await
     }
 
     async fn lifted_evidence(&self, cause: HaltCause, limit: u32) -> Result<Vec<String>, StoreError> {
         let mut conn = self.db.read().await?;
-        let rows: Vec<(String,)> = all!(
+        let rows: Vec<(String, String)> = all!(
             conn,
-            "SELECT evidence FROM halts WHERE cause = $1 AND lifted_at IS NOT NULL \
+            "SELECT evidence, gone FROM halts WHERE cause = $1 AND lifted_at IS NOT NULL \
              ORDER BY lifted_at DESC LIMIT $2",
             cause.name(),
             i64::from(limit),
         )?;
-        Ok(rows.iter().flat_map(|(evidence,)| evidence.lines().map(str::to_owned)).collect())
+        let seen = |(evidence, gone): &(String, String)| {
+            let is_there = |line: &&str| gone.lines().all(|gone| gone != *line);
+            evidence.lines().filter(is_there).map(str::to_owned).collect::<Vec<_>>()
+        };
+        Ok(rows.iter().flat_map(seen).collect())
+    }
+
+    async fn evidence_gone(&self, cause: HaltCause, names: Vec<String>) -> Result<(), StoreError> {
+        self.write(move |conn| Box::pin(async move { gone(conn, cause, &names).await })).await
     }
 
     async fn metered(&self, meter: Meter, since: Timestamp) -> Result<i64, StoreError> {
         let mut conn = self.db.read().await?;
-        let (sum,): (i64,) = match meter {
-            Meter::Energy => one!(
-                conn,
-                "SELECT CAST(COALESCE(SUM(energy), 0) AS BIGINT) FROM operations WHERE created_at >= $1 \
-                 AND kind = 'delegate' AND state NOT IN ('failed', 'cancelled')",
-                since.ms()
-            )?,
-            Meter::Burnt => one!(
-                conn,
-                "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM balance_falls WHERE at >= $1",
-                since.ms()
-            )?,
-            Meter::RefundsTrx | Meter::RefundsUsdt => one!(
-                conn,
-                "SELECT CAST(COALESCE(SUM(owed - fee), 0) AS BIGINT) FROM refunds \
-                 WHERE asset = $2 AND spent_at >= $1",
-                since.ms(),
-                if meter == Meter::RefundsTrx { Asset::Trx.name() } else { Asset::Usdt.name() },
-            )?,
-        };
-        Ok(sum)
+        metered(&mut conn, meter, since).await
     }
 
     async fn book_part(

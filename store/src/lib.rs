@@ -42,6 +42,7 @@ mod reconcile;
 mod refund_change;
 mod refund_wish;
 mod refunds;
+mod repairs;
 mod row;
 mod service;
 mod settle;

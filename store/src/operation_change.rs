@@ -44,7 +44,7 @@ pub(crate) async fn apply(
     let delegation = match operation.kind {
         OperationKind::Delegate { .. } => Some(operation.id),
         OperationKind::Undelegate { delegation } => Some(delegation),
-        OperationKind::Refund { .. } => None,
+        OperationKind::Retake { .. } | OperationKind::Refund { .. } => None,
     };
     if let Some(delegation) = delegation {
         delegation_record::reflect(conn, &delegation.to_string(), wall).await?;
@@ -124,7 +124,7 @@ async fn move_reservation(conn: &mut Conn, operation: &Operation, next: &Next) -
         OperationKind::Delegate { .. } => operation.id,
         OperationKind::Undelegate { .. } if planted(Fault::ReservationKept) => return Ok(()),
         OperationKind::Undelegate { delegation } => delegation,
-        OperationKind::Refund { .. } => return Ok(()),
+        OperationKind::Retake { .. } | OperationKind::Refund { .. } => return Ok(()),
     };
     let hold: Option<HoldRow> = opt!(
         conn,

@@ -45,7 +45,7 @@ pub(crate) const WORK: &str = concat!(
     operation_columns!(),
     ", o.payment_block, o.payment_height, o.payment_time, \
      CAST(CASE WHEN EXISTS (SELECT 1 FROM operations other WHERE other.account_id = op.account_id \
-         AND other.receiver = op.receiver AND other.kind = 'undelegate' AND other.state = 'signed' \
+         AND other.receiver = op.receiver AND other.kind IN ('undelegate', 'retake') AND other.state = 'signed' \
          AND other.id <> op.id) \
          THEN 1 ELSE 0 END AS BIGINT) AS sibling_live, \
      a.tx_id, a.operation_id, a.number, a.bytes, a.reference_block, a.reference_height, a.expiration, \

@@ -295,18 +295,19 @@ pub(crate) async fn insert_operation(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     halts::refuse(conn, operation.kind.act()).await?;
-    let (reservation, lock, delegation, refund) = match operation.kind {
+    let (reservation, lock, delegation, refund, repair) = match operation.kind {
         OperationKind::Delegate { reservation, lock } => {
-            (Some(reservation.to_string()), lock.map(|lock| lock.period_blocks), None, None)
+            (Some(reservation.to_string()), lock.map(|lock| lock.period_blocks), None, None, None)
         }
-        OperationKind::Undelegate { delegation } => (None, None, Some(delegation.to_string()), None),
-        OperationKind::Refund { refund, .. } => (None, None, None, Some(refund.to_string())),
+        OperationKind::Undelegate { delegation } => (None, None, Some(delegation.to_string()), None, None),
+        OperationKind::Retake { repair } => (None, None, None, None, Some(repair.to_string())),
+        OperationKind::Refund { refund, .. } => (None, None, None, Some(refund.to_string()), None),
     };
     exec!(
         conn,
         "INSERT INTO operations (id, order_id, account_id, owner, receiver, balance, energy, kind, \
-         reservation_id, lock_blocks, delegation_id, state, attempts, version, created_at, updated_at, refund_id) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+         reservation_id, lock_blocks, delegation_id, state, attempts, version, created_at, updated_at, refund_id, \
+         repair_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         operation.id.to_string(),
         operation.order.map(|order| order.to_string()),
         operation.account.to_string(),
@@ -324,6 +325,7 @@ pub(crate) async fn insert_operation(
         operation.created_at.ms(),
         now.ms(),
         refund,
+        repair,
     )?;
     conn.journal().made(&OPERATIONS, operation.id);
     if matches!(operation.kind, OperationKind::Delegate { .. }) {

@@ -4,6 +4,7 @@ use crate::{
     SqlStore,
     db::{Conn, all, exec, one},
     group_commit::{release, savepoint},
+    halts::{self, Given},
     journal::{ENERGY_POOLS, RESERVATIONS},
     order_change,
     row::{AccountRow, convert},
@@ -55,8 +56,12 @@ pub(crate) const HOLD: &str = concat!(
 
 /// All pool accounts, oldest first.
 pub(crate) async fn accounts(conn: &mut Conn) -> Result<Vec<PoolAccount>, StoreError> {
-    let rows: Vec<AccountRow> = all!(conn, concat!(account_select!(), " ORDER BY p.id"))?;
-    convert(rows)
+    convert(account_rows(conn).await?)
+}
+
+/// The same as they stand in the table.
+pub(crate) async fn account_rows(conn: &mut Conn) -> Result<Vec<AccountRow>, StoreError> {
+    all!(conn, concat!(account_select!(), " ORDER BY p.id"))
 }
 
 /// Holds capacity for one order.
@@ -239,10 +244,20 @@ impl PoolStore for SqlStore {
         self.write_as(Durability::Relaxed, move |conn| {
             Box::pin(async move {
                 let mut answers = Vec::with_capacity(commits.len());
+                let mut given = Given::default();
                 for commit in &commits {
+                    if let Some(halt) = given.more(conn, commit).await? {
+                        halts::raise(conn, &halt).await?;
+                        answers.push(Err(StoreError::Halted(halt.cause)));
+                        given.forget();
+                        continue;
+                    }
                     savepoint(conn).await?;
                     let answer = reserve_one(conn, commit, now).await;
                     release(conn, answer.is_ok()).await?;
+                    if answer.is_err() {
+                        given.forget();
+                    }
                     answers.push(answer);
                 }
                 Ok(answers)

@@ -1,17 +1,18 @@
-//! Comparisons of the books with the chain, their repairs, and what the books know of an account and a receiver. What is
+//! Comparisons of the books with the chain, and what the books know of an account and a receiver. What is
 //! asked for all receivers of an account is read from the holds and operations that are alive; only where two figures
 //! differ is the whole history of one pair looked through.
 
 use crate::{
     SqlStore, blocks,
-    db::{Arg, Built, Conn, all, exec, one, opt},
-    journal::REPAIRS,
+    db::{Conn, all, exec, one, opt},
+    repairs,
     row::{Place, row},
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    AccountId, Address, Height, ReconciliationId, RepairId, Sun, Timestamp,
-    reconcile::{Decision, Pair, Reconciliation, Repair, RepairState},
+    AccountId, Address, Height, OrderId, ReconciliationId, RepairId, Sun, Timestamp,
+    operation::Operation,
+    reconcile::{Decision, Pair, Reconciliation, Repair, RepairState, Say},
 };
 use leyden_ports::store::{
     BlockCommit, Page, ReconcileStore, ReconciliationRow, ReconciliationWish, RepairRefusal, StoreError,
@@ -31,36 +32,17 @@ row!(
         pairs: i64,
         till: Option<i64>,
         till_height: Option<i64>,
+        refund_accounts: String,
         skipped: String,
         differences: String,
     }
 );
 
-row!(
-    /// A repair.
-    RepairRow {
-        id: String,
-        reconciliation_id: String,
-        difference: String,
-        kind: String,
-        from_height: Option<i64>,
-        to_height: Option<i64>,
-        effect: String,
-        state: String,
-        proposed_at: i64,
-        decided_at: Option<i64>,
-        decided_by: Option<String>,
-        decide_reason: Option<String>,
-        settled_at: Option<i64>,
-        outcome: Option<String>,
-    }
-);
-
-fn json(value: &impl Serialize) -> Result<String, StoreError> {
+pub(crate) fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Rule(error.to_string()))
 }
 
-fn read_json<T: DeserializeOwned>(
+pub(crate) fn read_json<T: DeserializeOwned>(
     place: Place<'_>,
     column: &'static str,
     text: &str,
@@ -85,38 +67,11 @@ impl RunRow {
             accounts: place.number("accounts", self.accounts)?,
             pairs: place.number("pairs", self.pairs)?,
             till: self.till_height.map(Height::new).zip(self.till),
+            refund_accounts: read_json(place, "refund_accounts", &self.refund_accounts)?,
             skipped: self.skipped.lines().map(str::to_owned).collect(),
             differences: read_json(place, "differences", &self.differences)?,
             asked_by: self.asked_by,
         }))
-    }
-}
-
-impl RepairRow {
-    fn read(self) -> Result<Repair, StoreError> {
-        let place = Place::new("repairs", &self.id);
-        let decision = match (self.decided_at, self.decided_by, self.decide_reason) {
-            (None, None, None) => None,
-            (Some(at), Some(by), Some(reason)) => Some(Decision { at: Timestamp::from_ms(at), by, reason }),
-            _ => return Err(place.bad("decided_at")),
-        };
-        let outcome = match (self.settled_at, self.outcome) {
-            (None, None) => None,
-            (Some(at), Some(outcome)) => Some((Timestamp::from_ms(at), outcome)),
-            _ => return Err(place.bad("settled_at")),
-        };
-        Ok(Repair {
-            id: place.parse("id", &self.id)?,
-            reconciliation: place.parse("reconciliation_id", &self.reconciliation_id)?,
-            difference: read_json(place, "difference", &self.difference)?,
-            kind: place.parse("kind", &self.kind)?,
-            blocks: self.from_height.map(Height::new).zip(self.to_height.map(Height::new)),
-            effect: self.effect,
-            state: place.parse("state", &self.state)?,
-            proposed_at: Timestamp::from_ms(self.proposed_at),
-            decision,
-            outcome,
-        })
     }
 }
 
@@ -254,10 +209,10 @@ async fn record(
     exec!(
         conn,
         "INSERT INTO reconciliations (id, asked_by, started_at, finished_at, height, accounts, pairs, till, till_height, skipped, \
-         differences) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         differences, refund_accounts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
          ON CONFLICT (id) DO UPDATE SET finished_at = excluded.finished_at, height = excluded.height, \
          accounts = excluded.accounts, pairs = excluded.pairs, till = excluded.till, till_height = excluded.till_height, skipped = excluded.skipped, \
-         differences = excluded.differences WHERE reconciliations.finished_at IS NULL",
+         differences = excluded.differences, refund_accounts = excluded.refund_accounts WHERE reconciliations.finished_at IS NULL",
         done.id.to_string(),
         done.asked_by.clone(),
         done.started_at.ms(),
@@ -269,84 +224,15 @@ async fn record(
         done.till.map(|(height, _)| height.get()),
         done.skipped.join("\n"),
         json(&done.differences)?,
+        json(&done.refund_accounts)?,
     )?;
     let mut kept = Vec::new();
     for repair in proposed {
-        let made = exec!(
-            conn,
-            "INSERT INTO repairs (id, reconciliation_id, subject, difference, excess, kind, from_height, to_height, \
-             effect, state, proposed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
-            repair.id.to_string(),
-            repair.reconciliation.to_string(),
-            repair.difference.subject(),
-            json(&repair.difference)?,
-            repair.difference.excess(),
-            repair.kind.name(),
-            repair.blocks.map(|(from, _)| from.get()),
-            repair.blocks.map(|(_, to)| to.get()),
-            repair.effect.clone(),
-            repair.state.name(),
-            repair.proposed_at.ms(),
-        )?;
-        if made == 1 {
-            conn.journal().made(&REPAIRS, repair.id);
+        if repairs::propose(conn, repair).await? {
             kept.push(repair.clone());
         }
     }
     Ok(kept)
-}
-
-async fn find(conn: &mut Conn, id: RepairId) -> Result<Option<Repair>, StoreError> {
-    let row: Option<RepairRow> = opt!(conn, "SELECT * FROM repairs WHERE id = $1", id.to_string())?;
-    row.map(RepairRow::read).transpose()
-}
-
-async fn decide(
-    conn: &mut Conn,
-    id: RepairId,
-    approve: bool,
-    decision: &Decision,
-) -> Result<Repair, RepairRefusal> {
-    let state = if approve { RepairState::Approved } else { RepairState::Rejected };
-    let changed = exec!(
-        conn,
-        "UPDATE repairs SET state = $2, decided_at = $3, decided_by = $4, decide_reason = $5 \
-         WHERE id = $1 AND state = 'proposed'",
-        id.to_string(),
-        state.name(),
-        decision.at.ms(),
-        decision.by.clone(),
-        decision.reason.clone(),
-    )?;
-    let repair = find(conn, id).await?.ok_or(RepairRefusal::NoRepair)?;
-    if changed == 0 {
-        return Err(RepairRefusal::NotProposed(Box::new(repair)));
-    }
-    conn.journal().changed(&REPAIRS, id);
-    Ok(repair)
-}
-
-async fn settle(
-    conn: &mut Conn,
-    id: RepairId,
-    applied: bool,
-    at: Timestamp,
-    outcome: &str,
-) -> Result<(), StoreError> {
-    let state = if applied { RepairState::Applied } else { RepairState::Failed };
-    let changed = exec!(
-        conn,
-        "UPDATE repairs SET state = $2, settled_at = $3, outcome = $4 WHERE id = $1 AND state = 'approved'",
-        id.to_string(),
-        state.name(),
-        at.ms(),
-        outcome.to_owned(),
-    )?;
-    if changed == 0 {
-        return Err(StoreError::Conflict("repair"));
-    }
-    conn.journal().changed(&REPAIRS, id);
-    Ok(())
 }
 
 /// Records what is missing of a recorded block.
@@ -384,18 +270,6 @@ async fn amend(conn: &mut Conn, commit: &BlockCommit, now: Timestamp) -> Result<
         }
     }
     Ok(missing)
-}
-
-/// The query for a page of repairs.
-pub(crate) fn repairs_query(states: &[RepairState], page: &Page) -> Built {
-    let mut query = Built::new("SELECT * FROM repairs WHERE 1 = 1");
-    query.among("state", states.iter().map(|state| state.name().to_owned()));
-    if let Some((at, id)) = &page.after {
-        query.push(" AND (proposed_at, id) < (").bind(Arg::Int(at.ms())).push(", ");
-        query.bind(Arg::Text(id.clone())).push(")");
-    }
-    query.push(" ORDER BY proposed_at DESC, id DESC LIMIT ").bind(Arg::Int(i64::from(page.limit)));
-    query
 }
 
 #[async_trait]
@@ -531,32 +405,45 @@ impl ReconcileStore for SqlStore {
 
     async fn list_repairs(&self, states: &[RepairState], page: &Page) -> Result<Vec<Repair>, StoreError> {
         let mut conn = self.db.read().await?;
-        let rows: Vec<RepairRow> = repairs_query(states, page).all(&mut conn).await?;
-        rows.into_iter().map(RepairRow::read).collect()
+        repairs::list(&mut conn, states, page).await
     }
 
     async fn repair(&self, id: RepairId) -> Result<Option<Repair>, StoreError> {
         let mut conn = self.db.read().await?;
-        find(&mut conn, id).await
+        repairs::find(&mut conn, id).await
     }
 
     async fn last_repair(&self, subject: &str) -> Result<Option<Repair>, StoreError> {
         let mut conn = self.db.read().await?;
-        let row: Option<RepairRow> = opt!(
-            conn,
-            "SELECT * FROM repairs WHERE subject = $1 ORDER BY proposed_at DESC, id DESC LIMIT 1",
-            subject.to_owned()
-        )?;
-        row.map(RepairRow::read).transpose()
+        repairs::last(&mut conn, subject).await
     }
 
     async fn decide_repair(
         &self,
         id: RepairId,
-        approve: bool,
+        say: Say,
         decision: Decision,
     ) -> Result<Repair, RepairRefusal> {
-        self.write(move |conn| Box::pin(async move { decide(conn, id, approve, &decision).await })).await
+        self.write(move |conn| Box::pin(async move { repairs::decide(conn, id, say, decision).await })).await
+    }
+
+    async fn retake(&self, id: RepairId) -> Result<Option<Operation>, StoreError> {
+        let mut conn = self.db.read().await?;
+        repairs::retake(&mut conn, id).await
+    }
+
+    async fn intend_retake(&self, operation: Operation) -> Result<(), StoreError> {
+        let now = self.now();
+        self.write(move |conn| Box::pin(async move { repairs::intend_retake(conn, &operation, now).await }))
+            .await
+    }
+
+    async fn release_lost(&self, repair: RepairId, missing: Sun) -> Result<Vec<OrderId>, StoreError> {
+        let now = self.now();
+        self.write(move |conn| {
+            Box::pin(async move { repairs::release_lost(conn, repair, missing, now).await })
+        })
+        .await
     }
 
     async fn settle_repair(
@@ -566,6 +453,30 @@ impl ReconcileStore for SqlStore {
         at: Timestamp,
         outcome: String,
     ) -> Result<(), StoreError> {
-        self.write(move |conn| Box::pin(async move { settle(conn, id, applied, at, &outcome).await })).await
+        self.write(move |conn| {
+            Box::pin(async move { repairs::settle(conn, id, applied, at, &outcome).await })
+        })
+        .await
+    }
+
+    async fn sent_between(
+        &self,
+        from: Address,
+        above: Height,
+        to: Height,
+    ) -> Result<(Sun, u32, u32), StoreError> {
+        let mut conn = self.db.read().await?;
+        let (sum, coins, tokens): (i64, i64, i64) = one!(
+            conn,
+            "SELECT CAST(COALESCE(SUM(CASE WHEN asset = 'TRX' AND succeeded = 1 THEN amount ELSE 0 END), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(CASE WHEN asset = 'TRX' THEN 1 ELSE 0 END), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(CASE WHEN asset = 'TRX' THEN 0 ELSE 1 END), 0) AS BIGINT) \
+             FROM sent_transfers WHERE from_address = $1 AND height > $2 AND height <= $3",
+            from.to_string(),
+            above.get(),
+            to.get(),
+        )?;
+        let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
+        Ok((Sun::new(sum), count(coins), count(tokens)))
     }
 }

@@ -5,7 +5,8 @@ use crate::{
     blocks,
     db::Conn,
     group_commit::{release, savepoint},
-    halts, operations, order_change, orders, payments, pool,
+    halts::{self, Given},
+    operations, order_change, orders, payments, pool,
 };
 use futures_util::FutureExt as _;
 use leyden_domain::{
@@ -16,7 +17,7 @@ use leyden_domain::{
     order::OrderStateKind,
     pool::PoolAccount,
 };
-use leyden_ports::store::{BlockCommit, OrderDetail, Routing, Settled, Settlement, StoreError};
+use leyden_ports::store::{BlockCommit, NewHalt, OrderDetail, Routing, Settled, Settlement, StoreError};
 use std::{collections::BTreeSet, panic::AssertUnwindSafe, time::Duration};
 
 /// Most payments served in one transaction; others wait for the actors.
@@ -32,6 +33,10 @@ pub(crate) struct Settling<'a> {
     /// By the caller's clock and by the store's.
     pub(crate) now: Timestamp,
     pub(crate) wall: Timestamp,
+    /// What was given so far, for the limits.
+    pub(crate) given: Given,
+    /// The halt that the payment served last would raise.
+    pub(crate) crossed: Option<NewHalt>,
 }
 
 /// How far a payment was served.
@@ -67,6 +72,7 @@ impl Settling<'_> {
         let (routings, mut accounts) = known;
         for routing in &routings {
             let before = accounts.clone();
+            // Nothing that serves a payment begins a part of its own: where it panics half-way, the innermost part is this.
             savepoint(self.conn).await?;
             let served = AssertUnwindSafe(self.serve(routing, &mut accounts, view)).catch_unwind().await;
             let served = served.unwrap_or_else(|_| {
@@ -79,12 +85,21 @@ impl Settling<'_> {
                     settled.orders.push(order);
                     settled.accounts.extend(signed.iter().map(|work| work.operation.account));
                 }
-                Ok(Served::Not) => accounts = before,
+                Ok(Served::Not) => {
+                    accounts = before;
+                    self.given.forget();
+                }
                 Err(error) if error.concerns_all() => return Err(error),
                 Err(error) => {
                     tracing::debug!(payment = %routing.payment, %error, "not served at once");
                     accounts = before;
+                    self.given.forget();
                 }
+            }
+            // Its payment is taken back to where it was; that money stands still from here on is not.
+            if let Some(halt) = self.crossed.take() {
+                halts::raise(self.conn, &halt).await?;
+                break;
             }
         }
         Ok(settled)
@@ -134,6 +149,11 @@ impl Settling<'_> {
             return Ok(Vec::new());
         }
         let Some(commit) = self.rules.allocate(detail, accounts, view) else { return Ok(Vec::new()) };
+        if let Some(halt) = self.given.more(self.conn, &commit).await? {
+            let cause = halt.cause;
+            self.crossed = Some(halt);
+            return Err(StoreError::Halted(cause));
+        }
         pool::reserve_one(self.conn, &commit, self.wall).await?;
         let payment_block = detail.payment.as_ref().and_then(|payment| payment.block);
         let work: Vec<OperationWork> = commit

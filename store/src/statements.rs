@@ -8,7 +8,7 @@ use crate::{
     configs::{PRICES, RESOURCES},
     db::{Conn, EPOCHS},
     inspect, journal, monitoring, new_orders, operations, order_list, order_payment, orders, payments, pool,
-    reconcile, refunds,
+    reconcile, refunds, repairs,
     row::{attempt_columns, operation_columns, order_columns},
     service,
 };
@@ -109,8 +109,8 @@ const BUILT: [(&str, usize); 6] = [
     ("monitoring.rs", 1),
     ("order_list.rs", 2),
     ("payments.rs", 1),
-    ("reconcile.rs", 1),
     ("refunds.rs", 1),
+    ("repairs.rs", 1),
 ];
 
 /// Files that run statements in other ways: drivers, what moves the schema itself, and what reads rows by the names of
@@ -245,8 +245,8 @@ fn built_statements() -> Vec<String> {
                 &RefundFilter { proposed: true, order: Some(order), ..RefundFilter::default() },
                 &page,
             ),
-            reconcile::repairs_query(&[], &page),
-            reconcile::repairs_query(&[RepairState::Proposed], &page),
+            repairs::repairs_query(&[], &page),
+            repairs::repairs_query(&[RepairState::Proposed], &page),
         ])
         .chain([
             payments::list_query(&PaymentFilter::default(), &page),

@@ -34,6 +34,8 @@ const TABLES: [Table; 33] = [
     Table::new("refunds"),
     Table::new("refund_events"),
     Table::new("sent_transfers"),
+    Table::new("reconciliations"),
+    Table::new("repairs"),
     // Undelegations refer to delegations.
     Table { order: "ORDER BY kind, id", ..Table::new("operations") },
     Table::new("attempts"),
@@ -49,8 +51,6 @@ const TABLES: [Table; 33] = [
     Table { order: "ORDER BY seq", ..Table::new("journal") },
     Table::new("halts"),
     Table::new("balance_falls"),
-    Table::new("reconciliations"),
-    Table::new("repairs"),
 ];
 
 /// Rows that one statement writes.

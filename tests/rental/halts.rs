@@ -88,21 +88,22 @@ async fn energy_above_the_limit_stops_money_and_counts_anew_after_the_lift() {
     for customer in 0..2 {
         let order = world.order(customer, CountRule::Fixed { count: 1 }).await;
         world.pay(customer, order.amount_due(1).unwrap());
-        world.mine_until(order.id, S::Active).await;
+        if customer == 0 {
+            world.mine_until(order.id, S::Active).await;
+        }
         orders.push(order);
     }
     let halt = until_halted(&world, cause).await;
     let refused = world.order_with(2, |_| {}).await.unwrap_err();
     assert_eq!(refused, CreateRefusal::Store(StoreError::Halted(cause)), "no order is taken");
-    // What was rented out comes back when its time is over all the same.
+    // What was rented out comes back when its time is over all the same; what would be beyond the limit waits.
     world.mine_until(orders[0].id, S::Completed).await;
-    world.mine_until(orders[1].id, S::Completed).await;
+    assert_eq!(world.state(orders[1].id).await, S::Funded);
+    assert_eq!(world.delegations_to(orders[1].recipient).await.delegations, 0, "not a sun beyond the limit");
     world.handles().lift_halt(halt, "key_1", "a good day").await.unwrap();
-    let order = world.order(3, CountRule::Fixed { count: 1 }).await;
-    world.pay(3, order.amount_due(1).unwrap());
-    world.mine_until(order.id, S::Completed).await;
+    world.mine_until(orders[1].id, S::Completed).await;
     assert!(open(&world).await.is_empty(), "counted from the lift on");
-    world.assert_served_once(3).await;
+    world.assert_served_once(1).await;
 }
 
 #[actix_rt::test]
@@ -172,4 +173,95 @@ async fn a_halt_of_another_life_holds_until_it_is_lifted() {
         })
         .await;
     world.assert_served_once(1).await;
+}
+
+/// Changes rows past the service.
+async fn past_the_service(url: &str, sql: String) {
+    use sqlx::Connection as _;
+    let mut conn = sqlx::SqliteConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
+}
+
+async fn evidence(world: &World) -> String {
+    let halts = world.ports.store.open_halts().await.unwrap();
+    halts.into_iter().flat_map(|halt| halt.evidence).collect::<Vec<_>>().join("; ")
+}
+
+#[actix_rt::test]
+async fn a_row_that_cannot_be_read_does_not_hide_the_others_once_it_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut world, url) = World::in_file(&dir).await;
+    world.start(None).await;
+    world.until_observed().await;
+    let unreadable = world.order(0, CountRule::Fixed { count: 1 }).await;
+    past_the_service(&url, format!("UPDATE orders SET state_json = '{{}}' WHERE id = '{}'", unreadable.id))
+        .await;
+    let halt = until_halted(&world, HaltCause::BrokenInvariant).await;
+    assert!(evidence(&world).await.starts_with("row: "), "{}", evidence(&world).await);
+    world.handles().lift_halt(halt, "key_1", "that one is known").await.unwrap();
+    // Something else, beside it, is news.
+    let broken = world.order_with(2, |order| order.duration = Span::from_ms(-1)).await.unwrap();
+    until_halted(&world, HaltCause::BrokenInvariant).await;
+    let found = evidence(&world).await;
+    assert!(found.contains(&format!("terms_are_sound: {}", broken.id)), "{found}");
+}
+
+#[actix_rt::test]
+async fn what_a_person_has_seen_is_known_by_how_much_and_until_it_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut world, url) = World::in_file(&dir).await;
+    world.start(None).await;
+    world.until_observed().await;
+    let account = world.ports.store.pool_accounts().await.unwrap()[0].id;
+    let off_by = async |more: i64| {
+        let sql = format!("UPDATE energy_pools SET held = held + {more} WHERE account_id = '{account}'");
+        past_the_service(&url, sql).await;
+    };
+    let name = |by: i64| format!("held_is_the_sum: {account}: by {by}");
+    off_by(5).await;
+    let halt = until_halted(&world, HaltCause::BrokenInvariant).await;
+    assert_eq!(evidence(&world).await, name(5));
+    world.handles().lift_halt(halt, "key_1", "five are known").await.unwrap();
+    // Another difference of the same account is not the one that was seen.
+    off_by(7).await;
+    let halt = until_halted(&world, HaltCause::BrokenInvariant).await;
+    assert_eq!(evidence(&world).await, name(12));
+    world.handles().lift_halt(halt, "key_1", "twelve are known").await.unwrap();
+    off_by(-12).await;
+    let seen = async || world.ports.store.lifted_evidence(HaltCause::BrokenInvariant, 50).await.unwrap();
+    while !seen().await.is_empty() {
+        world.block().await;
+    }
+    assert!(open(&world).await.is_empty());
+    // It was mended, and has come again.
+    off_by(12).await;
+    until_halted(&world, HaltCause::BrokenInvariant).await;
+    assert_eq!(evidence(&world).await, name(12));
+}
+
+#[actix_rt::test]
+async fn a_second_reason_is_told_to_the_open_halt() {
+    let world = World::running().await;
+    let one = world.order_with(2, |order| order.duration = Span::from_ms(-1)).await.unwrap();
+    until_halted(&world, HaltCause::BrokenInvariant).await;
+    let second = "held_is_the_sum: somebody: by 5".to_owned();
+    let new = NewHalt {
+        id: HaltId::new(world.ports.clock.now(), [9; 10]),
+        cause: HaltCause::BrokenInvariant,
+        detail: "another".to_owned(),
+        evidence: vec![second.clone()],
+        at: world.ports.clock.now(),
+        by: "test".to_owned(),
+    };
+    world.ports.store.raise_halt(new).await.unwrap();
+    let halts = world.ports.store.open_halts().await.unwrap();
+    assert_eq!(halts.len(), 1);
+    assert_eq!(halts[0].evidence, [format!("terms_are_sound: {}", one.id), second]);
+    assert!(halts[0].detail.ends_with("another"), "{halts:?}");
+    let verified = world.ports.store.verify(leyden_domain::journal::Head::genesis()).await;
+    let told = verified.map(|_| ()).unwrap_err().to_string();
+    assert!(
+        told.contains("terms_are_sound"),
+        "the journal has both reasons; only the rule is broken: {told}"
+    );
 }

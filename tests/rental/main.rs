@@ -15,6 +15,7 @@ mod ordinary;
 mod reconcile;
 mod refunds;
 mod refusals;
+mod repairs;
 mod world;
 mod wrong_payments;
 

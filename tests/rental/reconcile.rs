@@ -7,7 +7,7 @@ use leyden_domain::{
     Address, Height, ReconciliationId, Sun, TxId,
     chain::{Block, Head},
     order::{CountRule, OrderStateKind as S},
-    reconcile::{Class, Decision, Matter, Reconciliation, Repair, RepairKind, RepairState},
+    reconcile::{Class, Decision, Matter, Reconciliation, Repair, RepairKind, RepairState, Say},
 };
 use leyden_ports::{
     AccountInfo, ChainError, ChainReader, Holdings, PoolChainState, Sighting,
@@ -20,7 +20,7 @@ use std::sync::{
 };
 
 /// Wants a comparison and waits until it is done.
-async fn compared(world: &World) -> Reconciliation {
+pub(crate) async fn compared(world: &World) -> Reconciliation {
     let at = world.ports.clock.now();
     let id = ReconciliationId::new(at, world.ports.entropy.for_id());
     let wish = ReconciliationWish { id, at, by: "key_1".to_owned() };
@@ -35,12 +35,12 @@ async fn compared(world: &World) -> Reconciliation {
     panic!("never compared: {:#?}", world.handles().tree());
 }
 
-async fn repairs(world: &World) -> Vec<Repair> {
+pub(crate) async fn repairs(world: &World) -> Vec<Repair> {
     world.ports.store.list_repairs(&[], &Page { after: None, limit: 50 }).await.unwrap()
 }
 
 /// Waits until a repair has become this.
-async fn until_repaired(world: &World, state: RepairState) -> Repair {
+pub(crate) async fn until_repaired(world: &World, state: RepairState) -> Repair {
     for _ in 0..2_000 {
         if let Some(repair) = repairs(world).await.into_iter().find(|repair| repair.state == state) {
             return repair;
@@ -51,7 +51,7 @@ async fn until_repaired(world: &World, state: RepairState) -> Repair {
 }
 
 /// Mines until what was done is solid.
-async fn settled(world: &World) {
+pub(crate) async fn settled(world: &World) {
     for _ in 0..25 {
         world.block().await;
     }
@@ -100,7 +100,7 @@ async fn what_the_owner_lends_behind_our_back_is_found_and_written_off_by_a_pers
     assert_eq!(repairs(&world).await.len(), 1);
     assert!(world.ports.store.open_halts().await.unwrap().is_empty(), "sales go on");
     let decision = Decision { at: world.ports.clock.now(), by: "key_1".into(), reason: "my own".into() };
-    world.ports.store.decide_repair(proposed.id, true, decision).await.unwrap();
+    world.ports.store.decide_repair(proposed.id, Say::Approve(None), decision).await.unwrap();
     world.handles().hint_reconciler();
     until_repaired(&world, RepairState::Applied).await;
     assert_eq!(compared(&world).await.differences, []);
@@ -116,8 +116,11 @@ async fn what_a_person_rejects_is_not_proposed_again() {
     let proposed = until_repaired(&world, RepairState::Proposed).await;
     let decision =
         Decision { at: world.ports.clock.now(), by: "key_1".into(), reason: "to be taken back".into() };
-    world.ports.store.decide_repair(proposed.id, false, decision.clone()).await.unwrap();
-    assert!(world.ports.store.decide_repair(proposed.id, true, decision).await.is_err(), "decided once");
+    world.ports.store.decide_repair(proposed.id, Say::Reject, decision.clone()).await.unwrap();
+    assert!(
+        world.ports.store.decide_repair(proposed.id, Say::Approve(None), decision).await.is_err(),
+        "decided once"
+    );
     compared(&world).await;
     assert_eq!(repairs(&world).await.len(), 1);
 }
@@ -271,7 +274,7 @@ async fn a_missed_return_of_a_strangers_loan_is_read_again() {
     compared(&world).await;
     let proposed = until_repaired(&world, RepairState::Proposed).await;
     let decision = Decision { at: world.ports.clock.now(), by: "key_1".into(), reason: "my own".into() };
-    world.ports.store.decide_repair(proposed.id, true, decision).await.unwrap();
+    world.ports.store.decide_repair(proposed.id, Say::Approve(None), decision).await.unwrap();
     until_repaired(&world, RepairState::Applied).await;
     // More of it, in a block that showed nothing.
     hides.store(true, Ordering::Relaxed);

@@ -30,7 +30,7 @@ use leyden_sim::{ChainConfig, SimNode, build::Options, keys};
 use leyden_store::{OpenOptions, SqlStore};
 use leyden_tron::{
     keys::{KeyId, KeyPolicy, KeyRing},
-    wire::proto::{DelegateResourceContract, ResourceCode},
+    wire::proto::{DelegateResourceContract, ResourceCode, UnDelegateResourceContract},
 };
 use std::{
     collections::BTreeSet,
@@ -100,14 +100,31 @@ impl World {
             .await
     }
 
+    /// A world at rest whose books are in a file, for tests that write past the service.
+    pub(crate) async fn in_file(dir: &tempfile::TempDir) -> (Self, String) {
+        let clock = |head: Timestamp| -> Arc<dyn Clock> { Arc::new(TickingClock(AtomicI64::new(head.ms()))) };
+        let url = format!("sqlite://{}", dir.path().join("books.db").display());
+        Self::by_clock_at(clock, Some(url)).await
+    }
+
     /// The same by a clock that is made when the chain's newest block is of this time.
     pub(crate) async fn by_clock(make: impl FnOnce(Timestamp) -> Arc<dyn Clock>) -> (Self, String) {
+        Self::by_clock_at(make, None).await
+    }
+
+    async fn by_clock_at(
+        make: impl FnOnce(Timestamp) -> Arc<dyn Clock>,
+        url: Option<String>,
+    ) -> (Self, String) {
         let node = SimNode::new(ChainConfig::default());
         node.mine_many(25).unwrap();
         let head = ChainReader::head(&node).await.unwrap();
         let clock = make(head.timestamp);
         let entropy: Arc<dyn Entropy> = Arc::new(CountingEntropy(AtomicU64::new(1)));
-        let url = books::fresh_url(crate::ON_POSTGRES, &clock).await;
+        let url = match url {
+            Some(url) => url,
+            None => books::fresh_url(crate::ON_POSTGRES, &clock).await,
+        };
         let store = Arc::new(SqlStore::open(&url, Arc::clone(&clock), OpenOptions::default()).await.unwrap());
         let mut ring = KeyRing::new();
         for n in 0..keys::POOL_ACCOUNTS {
@@ -204,6 +221,18 @@ impl World {
             receiver_address: keys::test_address(8).to_bytes().to_vec(),
             lock: false,
             lock_period: 0,
+        };
+        let offer = self.node.send(&keys::pool_key(n), &message, Options::default()).unwrap();
+        assert_eq!(offer.message, "");
+    }
+
+    /// Pool account `n` takes stake back from somebody, past the service.
+    pub(crate) fn take_back(&self, n: u32, receiver: Address, balance: Sun) {
+        let message = UnDelegateResourceContract {
+            owner_address: keys::pool_address(n).to_bytes().to_vec(),
+            resource: ResourceCode::Energy.into(),
+            balance: balance.get(),
+            receiver_address: receiver.to_bytes().to_vec(),
         };
         let offer = self.node.send(&keys::pool_key(n), &message, Options::default()).unwrap();
         assert_eq!(offer.message, "");

@@ -21,6 +21,8 @@ mod reconcile;
 mod refunds;
 #[path = "../rental/refusals.rs"]
 mod refusals;
+#[path = "../rental/repairs.rs"]
+mod repairs;
 mod turns;
 #[path = "../rental/world.rs"]
 mod world;

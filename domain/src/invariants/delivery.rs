@@ -40,7 +40,7 @@ fn energy_of(operations: &[&Operation]) -> Energy {
 fn reclaims(book: &Book) -> impl Iterator<Item = (&Operation, OperationId)> {
     book.operations.iter().filter_map(|operation| match operation.kind {
         OperationKind::Undelegate { delegation } => Some((operation, delegation)),
-        OperationKind::Delegate { .. } | OperationKind::Refund { .. } => None,
+        OperationKind::Delegate { .. } | OperationKind::Retake { .. } | OperationKind::Refund { .. } => None,
     })
 }
 
@@ -115,10 +115,7 @@ pub fn delegation_rests_on_payment(book: &Book) -> Vec<Violation> {
 
 /// Delegations that were taken back for good.
 fn taken_back(book: &Book) -> BTreeSet<OperationId> {
-    reclaims(book)
-        .filter(|(reclaim, _)| reclaim.state == OperationState::Solid)
-        .map(|(_, delegation)| delegation)
-        .collect()
+    reclaims(book).filter(|(reclaim, _)| reclaim.has_ended()).map(|(_, delegation)| delegation).collect()
 }
 
 /// A completed order got all that was bought, and all of it was taken back; so was what a reverted one got. While

@@ -47,6 +47,21 @@ pub struct Violation {
     pub subject: String,
     /// What is wrong with it.
     pub detail: String,
+    /// By how much, where the same subject may be wrong in one way today and in another tomorrow.
+    pub by: Option<i64>,
+}
+
+impl Violation {
+    /// A name that stays the same from look to look, for knowing again what a person has seen.
+    pub fn name(&self) -> String {
+        let Self { invariant, subject, by, .. } = self;
+        by.map_or_else(|| format!("{invariant}: {subject}"), |by| format!("{invariant}: {subject}: by {by}"))
+    }
+
+    /// Whether a name is one that [`Violation::name`] gives.
+    pub fn is_name(name: &str) -> bool {
+        name.split_once(": ").is_some_and(|(invariant, _)| NAMES.contains(&invariant))
+    }
 }
 
 impl fmt::Display for Violation {
@@ -136,9 +151,8 @@ pub fn check_held<'a>(
     let mut findings = Findings::of("held_is_the_sum");
     for account in accounts {
         let sum = sums.get(&account.id).copied().unwrap_or(crate::amount::Sun::ZERO);
-        findings.expect(sum == account.held, account.id, || {
-            format!("says {}, its reservations {sum}", account.held)
-        });
+        let by = account.held.get().saturating_sub(sum.get());
+        findings.expect_by(by, account.id, || format!("says {}, its reservations {sum}", account.held));
     }
     findings.done()
 }
@@ -161,7 +175,17 @@ impl Findings {
                 invariant: self.invariant,
                 subject: subject.to_string(),
                 detail: detail(),
+                by: None,
             });
+        }
+    }
+
+    /// Notes by how much something is wrong, unless it is not.
+    fn expect_by(&mut self, by: i64, subject: impl fmt::Display, detail: impl FnOnce() -> String) {
+        if by != 0 {
+            let subject = subject.to_string();
+            let violation = Violation { invariant: self.invariant, subject, detail: detail(), by: Some(by) };
+            self.found.push(violation);
         }
     }
 

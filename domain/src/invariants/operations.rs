@@ -34,6 +34,10 @@ pub fn operation_fits_its_order(book: &Book) -> Vec<Violation> {
             format!("moves {} for {} energy", operation.balance, operation.energy)
         });
         let (receiver, owner) = match operation.kind {
+            // For whom, two persons have said; the rows of repairs are no part of these books.
+            OperationKind::Retake { .. } => {
+                (Some(operation.receiver), accounts.get(&operation.account).map(|account| account.address))
+            }
             OperationKind::Refund { refund, .. } => (
                 refunds.get(&refund).map(|refund| refund.to),
                 refund_accounts.get(&operation.account).map(|account| account.address),
@@ -132,7 +136,7 @@ pub fn effect_is_the_intended_one(book: &Book) -> Vec<Violation> {
                 ResourceAction::Delegate { receiver, resource: Resource::Energy, balance, .. },
             )
             | (
-                OperationKind::Undelegate { .. },
+                OperationKind::Undelegate { .. } | OperationKind::Retake { .. },
                 ResourceAction::Undelegate { receiver, resource: Resource::Energy, balance },
             ) => *receiver == operation.receiver && *balance == operation.balance,
             _ => false,

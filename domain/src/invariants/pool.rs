@@ -57,9 +57,7 @@ pub fn reservation_agrees(book: &Book) -> Vec<Violation> {
         .operations
         .iter()
         .filter_map(|operation| match operation.kind {
-            OperationKind::Undelegate { delegation } if operation.state == OperationState::Solid => {
-                Some(delegation)
-            }
+            OperationKind::Undelegate { delegation } if operation.has_ended() => Some(delegation),
             _ => None,
         })
         .collect();

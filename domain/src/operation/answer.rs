@@ -26,10 +26,12 @@ pub enum RefusalMeaning {
     NothingToReclaim,
     /// The chain has executed it, and it failed: its cost is lost, and the same again would fail again.
     ExecutionFailed,
+    /// Persons have said that it need not be done any more, by a repair: what it would take back is gone.
+    WrittenOff,
 }
 
 impl RefusalMeaning {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::TryAgain,
         Self::CapacityGone,
         Self::ReceiverUnusable,
@@ -37,6 +39,7 @@ impl RefusalMeaning {
         Self::KeyUnfit,
         Self::NothingToReclaim,
         Self::ExecutionFailed,
+        Self::WrittenOff,
     ];
 
     /// A stable name.
@@ -49,6 +52,7 @@ impl RefusalMeaning {
             Self::KeyUnfit => "key_unfit",
             Self::NothingToReclaim => "nothing_to_reclaim",
             Self::ExecutionFailed => "execution_failed",
+            Self::WrittenOff => "written_off",
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     chain::{Delivery, Lock, RefusalCode},
     energy::Energy,
     error::ParseError,
-    id::{AccountId, OperationId, OrderId, RefundId, ReservationId},
+    id::{AccountId, OperationId, OrderId, RefundId, RepairId, ReservationId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ use std::str::FromStr;
 pub struct Operation {
     /// Its id.
     pub id: OperationId,
-    /// The order it serves; a refund may belong to none.
+    /// The order it serves; a refund may belong to none, and what a repair takes back does.
     pub order: Option<OrderId>,
     /// The account that acts.
     pub account: AccountId,
@@ -68,6 +68,11 @@ pub enum OperationKind {
         /// The delegation it ends. At most one operation ever names it.
         delegation: OperationId,
     },
+    /// Takes back what no delegation of the books gave and the chain has all the same.
+    Retake {
+        /// The repair that two persons have approved. At most one operation ever names it.
+        repair: RepairId,
+    },
     /// Sends money back.
     Refund {
         /// What for. At most one operation that may still take effect, or has, names it.
@@ -83,6 +88,7 @@ impl OperationKind {
         match self {
             Self::Delegate { .. } => "delegate",
             Self::Undelegate { .. } => "undelegate",
+            Self::Retake { .. } => "retake",
             Self::Refund { asset: Asset::Trx, .. } => "refund_trx",
             Self::Refund { asset: Asset::Usdt, .. } => "refund_usdt",
         }
@@ -143,6 +149,15 @@ impl FromStr for OperationState {
             .into_iter()
             .find(|state| state.name() == text)
             .ok_or_else(|| ParseError::Name { kind: "operation state", value: text.to_owned() })
+    }
+}
+
+impl Operation {
+    /// Whether nothing is left to be taken back for the delegation that this undelegation ends: it was, or persons
+    /// have said that it is gone.
+    pub fn has_ended(&self) -> bool {
+        self.state == OperationState::Solid
+            || (self.state == OperationState::Failed && self.failure == Some(RefusalMeaning::WrittenOff))
     }
 }
 

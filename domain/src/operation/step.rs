@@ -135,9 +135,13 @@ fn intended(work: &OperationWork, chain: ChainView, policy: OperationPolicy) -> 
             None => return NextAct::Wait,
         },
         // Nothing to be bound to, and the chain merges what one account delegates to one receiver: one at a time.
-        OperationKind::Undelegate { .. } if work.sibling_live => return NextAct::Wait,
+        OperationKind::Undelegate { .. } | OperationKind::Retake { .. } if work.sibling_live => {
+            return NextAct::Wait;
+        }
         // Of a refund the payment is solid: nothing to be bound to either.
-        OperationKind::Undelegate { .. } | OperationKind::Refund { .. } => chain.solid.block,
+        OperationKind::Undelegate { .. } | OperationKind::Retake { .. } | OperationKind::Refund { .. } => {
+            chain.solid.block
+        }
     };
     NextAct::Sign { reference, expiration: chain.head.timestamp.plus(policy.lifetime) }
 }

@@ -126,10 +126,12 @@ fn reclaiming(facts: &Facts<'_>) -> Option<OrderEvent> {
     };
     let mut all_back = true;
     for delegation in effective(facts.delegations) {
-        match reclaim_of(delegation).map(|reclaim| reclaim.state) {
-            Some(OperationState::Solid) => {}
+        match reclaim_of(delegation) {
+            Some(reclaim) if reclaim.has_ended() => {}
             // The chain has no such delegation any more: somebody else took it, and a person must find out who.
-            Some(OperationState::Failed) => return Some(OrderEvent::Hold(HoldReason::ReclaimImpossible)),
+            Some(reclaim) if reclaim.state == OperationState::Failed => {
+                return Some(OrderEvent::Hold(HoldReason::ReclaimImpossible));
+            }
             _ => all_back = false,
         }
     }

@@ -68,8 +68,13 @@ pub fn classify(pair: &Pair) -> Verdict {
     } else if rest > 0 || (pair.foreign == 0 && pair.ours > 0) {
         // The chain shows what no block of ours does: given, or taken back.
         Class::MissedEvent
-    } else {
+    } else if pair.foreign == 0 {
         Class::OurBug
+    } else if foreign < rest {
+        // Of what a stranger took back a part had been given before the books began, as an owner's old delegations are.
+        Class::ExternalMovement
+    } else {
+        Class::MissedEvent
     };
     Verdict::Differs(class)
 }
@@ -93,6 +98,47 @@ pub const fn classify_till(till: &Till) -> Verdict {
         Verdict::Agrees
     } else if till.now > expected {
         Verdict::Differs(Class::MissedEvent)
+    } else {
+        Verdict::Differs(Class::ExternalMovement)
+    }
+}
+
+/// What was on an account that refunds are paid from, is now, and what we know to have left it in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outgoings {
+    /// Then, in sun.
+    pub before: i64,
+    /// Now.
+    pub now: i64,
+    /// What our recorded transfers have sent.
+    pub sent: i64,
+    /// The most that they may have cost in fees.
+    pub fees: i64,
+}
+
+impl Outgoings {
+    /// The least that must be there.
+    pub const fn least(&self) -> i64 {
+        self.before.saturating_sub(self.sent).saturating_sub(self.fees)
+    }
+}
+
+/// What a transfer of TRX costs at most, in sun: it makes the receiver's account, and has no bandwidth.
+const DEAREST_TRANSFER: i64 = 1_400_000;
+
+/// The most that so many transfers of TRX and of USDT may have cost, in sun, where a call of the contract may cost
+/// `fee_limit`.
+pub fn dearest_fees(coins: u32, tokens: u32, fee_limit: i64) -> i64 {
+    let dearest = fee_limit.saturating_add(DEAREST_TRANSFER);
+    let coins = i64::from(coins).saturating_mul(DEAREST_TRANSFER);
+    coins.saturating_add(i64::from(tokens).saturating_mul(dearest))
+}
+
+/// Compares what left with what is there. What is more the owner has put there; what is less went by somebody else's
+/// hand, or by one of ours that nobody recorded.
+pub const fn classify_outgoings(outgoings: &Outgoings) -> Verdict {
+    if outgoings.now >= outgoings.least() {
+        Verdict::Agrees
     } else {
         Verdict::Differs(Class::ExternalMovement)
     }

@@ -4,8 +4,10 @@
 mod classify;
 mod repair;
 
-pub use classify::{Pair, Till, Verdict, classify, classify_stake, classify_till};
-pub use repair::{RepairKind, RepairPlan, RepairState, plan};
+pub use classify::{
+    Outgoings, Pair, Till, Verdict, classify, classify_outgoings, classify_stake, classify_till, dearest_fees,
+};
+pub use repair::{RepairKind, RepairPlan, RepairState, Say, SayRefusal, choices, plan};
 
 use crate::{
     address::{Address, Height},
@@ -80,6 +82,8 @@ named! {
         Capacity "capacity",
         /// What is on the payment addresses, all together.
         Payments "payments",
+        /// What is on an account that refunds are paid from.
+        RefundAccount "refund_account",
     }
 }
 
@@ -119,6 +123,16 @@ impl Difference {
         format!("{}{}{}", self.matter.name(), part(self.account), part(self.receiver))
     }
 
+    /// A name that stays the same while it amounts to the same, for knowing again what a person has seen.
+    pub fn name(&self) -> String {
+        format!("{}: {}", self.subject(), self.excess())
+    }
+
+    /// Whether a name is one that [`Difference::name`] gives.
+    pub fn is_name(name: &str) -> bool {
+        name.split(':').next().is_some_and(|matter| matter.parse::<Matter>().is_ok())
+    }
+
     /// By how much the chain shows more than the books.
     pub const fn excess(&self) -> i64 {
         self.theirs.saturating_sub(self.ours)
@@ -140,6 +154,17 @@ impl fmt::Display for Difference {
     }
 }
 
+/// What was on an account at a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    /// The account.
+    pub address: Address,
+    /// The block.
+    pub height: Height,
+    /// TRX, in sun.
+    pub balance: i64,
+}
+
 /// One comparison of the books with the chain, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reconciliation {
@@ -159,6 +184,8 @@ pub struct Reconciliation {
     pub pairs: u32,
     /// What the payment addresses held at a block, in sun, where all could be read at one.
     pub till: Option<(Height, i64)>,
+    /// What was on each account that refunds are paid from, and at which block.
+    pub refund_accounts: Vec<Holding>,
     /// What could not be compared, and why.
     pub skipped: Vec<String>,
     /// What differs.
@@ -184,6 +211,8 @@ pub struct Repair {
     pub state: RepairState,
     /// When it was proposed.
     pub proposed_at: Timestamp,
+    /// The first of two persons who must want it.
+    pub asked: Option<Decision>,
     /// Who decided, when and why; nobody where it is applied without being asked for.
     pub decision: Option<Decision>,
     /// When it was applied or failed, and what came of it.

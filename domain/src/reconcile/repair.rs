@@ -1,7 +1,8 @@
-//! What mends a difference, and who must be asked. What only looks again is done at once; what writes something off or
-//! gives something up waits for a person; and where the books are in doubt there is nothing that a rule could do.
+//! What mends a difference, and who must be asked. What only looks again is done at once; what writes something off waits
+//! for a person; what acts on the chain or gives a delegation up waits for two. Where the books rest on what is not on the
+//! chain there is nothing that a rule could do.
 
-use super::{Class, Difference, Matter, named};
+use super::{Class, Decision, Difference, Matter, Repair, named};
 use crate::error::ParseError;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -15,6 +16,33 @@ named! {
         ObserveAccount "observe_account",
         /// Takes note that it is so, and expects it from now on.
         WriteOff "write_off",
+        /// Takes back on the chain what the books do not know to be lent.
+        Retake "retake",
+        /// Takes note that what a rental had lent is gone, and that nothing of it can be taken back.
+        Release "release",
+    }
+}
+
+impl RepairKind {
+    /// Whether two persons must want it.
+    pub const fn needs_two(self) -> bool {
+        matches!(self, Self::Retake | Self::Release)
+    }
+
+    /// What comes of it, for people.
+    pub const fn effect(self) -> &'static str {
+        match self {
+            Self::RereadBlocks => "blocks are read again, and what is missing of them is recorded",
+            Self::ObserveAccount => "no more is promised than the account has now",
+            Self::WriteOff => "the difference is expected from now on; nothing is moved on the chain",
+            Self::Retake => {
+                "as much energy is taken back from the receiver on the chain, once; two persons must approve"
+            }
+            Self::Release => {
+                "rentals that are over and of which nothing is left on the chain are ended, and their hold on the \
+                 account's stake; nothing is moved on the chain; two persons must approve"
+            }
+        }
     }
 }
 
@@ -57,26 +85,96 @@ pub struct RepairPlan {
     pub kind: RepairKind,
     /// Whether it is done without asking: it takes nothing from anybody and can be done again.
     pub is_automatic: bool,
-    /// What comes of it.
-    pub effect: &'static str,
+}
+
+/// What a person may choose for a difference, the one that is proposed first. `is_in_vain`: blocks were read again for
+/// it, and nothing was missing of them.
+pub fn choices(difference: &Difference, is_in_vain: bool) -> &'static [RepairKind] {
+    use RepairKind as K;
+    let is_more = difference.excess() > 0;
+    match (difference.matter, difference.class) {
+        (Matter::Delegation | Matter::Payments | Matter::RefundAccount, Class::MissedEvent)
+            if !is_in_vain =>
+        {
+            &[K::RereadBlocks]
+        }
+        (Matter::Stake | Matter::Capacity, Class::ExternalMovement) => &[K::ObserveAccount],
+        // Whoever lent it past us may have wanted to.
+        (Matter::Delegation, Class::ExternalMovement) if is_more => &[K::WriteOff, K::Retake],
+        (Matter::Delegation, Class::MissedEvent) if is_more => &[K::Retake, K::WriteOff],
+        (Matter::Delegation, Class::Duplicate) if is_more => &[K::Retake],
+        (Matter::Delegation, Class::MissedEvent | Class::ExternalMovement) => &[K::Release, K::WriteOff],
+        (Matter::Payments | Matter::RefundAccount, Class::MissedEvent | Class::ExternalMovement) => {
+            &[K::WriteOff]
+        }
+        (_, Class::Duplicate | Class::Fork | Class::OurBug)
+        | (Matter::Stake | Matter::Capacity, Class::MissedEvent) => &[],
+    }
 }
 
 /// What would mend a difference; `None` where a person must find out first.
-pub const fn plan(difference: &Difference) -> Option<RepairPlan> {
-    let (kind, is_automatic, effect) = match (difference.matter, difference.class) {
-        (Matter::Delegation | Matter::Payments, Class::MissedEvent) => {
-            (RepairKind::RereadBlocks, true, "blocks are read again, and what is missing of them is recorded")
+pub fn plan(difference: &Difference, is_in_vain: bool) -> Option<RepairPlan> {
+    let kind = *choices(difference, is_in_vain).first()?;
+    let is_automatic = matches!(kind, RepairKind::RereadBlocks | RepairKind::ObserveAccount);
+    Some(RepairPlan { kind, is_automatic })
+}
+
+/// What a person says of a repair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Say {
+    /// It is to be done; as something else than was proposed, where that is said.
+    Approve(Option<RepairKind>),
+    /// It is not.
+    Reject,
+}
+
+/// Why a person's word does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SayRefusal {
+    /// It does not wait for anybody.
+    #[error("the repair is not to be decided any more")]
+    NotProposed,
+    /// That would not mend this.
+    #[error("{} is no way to mend this", .0.name())]
+    NotAChoice(RepairKind),
+    /// Two must want it.
+    #[error("whoever asked for it cannot be the second person")]
+    SamePerson,
+}
+
+impl Repair {
+    /// What becomes of a repair when a person has spoken. What two must want waits for the second of them.
+    pub fn decide(&self, say: Say, decision: Decision) -> Result<Self, SayRefusal> {
+        if self.state != RepairState::Proposed {
+            return Err(SayRefusal::NotProposed);
         }
-        (Matter::Stake | Matter::Capacity, Class::ExternalMovement) => {
-            (RepairKind::ObserveAccount, true, "no more is promised than the account has now")
+        let mut next = self.clone();
+        let Say::Approve(wanted) = say else {
+            next.state = RepairState::Rejected;
+            next.decision = Some(decision);
+            return Ok(next);
+        };
+        if let Some(kind) = wanted.filter(|kind| *kind != self.kind) {
+            if !choices(&self.difference, true).contains(&kind) {
+                return Err(SayRefusal::NotAChoice(kind));
+            }
+            // Whoever wanted something else has not wanted this.
+            next.kind = kind;
+            kind.effect().clone_into(&mut next.effect);
+            next.asked = None;
         }
-        (Matter::Delegation | Matter::Payments, Class::ExternalMovement) => (
-            RepairKind::WriteOff,
-            false,
-            "the difference is expected from now on; nothing is moved on the chain",
-        ),
-        (_, Class::Duplicate | Class::Fork | Class::OurBug)
-        | (Matter::Stake | Matter::Capacity, Class::MissedEvent) => return None,
-    };
-    Some(RepairPlan { kind, is_automatic, effect })
+        if next.kind.needs_two() {
+            match &next.asked {
+                None => {
+                    next.asked = Some(decision);
+                    return Ok(next);
+                }
+                Some(first) if first.by == decision.by => return Err(SayRefusal::SamePerson),
+                Some(_) => {}
+            }
+        }
+        next.state = RepairState::Approved;
+        next.decision = Some(decision);
+        Ok(next)
+    }
 }

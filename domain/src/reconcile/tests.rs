@@ -1,10 +1,15 @@
 //! Tables and properties of what differences are called.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use super::{
-    Class, Difference, Matter, Pair, RepairKind, RepairState, Till, Verdict, classify, classify_stake,
-    classify_till, plan,
+    Class, Decision, Difference, Matter, Outgoings, Pair, Repair, RepairKind, RepairState, Say, SayRefusal,
+    Till, Verdict, choices, classify, classify_outgoings, classify_stake, classify_till, plan,
 };
-use crate::address::Height;
+use crate::{
+    address::Height,
+    id::{ReconciliationId, RepairId},
+    time::Timestamp,
+};
 use proptest::prelude::*;
 
 fn known(pair: Pair) -> Verdict {
@@ -59,8 +64,18 @@ fn what_each_difference_is_called() {
         ("nobody saw it taken back", Pair { ours: 5, theirs: 0, ..Pair::default() }, Differs(C::MissedEvent)),
         (
             "the rows contradict the blocks",
-            Pair { ours: 9, foreign: 2, theirs: 4, ..Pair::default() },
+            Pair { in_flight: 9, theirs: 4, ..Pair::default() },
             Differs(C::OurBug),
+        ),
+        (
+            "a stranger gave some, and more than that is gone",
+            Pair { ours: 9, foreign: 2, theirs: 4, ..Pair::default() },
+            Differs(C::MissedEvent),
+        ),
+        (
+            "its owner took back what was older than the books, and ours with it",
+            Pair { ours: 5, foreign: -8, theirs: 0, ..Pair::default() },
+            Differs(C::ExternalMovement),
         ),
     ];
     for (what, pair, verdict) in table {
@@ -80,32 +95,89 @@ fn what_the_payment_addresses_hold() {
     assert_eq!(classify_stake(5, 4), Verdict::Differs(Class::ExternalMovement));
 }
 
+fn a_difference(matter: Matter, class: Class, theirs: i64) -> Difference {
+    Difference {
+        matter,
+        class,
+        account: None,
+        receiver: None,
+        ours: 1,
+        theirs,
+        height: Height::new(1),
+        evidence: String::new(),
+    }
+}
+
 #[test]
 fn nothing_is_moved_or_given_up_without_a_person() {
     for matter in Matter::ALL {
         for class in Class::ALL {
-            let difference = Difference {
-                matter: *matter,
-                class: *class,
-                account: None,
-                receiver: None,
-                ours: 1,
-                theirs: 2,
-                height: Height::new(1),
-                evidence: String::new(),
-            };
-            let plan = plan(&difference);
-            assert_eq!(
-                plan.is_none(),
-                class.doubts_the_books()
-                    || (*class == Class::MissedEvent && matches!(matter, Matter::Stake | Matter::Capacity))
-            );
-            if let Some(plan) = plan {
+            for (theirs, in_vain) in [(2, false), (2, true), (0, false), (0, true)] {
+                let difference = a_difference(*matter, *class, theirs);
+                let Some(plan) = plan(&difference, in_vain) else {
+                    let is_stake = matches!(matter, Matter::Stake | Matter::Capacity);
+                    assert!(class.doubts_the_books() || (*class == Class::MissedEvent && is_stake));
+                    continue;
+                };
                 let harmless = matches!(plan.kind, RepairKind::RereadBlocks | RepairKind::ObserveAccount);
                 assert_eq!(plan.is_automatic, harmless, "{matter:?} {class:?}");
+                let acts = choices(&difference, in_vain).iter().filter(|kind| kind.needs_two());
+                for kind in acts {
+                    assert_eq!(*matter, Matter::Delegation);
+                    assert_eq!(
+                        *kind == RepairKind::Retake,
+                        theirs > 1,
+                        "what is not there cannot be taken back"
+                    );
+                }
             }
         }
     }
+}
+
+fn a_word(by: &str) -> Decision {
+    Decision { at: Timestamp::from_ms(1), by: by.to_owned(), reason: "so".to_owned() }
+}
+
+#[test]
+fn what_acts_on_the_chain_two_persons_must_want() {
+    let difference = a_difference(Matter::Delegation, Class::ExternalMovement, 9);
+    let proposed = Repair {
+        id: RepairId::new(Timestamp::from_ms(1), [1; 10]),
+        reconciliation: ReconciliationId::new(Timestamp::from_ms(1), [1; 10]),
+        kind: RepairKind::WriteOff,
+        blocks: None,
+        effect: String::new(),
+        state: RepairState::Proposed,
+        proposed_at: Timestamp::from_ms(1),
+        asked: None,
+        decision: None,
+        outcome: None,
+        difference,
+    };
+    let approved = proposed.decide(Say::Approve(None), a_word("a")).unwrap();
+    assert_eq!((approved.state, approved.kind), (RepairState::Approved, RepairKind::WriteOff));
+    assert_eq!(approved.decide(Say::Reject, a_word("b")), Err(SayRefusal::NotProposed));
+    let asked = proposed.decide(Say::Approve(Some(RepairKind::Retake)), a_word("a")).unwrap();
+    assert_eq!((asked.state, asked.kind), (RepairState::Proposed, RepairKind::Retake));
+    assert_eq!(asked.decide(Say::Approve(None), a_word("a")), Err(SayRefusal::SamePerson));
+    let agreed = asked.decide(Say::Approve(None), a_word("b")).unwrap();
+    assert_eq!(agreed.state, RepairState::Approved);
+    assert_eq!((agreed.asked, agreed.decision), (Some(a_word("a")), Some(a_word("b"))));
+    // The second wants something else: that is another wish, and the first person's does not count for it.
+    let other = asked.decide(Say::Approve(Some(RepairKind::WriteOff)), a_word("b")).unwrap();
+    assert_eq!((other.state, other.asked.clone()), (RepairState::Approved, None));
+    assert_eq!(asked.decide(Say::Reject, a_word("b")).unwrap().state, RepairState::Rejected);
+    let wrong = proposed.decide(Say::Approve(Some(RepairKind::Release)), a_word("a"));
+    assert_eq!(wrong, Err(SayRefusal::NotAChoice(RepairKind::Release)));
+}
+
+#[test]
+fn what_left_a_refund_account() {
+    let of = |now| classify_outgoings(&Outgoings { before: 100, now, sent: 30, fees: 2 });
+    assert_eq!((of(100), of(70), of(68)), (Verdict::Agrees, Verdict::Agrees, Verdict::Agrees));
+    assert_eq!(of(67), Verdict::Differs(Class::ExternalMovement));
+    assert_eq!(of(1_000), Verdict::Agrees, "its owner fills it up");
 }
 
 #[test]

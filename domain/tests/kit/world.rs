@@ -441,7 +441,9 @@ impl World {
         let act = next_act(&work, self.view(), policy);
         let reservation = match operation.kind {
             OperationKind::Delegate { reservation, .. } => Some(reservation),
-            OperationKind::Undelegate { .. } | OperationKind::Refund { .. } => None,
+            OperationKind::Undelegate { .. }
+            | OperationKind::Retake { .. }
+            | OperationKind::Refund { .. } => None,
         };
         let (state, becomes) = match act {
             NextAct::Wait => return act,
@@ -499,7 +501,7 @@ impl World {
             OperationKind::Delegate { lock, .. } => {
                 ResourceAction::Delegate { receiver, resource: Resource::Energy, balance, lock }
             }
-            OperationKind::Undelegate { .. } => {
+            OperationKind::Undelegate { .. } | OperationKind::Retake { .. } => {
                 ResourceAction::Undelegate { receiver, resource: Resource::Energy, balance }
             }
             OperationKind::Refund { .. } => unreachable!("nothing is refunded here"),

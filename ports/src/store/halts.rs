@@ -32,7 +32,7 @@ pub struct NewHalt {
 pub enum Raised {
     /// It is open now.
     Fresh(Halt),
-    /// One for the same cause was open already, and stays as it is.
+    /// One for the same cause was open already. It has been told what was new.
     Open(Halt),
 }
 
@@ -59,6 +59,9 @@ pub struct BookPart {
     pub held: BTreeMap<AccountId, Sun>,
     /// Where the round through all orders goes on; `None`: it has come to its end and begins anew.
     pub next: Option<(Timestamp, OrderId)>,
+    /// Rows that say what cannot be, as the error that names each. What belongs to such an order is not in the part;
+    /// where it is an account or a block, of the part there are the accounts that can be read alone.
+    pub unreadable: Vec<String>,
 }
 
 /// Halts, and what is counted and looked at to raise them.
@@ -73,20 +76,25 @@ pub trait HaltStore: Send + Sync + 'static {
     /// One halt.
     async fn halt(&self, id: HaltId) -> Result<Option<Halt>, StoreError>;
 
-    /// Raises a halt, unless one for the same cause is open. From its answer on, no write is committed that would begin
-    /// to move money.
+    /// Raises a halt. Where one for the same cause is open, that one is told what it does not know yet
+    /// ([`Halt::tell`]). From its answer on, no write is committed that would begin to move money.
     async fn raise_halt(&self, new: NewHalt) -> Result<Raised, StoreError>;
 
     /// Lifts a halt.
     async fn lift_halt(&self, id: HaltId, lift: Lift) -> Result<Halt, LiftRefusal>;
 
-    /// When a halt for this cause was last lifted.
+    /// Behind which moment is counted since a halt for this cause was last lifted: the newest of what its limit counts
+    /// was there then. By the clock of what is counted, whoever lifted it.
     async fn last_lift(&self, cause: HaltCause) -> Result<Option<Timestamp>, StoreError>;
 
-    /// The evidence of lifted halts for this cause, newest first, at most so many.
+    /// The evidence of lifted halts for this cause, newest first, of at most so many; without what is gone since.
     async fn lifted_evidence(&self, cause: HaltCause, limit: u32) -> Result<Vec<String>, StoreError>;
 
-    /// What was counted since a moment of the wall clock.
+    /// Takes note that of the evidence of lifted halts these names were not found any more: who finds one again has
+    /// found something that nobody has seen.
+    async fn evidence_gone(&self, cause: HaltCause, names: Vec<String>) -> Result<(), StoreError>;
+
+    /// What was counted since a moment, by the clock of what is counted.
     async fn metered(&self, meter: Meter, since: Timestamp) -> Result<i64, StoreError>;
 
     /// A part of the books: the newest orders, those under way, and the next of a round through all there are; at most

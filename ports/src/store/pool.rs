@@ -3,7 +3,8 @@
 use super::{OrderCommit, StoreError};
 use async_trait::async_trait;
 use leyden_domain::{
-    AccountId, Address, Timestamp,
+    AccountId, Address, HaltId, Timestamp,
+    halt::Limit,
     operation::Operation,
     pool::{AccountState, Observed, PoolAccount, Reservation},
 };
@@ -28,6 +29,8 @@ pub struct ReserveCommit {
     pub reservations: Vec<Reservation>,
     /// One for each reservation.
     pub operations: Vec<Operation>,
+    /// What may be given at most, each with the id of the halt that is raised where this would be beyond it.
+    pub limits: Vec<(Limit, HaltId)>,
 }
 
 /// Pool accounts and reservations.
@@ -58,6 +61,7 @@ pub trait PoolStore: Send + Sync + 'static {
     ) -> Result<bool, StoreError>;
 
     /// Holds capacity for several orders in one transaction. Each is written whole or left out, with its own
-    /// answer: `Conflict` where the order changed, or where an account can hold no more or was taken out of service.
+    /// answer: `Conflict` where the order changed, or where an account can hold no more or was taken out of service;
+    /// `Halted` where money stands still, which it does from the first on that would be beyond a limit.
     async fn reserve(&self, commits: Vec<ReserveCommit>) -> Result<Vec<Result<(), StoreError>>, StoreError>;
 }

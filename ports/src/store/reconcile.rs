@@ -4,8 +4,9 @@
 use super::{BlockCommit, Page, StoreError};
 use async_trait::async_trait;
 use leyden_domain::{
-    AccountId, Address, Height, ReconciliationId, RepairId, Sun, Timestamp,
-    reconcile::{Decision, Pair, Reconciliation, Repair, RepairState},
+    AccountId, Address, Height, OrderId, ReconciliationId, RepairId, Sun, Timestamp,
+    operation::Operation,
+    reconcile::{Decision, Pair, Reconciliation, Repair, RepairState, Say, SayRefusal},
 };
 use std::collections::BTreeMap;
 
@@ -38,6 +39,9 @@ pub enum RepairRefusal {
     /// It does not wait for anybody.
     #[error("the repair is not to be decided any more")]
     NotProposed(Box<Repair>),
+    /// The rules.
+    #[error(transparent)]
+    Rule(SayRefusal),
     /// The books.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -105,13 +109,34 @@ pub trait ReconcileStore: Send + Sync + 'static {
     /// The newest repair for a subject, whatever became of it.
     async fn last_repair(&self, subject: &str) -> Result<Option<Repair>, StoreError>;
 
-    /// A person approves or rejects a repair that is proposed.
+    /// A person approves or rejects a repair that is proposed ([`Repair::decide`]).
     async fn decide_repair(
         &self,
         id: RepairId,
-        approve: bool,
+        say: Say,
         decision: Decision,
     ) -> Result<Repair, RepairRefusal>;
+
+    /// The operation that takes back what a repair says, if it was intended already.
+    async fn retake(&self, id: RepairId) -> Result<Option<Operation>, StoreError>;
+
+    /// Intends that operation: once for a repair, ever. `Conflict` where it was intended before or the repair is not
+    /// approved, `Halted` where no energy may be taken back.
+    async fn intend_retake(&self, operation: Operation) -> Result<(), StoreError>;
+
+    /// Ends rentals of an account for a receiver that are over and of which nothing is left on the chain: those that
+    /// come to exactly `missing` in all, with their holds. Says the orders that are concerned; nothing, and nothing is
+    /// changed, where none do.
+    async fn release_lost(&self, repair: RepairId, missing: Sun) -> Result<Vec<OrderId>, StoreError>;
+
+    /// TRX that our recorded transfers have sent from an address in blocks above one and up to another, how many
+    /// transfers of TRX those were, and how many of USDT, calls that failed included.
+    async fn sent_between(
+        &self,
+        from: Address,
+        above: Height,
+        to: Height,
+    ) -> Result<(Sun, u32, u32), StoreError>;
 
     /// Says what came of a repair that was approved. `Conflict` where it is final already.
     async fn settle_repair(

@@ -101,5 +101,6 @@ const fn failure_text(meaning: RefusalMeaning) -> &'static str {
         RefusalMeaning::KeyUnfit => "the account's key was refused",
         RefusalMeaning::NothingToReclaim => "there was nothing to take back",
         RefusalMeaning::ExecutionFailed => "the chain executed the transaction and it failed",
+        RefusalMeaning::WrittenOff => "what it would take back is gone, as two persons have said",
     }
 }

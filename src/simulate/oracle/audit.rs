@@ -223,7 +223,7 @@ impl Oracle {
             let sign = match operation.kind {
                 OperationKind::Delegate { .. } => 1,
                 OperationKind::Undelegate { .. } => -1,
-                OperationKind::Refund { .. } => continue,
+                OperationKind::Retake { .. } | OperationKind::Refund { .. } => continue,
             };
             *lent.entry((operation.owner, operation.receiver)).or_default() += sign * operation.balance.get();
         }

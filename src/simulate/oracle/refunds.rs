@@ -20,7 +20,9 @@ impl Oracle {
             let operation = attempts.get(&transfer.tx_id).and_then(|id| operations.get(id));
             let refund = operation.and_then(|operation| match operation.kind {
                 OperationKind::Refund { refund, .. } => refunds.get(&refund),
-                OperationKind::Delegate { .. } | OperationKind::Undelegate { .. } => None,
+                OperationKind::Delegate { .. }
+                | OperationKind::Undelegate { .. }
+                | OperationKind::Retake { .. } => None,
             });
             let Some(refund) = refund else {
                 found.push(broken(

@@ -142,6 +142,7 @@ pub(crate) static OPERATIONS: Table = Table {
         "refund_id",
     ],
     changing: &[
+        "repair_id",
         "state",
         "attempts",
         "delivery_block",
@@ -276,8 +277,17 @@ pub(crate) static SENT_TRANSFERS: Table = Table {
 pub(crate) static HALTS: Table = Table {
     name: "halts",
     key: Key::Text("id"),
-    fixed: &["id", "cause", "detail", "evidence", "since", "raised_by"],
-    changing: &["lifted_at", "lifted_by", "lift_reason"],
+    fixed: &["id", "cause", "since"],
+    changing: &[
+        "detail",
+        "evidence",
+        "raised_by",
+        "lifted_at",
+        "lifted_by",
+        "lift_reason",
+        "counts_from",
+        "gone",
+    ],
     bytes: &[],
 };
 
@@ -290,13 +300,23 @@ pub(crate) static REPAIRS: Table = Table {
         "subject",
         "difference",
         "excess",
-        "kind",
         "from_height",
         "to_height",
-        "effect",
         "proposed_at",
     ],
-    changing: &["state", "decided_at", "decided_by", "decide_reason", "settled_at", "outcome"],
+    changing: &[
+        "kind",
+        "effect",
+        "state",
+        "asked_at",
+        "asked_by",
+        "ask_reason",
+        "decided_at",
+        "decided_by",
+        "decide_reason",
+        "settled_at",
+        "outcome",
+    ],
     bytes: &[],
 };
 
@@ -310,12 +330,12 @@ pub(crate) static ALL: [&Table; 14] = [
     &RESERVATIONS,
     &REFUND_ACCOUNTS,
     &REFUNDS,
+    &REPAIRS,
     &OPERATIONS,
     &ATTEMPTS,
     &RESOURCE_EVENTS,
     &SENT_TRANSFERS,
     &HALTS,
-    &REPAIRS,
 ];
 
 /// Its place in [`ALL`].

@@ -13,7 +13,7 @@ macro_rules! operation_columns {
     () => {
         "op.id, op.order_id, op.account_id, op.owner, op.receiver, op.balance, op.energy, op.kind, \
          op.reservation_id, op.lock_blocks, op.delegation_id, op.state, op.attempts, op.delivery_block, \
-         op.delivery_height, op.delivery_time, op.failure, op.version, op.created_at, op.refund_id"
+         op.delivery_height, op.delivery_time, op.failure, op.version, op.created_at, op.refund_id, op.repair_id"
     };
 }
 pub(crate) use operation_columns;
@@ -41,6 +41,7 @@ row!(
         version: i64,
         created_at: i64,
         refund_id: Option<String>,
+        repair_id: Option<String>,
     }
 );
 
@@ -62,6 +63,10 @@ impl TryFrom<OperationRow> for Operation {
             },
             ("undelegate", None, Some(delegation)) => {
                 OperationKind::Undelegate { delegation: place.parse("delegation_id", delegation)? }
+            }
+            ("retake", None, None) => {
+                let repair = place.some("repair_id", row.repair_id.as_deref())?;
+                OperationKind::Retake { repair: place.parse("repair_id", repair)? }
             }
             _ => return Err(place.bad("kind")),
         };

@@ -5,8 +5,8 @@ use crate::kit::{
     order, payment, slot, till,
 };
 use leyden_domain::{
-    HaltId, OrderId, PaymentId, Sun, Timestamp,
-    halt::{HaltCause, Lift, Meter},
+    HaltId, OrderId, PaymentId, Span, Sun, Timestamp,
+    halt::{HaltCause, Lift, Limit, Meter},
     invariants,
     operation::{ChainView, OperationWork},
     order::{Channel, OrderEvent, OrderState},
@@ -255,4 +255,134 @@ pub(crate) async fn orders_are_replayed_in_spite_of_a_halt(kit: &Kit) {
     let Ok(Created::Fresh(made)) = kit.store.create_order(wish.clone()).await else { panic!("not made") };
     raise(kit, 1, HaltCause::Operator).await;
     assert_eq!(kit.store.create_order(wish).await, Ok(Created::Replayed(made)));
+}
+
+pub(crate) async fn a_second_reason_is_kept_with_the_first(kit: &Kit) {
+    raise(kit, 1, HaltCause::BrokenInvariant).await;
+    let again = NewHalt { id: halt_id(2), ..a_halt(1, HaltCause::BrokenInvariant) };
+    let Ok(Raised::Open(open)) = kit.store.raise_halt(again.clone()).await else { panic!("a second one") };
+    assert_eq!((open.detail.as_str(), open.evidence.len()), ("because", 2), "known is not said twice");
+    let other = NewHalt {
+        detail: "something else".to_owned(),
+        evidence: vec!["three: c".to_owned()],
+        by: "another".to_owned(),
+        ..again
+    };
+    let Ok(Raised::Open(open)) = kit.store.raise_halt(other).await else { panic!("a second one") };
+    assert_eq!(open.evidence, ["one: a", "two: b", "three: c"]);
+    assert_eq!((open.detail.as_str(), open.raised_by.as_str()), ("because\nsomething else", "test, another"));
+    assert_eq!(kit.store.open_halts().await, Ok(vec![open]), "whoever lifts it sees both");
+    kit.store.lift_halt(halt_id(1), a_lift(5)).await.unwrap();
+    let seen = kit.store.lifted_evidence(HaltCause::BrokenInvariant, 5).await.unwrap();
+    assert_eq!(seen, ["one: a", "two: b", "three: c"]);
+}
+
+const AN_HOUR: Span = Span::from_hours(1);
+
+fn energy_limit(most: i64) -> Limit {
+    Limit { meter: Meter::Energy, cause: HaltCause::EnergyPerHour, window: AN_HOUR, most }
+}
+
+pub(crate) async fn energy_beyond_a_limit_is_not_held(kit: &Kit) {
+    kit.account(1, 9).await;
+    let limit = energy_limit(ENERGY.get() * 2 + 1);
+    let mut commits = Vec::new();
+    for n in 1..=4 {
+        let (funded, _) = kit.funded(n).await;
+        let mut commit = crate::kit::reserve(n, &funded, 1);
+        commit.limits = vec![(limit, halt_id(u8::try_from(n).unwrap()))];
+        commits.push(commit);
+    }
+    let answers = kit.store.reserve(commits.clone()).await.unwrap();
+    let halted = || Err(StoreError::Halted(HaltCause::EnergyPerHour));
+    assert_eq!(answers, [Ok(()), Ok(()), halted(), halted()], "not one that is beyond it");
+    let open = kit.store.open_halts().await.unwrap();
+    assert_eq!(open.len(), 1, "raised in the same commit");
+    assert_eq!((open[0].id, open[0].evidence.clone()), (halt_id(3), vec![limit.name()]));
+    assert_eq!(kit.store.metered(Meter::Energy, slot(0)).await, Ok(ENERGY.get() * 2));
+    // Whoever lifts it has seen those two.
+    kit.store.lift_halt(halt_id(3), a_lift(1)).await.unwrap();
+    let last = commits.pop().unwrap();
+    let later = crate::kit::reserve(4, &kit.order(last.operations[0].order.unwrap()).await, 1);
+    let mut later = ReserveCommit { limits: vec![(limit, halt_id(9))], ..later };
+    for operation in &mut later.operations {
+        operation.created_at = slot(3);
+    }
+    assert_eq!(kit.store.reserve(vec![later]).await, Ok(vec![Ok(())]));
+}
+
+/// Whoever lifts a halt may have a clock that is an hour ahead, or behind: what was counted before is seen, and what
+/// comes after counts.
+pub(crate) async fn a_lift_counts_by_what_is_counted(kit: &Kit) {
+    let order = kit.reserved(1).await;
+    let made = kit.operation(order.id, operation_id(1)).await.created_at;
+    let behind = Timestamp::from_ms(made.ms() + 1);
+    for (n, lifted_at) in [(1, made.plus(AN_HOUR)), (2, made.minus(AN_HOUR))] {
+        raise(kit, n, HaltCause::EnergyPerHour).await;
+        let lift = Lift { at: lifted_at, ..a_lift(1) };
+        kit.store.lift_halt(halt_id(n), lift).await.unwrap();
+        assert_eq!(kit.store.last_lift(HaltCause::EnergyPerHour).await, Ok(Some(behind)));
+    }
+    let limit = energy_limit(1);
+    let from = limit.counts_from(behind, kit.store.last_lift(HaltCause::EnergyPerHour).await.unwrap());
+    assert_eq!(kit.store.metered(Meter::Energy, from).await, Ok(0));
+    let (funded, _) = kit.funded(2).await;
+    kit.account(2, 3).await;
+    let mut next = crate::kit::reserve(2, &funded, 2);
+    next.operations[0].created_at = behind;
+    assert_eq!(kit.store.reserve(vec![next]).await, Ok(vec![Ok(())]));
+    assert_eq!(
+        kit.store.metered(Meter::Energy, from).await,
+        Ok(ENERGY.get()),
+        "counted, whatever the lifter's clock"
+    );
+}
+
+pub(crate) async fn what_is_gone_was_not_seen(kit: &Kit) {
+    let cause = HaltCause::BrokenInvariant;
+    raise(kit, 1, cause).await;
+    kit.store.lift_halt(halt_id(1), a_lift(5)).await.unwrap();
+    kit.store.evidence_gone(cause, vec!["two: b".to_owned(), "never: c".to_owned()]).await.unwrap();
+    assert_eq!(kit.store.lifted_evidence(cause, 5).await, Ok(vec!["one: a".to_owned()]));
+    // It came again, was raised again, and seen again.
+    raise(kit, 2, cause).await;
+    kit.store.lift_halt(halt_id(2), a_lift(6)).await.unwrap();
+    let seen = kit.store.lifted_evidence(cause, 5).await.unwrap();
+    assert!(seen.contains(&"two: b".to_owned()), "{seen:?}");
+}
+
+pub(crate) async fn a_fall_that_a_fork_undoes_is_counted_once(kit: &Kit) {
+    let id = kit.account(1, 1).await;
+    for height in 1..=4 {
+        kit.block(height, 0, Vec::new()).await;
+    }
+    let before = kit.store.pool_accounts().await.unwrap()[0].observed.unwrap();
+    let at = |height: i64, asked: i64, balance: i64| Observed {
+        balance: Sun::new(balance),
+        asked_at: slot(asked),
+        ..observed(before.staked, height)
+    };
+    kit.store.observe_account(id, at(2, 20, 9_000)).await.unwrap();
+    let counted = async || kit.store.metered(Meter::Burnt, slot(20)).await.unwrap();
+    let base = counted().await;
+    kit.store.observe_account(id, at(4, 21, 8_600)).await.unwrap();
+    assert_eq!(counted().await - base, 400);
+    // Its block is undone, and the transfer comes again in another, before anybody has looked or after.
+    for (found, asked) in [(None, 22), (Some(9_000), 24)] {
+        kit.store.rewind(head(2, 0).block, slot(30)).await.unwrap();
+        assert_eq!(counted().await - base, 0);
+        if let Some(balance) = found {
+            kit.store.observe_account(id, at(3, asked, balance)).await.unwrap();
+        }
+        for height in 3..=4 {
+            kit.block(height, 1, Vec::new()).await;
+        }
+        kit.store.observe_account(id, at(4, asked + 1, 8_600)).await.unwrap();
+        assert_eq!(counted().await - base, 400, "once");
+        kit.store.rewind(head(2, 0).block, slot(30)).await.unwrap();
+        for height in 3..=4 {
+            kit.block(height, 0, Vec::new()).await;
+        }
+        kit.store.observe_account(id, at(4, asked + 1, 8_600)).await.unwrap();
+    }
 }

@@ -410,6 +410,7 @@ pub(crate) fn reserve(n: u64, order: &Order, account: u64) -> ReserveCommit {
         order: commit(vec![next(order, &OrderEvent::CapacityHeld)]),
         reservations: vec![reservation],
         operations: vec![operation],
+        limits: Vec::new(),
     }
 }
 

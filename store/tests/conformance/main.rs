@@ -85,7 +85,9 @@ conformance! {
     halts::{
         one_is_open_for_each_cause, lifted_once_with_a_reason, nothing_new_is_begun, what_was_begun_is_ended,
         doubted_books_take_nothing_back, falls_of_a_balance_are_counted, energy_is_counted,
-        a_part_of_the_books_is_whole_in_itself, orders_are_replayed_in_spite_of_a_halt
+        a_part_of_the_books_is_whole_in_itself, orders_are_replayed_in_spite_of_a_halt,
+        a_second_reason_is_kept_with_the_first, energy_beyond_a_limit_is_not_held, a_lift_counts_by_what_is_counted,
+        what_is_gone_was_not_seen, a_fall_that_a_fork_undoes_is_counted_once
     }
     reconcile::{
         a_wish_becomes_a_comparison, a_repair_ends_once, what_is_lent_is_told_at_any_block, a_second_effect_is_seen,

@@ -9,8 +9,8 @@ use leyden_domain::{
     chain::{Resource, ResourceAction, ResourceEvent},
     order::OrderEvent,
     reconcile::{
-        Class, Decision, Difference, Matter, Reconciliation, Repair, RepairKind, RepairState, Verdict,
-        classify,
+        Class, Decision, Difference, Holding, Matter, Reconciliation, Repair, RepairKind, RepairState, Say,
+        Verdict, classify,
     },
 };
 use leyden_ports::store::{
@@ -48,6 +48,7 @@ fn a_run(n: u8, differences: Vec<Difference>) -> Reconciliation {
         accounts: 2,
         pairs: 3,
         till: Some((Height::new(7), 12)),
+        refund_accounts: vec![Holding { address: address(4), height: Height::new(7), balance: 3 }],
         skipped: vec!["one: no answer".to_owned()],
         differences,
     }
@@ -63,6 +64,7 @@ fn a_repair(n: u8, kind: RepairKind, state: RepairState, theirs: i64) -> Repair 
         effect: "something".to_owned(),
         state,
         proposed_at: slot(i64::from(n)),
+        asked: None,
         decision: None,
         outcome: None,
     }
@@ -96,11 +98,11 @@ pub(crate) async fn a_repair_ends_once(kit: &Kit) {
     assert_eq!(kept, Ok(vec![proposed.clone()]), "one is open for a subject");
     let early = kit.store.settle_repair(repair_id(1), true, slot(9), "done".to_owned()).await;
     assert_eq!(early, Err(StoreError::Conflict("repair")), "nobody has approved it");
-    let approved = kit.store.decide_repair(repair_id(1), true, a_decision()).await.unwrap();
+    let approved = kit.store.decide_repair(repair_id(1), Say::Approve(None), a_decision()).await.unwrap();
     assert_eq!((approved.state, approved.decision), (RepairState::Approved, Some(a_decision())));
-    let again = kit.store.decide_repair(repair_id(1), false, a_decision()).await;
+    let again = kit.store.decide_repair(repair_id(1), Say::Reject, a_decision()).await;
     assert!(matches!(again, Err(RepairRefusal::NotProposed(_))), "{again:?}");
-    let unknown = kit.store.decide_repair(repair_id(9), true, a_decision()).await;
+    let unknown = kit.store.decide_repair(repair_id(9), Say::Approve(None), a_decision()).await;
     assert_eq!(unknown, Err(RepairRefusal::NoRepair));
     kit.store.settle_repair(repair_id(1), true, slot(9), "done".to_owned()).await.unwrap();
     let twice = kit.store.settle_repair(repair_id(1), false, slot(9), "again".to_owned()).await;

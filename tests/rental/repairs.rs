@@ -1,0 +1,166 @@
+//! Repairs that act: what is lent past the books is taken back on the chain, and what is gone from it is let go, once and
+//! by the word of two persons, whatever dies in between.
+
+use crate::{
+    reconcile::{compared, repairs, settled, until_repaired},
+    world::{World, refund_address},
+};
+use leyden_actors::StepHook;
+use leyden_domain::{
+    Sun,
+    order::{CountRule, HoldReason, OrderEvent, OrderState, OrderStateKind as S},
+    reconcile::{Class, Decision, Matter, RepairKind, RepairState, Say, SayRefusal},
+};
+use leyden_ports::store::RepairRefusal;
+use leyden_sim::keys;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+fn word(world: &World, by: &str) -> Decision {
+    Decision { at: world.ports.clock.now(), by: by.to_owned(), reason: "it is not ours".to_owned() }
+}
+
+/// Mines until a repair has become this.
+async fn mined_until(world: &World, state: RepairState) {
+    world
+        .mine_while(state.name(), async |world| {
+            !repairs(world).await.iter().any(|repair| repair.state == state)
+        })
+        .await;
+}
+
+/// A stranger with our key lends what is left; two persons have it taken back.
+async fn a_strangers_loan(hook: Option<StepHook>) -> World {
+    let mut world = World::new().await;
+    world.start(hook).await;
+    world.until_observed().await;
+    world.lend_all_but(0, 65_000).await;
+    settled(&world).await;
+    assert_eq!(compared(&world).await.differences.len(), 1);
+    let proposed = until_repaired(&world, RepairState::Proposed).await;
+    let store = &world.ports.store;
+    let retake = Say::Approve(Some(RepairKind::Retake));
+    let asked = store.decide_repair(proposed.id, retake, word(&world, "key_1")).await.unwrap();
+    assert_eq!((asked.state, asked.kind), (RepairState::Proposed, RepairKind::Retake));
+    let alone = store.decide_repair(proposed.id, retake, word(&world, "key_1")).await;
+    assert_eq!(alone, Err(RepairRefusal::Rule(SayRefusal::SamePerson)));
+    settled(&world).await;
+    assert_eq!(
+        world.delegations_to(keys::test_address(8)).await.undelegations,
+        0,
+        "one person is not enough"
+    );
+    let agreed = store.decide_repair(proposed.id, Say::Approve(None), word(&world, "key_2")).await.unwrap();
+    assert_eq!(agreed.state, RepairState::Approved);
+    world.handles().hint_reconciler();
+    mined_until(&world, RepairState::Applied).await;
+    settled(&world).await;
+    let audit = world.delegations_to(keys::test_address(8)).await;
+    assert_eq!((audit.delegations, audit.undelegations), (1, 1), "{audit:?}");
+    assert_eq!(audit.out, audit.back);
+    assert_eq!(compared(&world).await.differences, []);
+    assert_eq!(repairs(&world).await.len(), 1);
+    world.assert_books().await;
+    world
+}
+
+#[actix_rt::test]
+async fn what_a_stranger_lent_is_taken_back_by_two_persons() {
+    let world = a_strangers_loan(None).await;
+    // What came back serves customers again.
+    let order = world.order(0, CountRule::Fixed { count: 1 }).await;
+    world.pay(0, order.amount_due(1).unwrap());
+    world.mine_until(order.id, S::Completed).await;
+    world.assert_served_once(0).await;
+}
+
+#[actix_rt::test]
+async fn it_is_taken_back_once_whoever_is_killed() {
+    for step in ["reconciler.intended", "agent.signed", "agent.recorded", "agent.sent", "agent.committed"] {
+        let died = Arc::new(AtomicBool::new(false));
+        let once = Arc::clone(&died);
+        let hook = move |name: &'static str| {
+            assert!(name != step || once.swap(true, Ordering::Relaxed), "killed at {step}");
+        };
+        a_strangers_loan(Some(StepHook(Arc::new(hook)))).await.stop().await;
+        assert!(died.load(Ordering::Relaxed), "{step} was never reached");
+    }
+}
+
+#[actix_rt::test]
+async fn what_has_changed_since_it_was_approved_is_left_alone() {
+    let world = World::running().await;
+    world.until_observed().await;
+    world.lend_all_but(0, 65_000).await;
+    settled(&world).await;
+    let excess = compared(&world).await.differences[0].excess();
+    let proposed = until_repaired(&world, RepairState::Proposed).await;
+    let retake = Say::Approve(Some(RepairKind::Retake));
+    world.ports.store.decide_repair(proposed.id, retake, word(&world, "key_1")).await.unwrap();
+    // Its owner has taken it back meanwhile.
+    world.take_back(0, keys::test_address(8), Sun::new(excess));
+    settled(&world).await;
+    world.ports.store.decide_repair(proposed.id, Say::Approve(None), word(&world, "key_2")).await.unwrap();
+    world.handles().hint_reconciler();
+    until_repaired(&world, RepairState::Failed).await;
+    settled(&world).await;
+    assert_eq!(world.delegations_to(keys::test_address(8)).await.undelegations, 1, "by its owner alone");
+    assert_eq!(compared(&world).await.differences, []);
+}
+
+#[actix_rt::test]
+async fn a_rental_that_its_owner_took_back_is_let_go_by_two_persons() {
+    let world = World::running().await;
+    world.until_observed().await;
+    let order = world.order(0, CountRule::Fixed { count: 1 }).await;
+    world.pay(0, order.amount_due(1).unwrap());
+    world.mine_until(order.id, S::Active).await;
+    let given = world.detail(order.id).await.delegations[0].clone();
+    let n = (0..keys::POOL_ACCOUNTS).find(|n| keys::pool_address(*n) == given.owner).unwrap();
+    world.take_back(n, order.recipient, given.balance);
+    world.mine_until(order.id, S::Held).await;
+    let held = world.detail(order.id).await.order.state;
+    assert!(matches!(held, OrderState::Held { why: HoldReason::ReclaimImpossible, .. }), "{held:?}");
+    settled(&world).await;
+    let found: Vec<_> =
+        compared(&world).await.differences.iter().map(|one| (one.matter, one.class, one.excess())).collect();
+    assert_eq!(found, [(Matter::Delegation, Class::ExternalMovement, -given.balance.get())]);
+    let proposed = until_repaired(&world, RepairState::Proposed).await;
+    assert_eq!(proposed.kind, RepairKind::Release);
+    for by in ["key_1", "key_2"] {
+        world.ports.store.decide_repair(proposed.id, Say::Approve(None), word(&world, by)).await.unwrap();
+    }
+    world.handles().hint_reconciler();
+    until_repaired(&world, RepairState::Applied).await;
+    world.decide(order.id, &OrderEvent::Release).await;
+    world.mine_until(order.id, S::Completed).await;
+    let held = world.ports.store.pool_accounts().await.unwrap();
+    assert!(held.iter().all(|account| account.held == Sun::ZERO), "the hold is let go");
+    settled(&world).await;
+    assert_eq!(compared(&world).await.differences, []);
+    world.assert_books().await;
+}
+
+#[actix_rt::test]
+async fn money_that_leaves_the_refund_account_by_another_hand_is_a_difference() {
+    let world = World::running().await;
+    world.until_observed().await;
+    settled(&world).await;
+    assert_eq!(compared(&world).await.differences, []);
+    // Its owner fills it up: that is expected.
+    world.node.transfer(&keys::test_key(0), refund_address(), 9_000_000).unwrap();
+    settled(&world).await;
+    assert_eq!(compared(&world).await.differences, []);
+    let key = keys::test_key(keys::TEST_ACCOUNTS - 2);
+    assert_eq!(key.address(), refund_address());
+    // A contract call moves it, which is no transfer that the blocks say is ours.
+    world.node.transfer_by_contract(&key, keys::test_address(5), 7_000_000).unwrap();
+    settled(&world).await;
+    let found: Vec<_> =
+        compared(&world).await.differences.iter().map(|one| (one.matter, one.class)).collect();
+    assert_eq!(found, [(Matter::RefundAccount, Class::ExternalMovement)]);
+    // Told once; from there on it is compared anew.
+    assert_eq!(compared(&world).await.differences, []);
+}

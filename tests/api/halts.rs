@@ -20,6 +20,7 @@ fn an_operator_stops_money_and_lifts_it_again() {
         assert_eq!(halt["stopsReclaims"], false);
         let again = app.post("/api/v1/halts", &json!({"reason": "me too"})).await;
         assert_eq!((again.status.as_u16(), &again.data()["haltId"]), (200, &halt["haltId"]));
+        assert_eq!(again.data()["detail"], "a look at the keys\nme too", "whoever lifts it sees both");
 
         let refused = app.post(ORDER, &body).await;
         assert_eq!((refused.status.as_u16(), refused.refusal().as_str()), (503, "HALTED"));
@@ -104,5 +105,83 @@ fn a_comparison_is_wanted_made_and_shown() {
         }
         let gone = app.get(&format!("/api/v1/reconciliations/rec_{}", "0".repeat(32))).await;
         assert_eq!(gone.refusal(), "RECONCILIATION_NOT_FOUND");
+    });
+}
+
+#[test]
+fn what_acts_on_the_chain_waits_for_a_second_person() {
+    with(settings(), async |app| {
+        use leyden_domain::{
+            Address, Height, ReconciliationId, RepairId,
+            reconcile::{Class, Difference, Matter, Reconciliation, Repair, RepairKind, RepairState},
+        };
+        // As a comparison has left it: somebody lent what the books do not know of.
+        let state = app.state();
+        let at = state.clock.now();
+        let id = ReconciliationId::new(at, [1; 10]);
+        let stranger: Address = keys::test_address(5);
+        let difference = Difference {
+            matter: Matter::Delegation,
+            class: Class::ExternalMovement,
+            account: Some(stranger),
+            receiver: Some(keys::test_address(6)),
+            ours: 0,
+            theirs: 9,
+            height: Height::new(1),
+            evidence: String::new(),
+        };
+        let repair = Repair {
+            id: RepairId::new(at, [1; 10]),
+            reconciliation: id,
+            difference: difference.clone(),
+            kind: RepairKind::WriteOff,
+            blocks: None,
+            effect: "something".to_owned(),
+            state: RepairState::Proposed,
+            proposed_at: at,
+            asked: None,
+            decision: None,
+            outcome: None,
+        };
+        let done = Reconciliation {
+            id,
+            started_at: at,
+            finished_at: at,
+            asked_by: "test".to_owned(),
+            height: None,
+            accounts: 0,
+            pairs: 0,
+            till: None,
+            refund_accounts: Vec::new(),
+            skipped: Vec::new(),
+            differences: vec![difference],
+        };
+        state.store.record_reconciliation(done, vec![repair]).await.unwrap();
+        let shown = app.get("/api/v1/repairs?state=proposed").await.data();
+        assert_eq!((&shown[0]["kind"], &shown[0]["choices"]), (&json!("write_off"), &json!(["retake"])));
+        let approve = format!("/api/v1/repairs/{}/approve", shown[0]["repairId"].as_str().unwrap());
+        for kind in ["mended", "release"] {
+            let refused = app.post(&approve, &json!({"reason": "not ours", "kind": kind})).await;
+            assert_eq!(
+                (refused.status.as_u16(), refused.refusal().as_str()),
+                (422, "INVALID_BODY"),
+                "{kind}"
+            );
+        }
+        let asked = app.post(&approve, &json!({"reason": "not ours", "kind": "retake"})).await.data();
+        assert_eq!((&asked["state"], &asked["needsTwo"]), (&json!("proposed"), &json!(true)), "{asked}");
+        assert_eq!(asked["askReason"], "not ours");
+        let alone = app.post(&approve, &json!({"reason": "still not ours"})).await;
+        assert_eq!((alone.status.as_u16(), alone.refusal().as_str()), (403, "FOUR_EYES"));
+        let second = app.key(&[Scope::OpsWrite, Scope::OpsRead]).await;
+        let body = json!({"reason": "I see it too"});
+        let agreed = app.send(app.request(Method::POST, &approve).bearer_auth(&second).json(&body)).await;
+        assert_eq!(
+            (agreed.status.as_u16(), &agreed.data()["state"]),
+            (200, &json!("approved")),
+            "{agreed:?}"
+        );
+        let again = app.post(&approve, &body).await;
+        assert_eq!(again.refusal(), "REPAIR_NOT_PROPOSED");
     });
 }

@@ -4,11 +4,13 @@
 //! them without the database that they come from.
 
 mod entry;
+mod fold;
 mod image;
 mod kind;
 mod replay;
 
 pub use entry::{ChainFault, Digest, Draft, Entry, Head};
+pub use fold::{Folded, Key, fold_in, key_of, nothing_folded};
 pub use image::{Field, Image};
 pub use kind::{ACCEPTED, LAYOUT, RowChange, row_kind, row_of};
 pub use replay::{Replay, ReplayFault, Row, Suspect};

@@ -3,6 +3,7 @@
 
 use super::{
     entry::Entry,
+    fold::{Fold, Folded, Key, key_of},
     image::{Field, Image},
     kind::{RowChange, row_of},
 };
@@ -70,12 +71,80 @@ pub struct Replay {
     rows: BTreeMap<Box<str>, BTreeMap<Box<str>, Kept>>,
     /// Whether it was fed from the first entry.
     is_whole: bool,
+    /// The tables of which only the newest rows are kept.
+    folds: BTreeMap<Box<str>, Fold>,
+    /// The only rows that it looks at: of one table, behind one key and up to another.
+    part: Option<(Box<str>, Option<Key>, Option<Key>)>,
 }
 
 impl Replay {
     /// To be fed with the entries behind this number.
     pub const fn from(seq: i64) -> Self {
-        Self { suspects: BTreeMap::new(), rows: BTreeMap::new(), is_whole: seq == 0 }
+        Self {
+            suspects: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            is_whole: seq == 0,
+            folds: BTreeMap::new(),
+            part: None,
+        }
+    }
+
+    /// To be fed from the first entry. Of these tables, whose rows are made in the order of their keys and never changed,
+    /// only the newest are kept, so that it does not grow with them.
+    pub fn folding<'a>(tables: impl IntoIterator<Item = &'a str>) -> Self {
+        let folds = tables.into_iter().map(|table| (table.into(), Fold::new())).collect();
+        Self { folds, ..Self::from(0) }
+    }
+
+    /// To be fed from the first entry. Of all that they tell it keeps the rows of one table behind a key and up to one.
+    pub fn part(table: &str, behind: Option<Key>, up_to: Option<Key>) -> Self {
+        Self { part: Some((table.into(), behind, up_to)), ..Self::from(0) }
+    }
+
+    /// What has become of a table's rows.
+    pub fn folded(&self, table: &str) -> Folded {
+        self.folds.get(table).map_or(Folded::No, Fold::state)
+    }
+
+    /// Whether a row is one of those that are looked at.
+    fn is_wanted(&self, table: &str, subject: &str) -> bool {
+        let Some((wanted, behind, up_to)) = &self.part else { return true };
+        let is_within =
+            |key: Key| behind.is_none_or(|behind| key > behind) && up_to.is_none_or(|up_to| key <= up_to);
+        **wanted == *table && key_of(subject).is_some_and(is_within)
+    }
+
+    /// Takes what is old enough out of the rows of a table into its hash.
+    fn fold(&mut self, table: &str, entry: &Entry, is_there: bool) {
+        let Some(fold) = self.folds.get_mut(table) else { return };
+        if is_there {
+            fold.is_there(&entry.subject);
+        } else {
+            fold.is_gone(&entry.subject);
+        }
+        while let Some(subject) = fold.ripe() {
+            let row = self.rows.get_mut(table).and_then(|rows| rows.remove(&subject));
+            match row {
+                Some(Kept::Whole(image))
+                    if self.suspects.is_empty()
+                        || !self.suspects.contains_key(&(table.to_owned(), subject.to_string())) =>
+                {
+                    fold.fold(&subject, &image);
+                }
+                _ => fold.give_up(),
+            }
+        }
+        if fold.state() == Folded::Disordered {
+            self.forget(table);
+        }
+    }
+
+    /// Keeps nothing more of a table.
+    fn forget(&mut self, table: &str) {
+        if let Some(rows) = self.rows.get_mut(table) {
+            rows.clear();
+        }
+        self.suspects.retain(|(of, _), _| of != table);
     }
 
     /// Whether it has all rows.
@@ -86,6 +155,21 @@ impl Replay {
     /// Takes the next entry. An error means that it cannot be read; one that cannot be true makes its row a suspect.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), ReplayFault> {
         let Some((table, change)) = row_of(&entry.kind) else { return Ok(()) };
+        if !self.is_wanted(table, &entry.subject) {
+            return Ok(());
+        }
+        if let Some(fold) = self.folds.get_mut(table)
+            && !fold.takes(&entry.subject)
+        {
+            self.forget(table);
+            return Ok(());
+        }
+        self.apply_row(table, change, entry)?;
+        self.fold(table, entry, change != RowChange::Gone);
+        Ok(())
+    }
+
+    fn apply_row(&mut self, table: &str, change: RowChange, entry: &Entry) -> Result<(), ReplayFault> {
         let is_whole = self.is_whole;
         let rows = match self.rows.get_mut(table) {
             Some(rows) => rows,

@@ -7,12 +7,12 @@
 use super::{
     append, opening,
     tables::{self, Table},
-    verify::{Findings, all_rows, chain, known_tables, page, rows_of},
+    verify::{Findings, all_rows, chain, known_tables, page, rows_of, whole},
 };
 use crate::db::Conn;
 use leyden_domain::{
     Timestamp,
-    journal::{ACCEPTED, Draft, Head, Image, Replay, RowChange, row_kind},
+    journal::{ACCEPTED, Draft, Head, Image, RowChange, row_kind},
 };
 use leyden_ports::store::{Difference, StoreError, VerifyError};
 use serde::Serialize;
@@ -57,7 +57,7 @@ impl Findings for Vec<FoundRow> {
 
 /// Looks for all of it; the connection must be in a transaction that sees one moment.
 pub(super) async fn look(conn: &mut Conn) -> Result<Found, VerifyError> {
-    let mut replay = Replay::from(0);
+    let mut replay = whole();
     let (head, _) = chain(conn, Head::genesis(), &mut replay).await?;
     known_tables(&replay)?;
     let mut rows = Vec::new();

@@ -36,6 +36,11 @@ impl Table {
         self.fixed.iter().chain(self.changing).chain(self.bytes).copied()
     }
 
+    /// Whether its rows are made in the order of their keys and never changed.
+    pub(crate) const fn is_log(&self) -> bool {
+        self.changing.is_empty() && self.bytes.is_empty() && !matches!(self.key, Key::Text(_))
+    }
+
     /// Leaves of a row's image what an entry about a change has.
     pub(crate) fn only_changing(&self, image: &mut Image) {
         image.retain(|column, _| self.changing.contains(&column));

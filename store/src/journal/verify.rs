@@ -1,5 +1,7 @@
 //! Whether the books are what the journal says. The chain of hashes is read entry by entry; the rows that entries give are
-//! kept, as the books themselves are for the invariants, and compared with the tables page by page. All reads see one moment.
+//! kept, as the books themselves are for the invariants, and compared with the tables page by page. Of blocks and what was
+//! found in them, of which there are ever more, a hash is kept, and a second reading says which one differs where one does.
+//! All reads see one moment.
 
 use super::{
     images,
@@ -7,9 +9,9 @@ use super::{
     tables::{self, Key, Table},
 };
 use crate::{book, db::Conn};
-use leyden_domain::{
-    invariants,
-    journal::{Entry, Head, Image, Replay, Row, Suspect, row_kind},
+use leyden_domain::journal::{
+    Digest, Entry, Folded, Head, Image, Key as FoldKey, Replay, Row, Suspect, fold_in, key_of,
+    nothing_folded, row_kind,
 };
 use leyden_ports::store::{Difference, StoreError, Verified, VerifyError};
 use std::collections::BTreeMap;
@@ -19,7 +21,7 @@ const PAGE: i64 = 1_000;
 
 /// Looks at everything behind `from`; the connection must be in a transaction.
 pub(super) async fn run(conn: &mut Conn, from: Head) -> Result<Verified, VerifyError> {
-    let mut replay = Replay::from(from.seq);
+    let mut replay = if from.seq == 0 { whole() } else { Replay::from(from.seq) };
     let (newest, read) = chain(conn, from, &mut replay).await?;
     known_tables(&replay)?;
     if let Some((table, id, suspect)) = replay.suspects().min_by_key(|(_, _, suspect)| suspect.seq) {
@@ -28,11 +30,8 @@ pub(super) async fn run(conn: &mut Conn, from: Head) -> Result<Verified, VerifyE
     let is_whole = replay.is_whole();
     let rows =
         if is_whole { all_rows(conn, replay, &mut First).await? } else { touched_rows(conn, replay).await? };
-    if is_whole {
-        let book = book::read(conn).await?;
-        if let Some(violation) = invariants::check_all(&book).into_iter().next() {
-            return Err(Difference::Invariant(violation).into());
-        }
+    if is_whole && let Some(violation) = book::first_violation(conn).await? {
+        return Err(Difference::Invariant(violation).into());
     }
     Ok(Verified { head: newest, entries: read, rows, is_whole })
 }
@@ -115,6 +114,11 @@ impl Findings for First {
     }
 }
 
+/// Entries that give all rows, without keeping those of which there are ever more.
+pub(super) fn whole() -> Replay {
+    Replay::folding(tables::ALL.iter().filter(|table| table.is_log()).map(|table| table.name))
+}
+
 /// Compares all rows of all tables, both ways. A row of which an entry says what cannot be is one to be found, even
 /// where it is what the newest entry says.
 pub(super) async fn all_rows(
@@ -123,37 +127,124 @@ pub(super) async fn all_rows(
     findings: &mut dyn Findings,
 ) -> Result<u64, VerifyError> {
     let mut compared = 0_u64;
-    let mut suspects: BTreeMap<(String, String), Difference> = replay
-        .suspects()
-        .map(|(table, id, suspect)| ((table.to_owned(), id.to_owned()), suspected(table, id, suspect)))
-        .collect();
     for table in tables::ALL {
-        let mut last: Option<String> = None;
-        loop {
-            let page = images::page(conn, table, last.as_deref(), PAGE).await?;
-            let Some((id, _)) = page.last() else { break };
-            last = Some(id.clone());
-            for (id, books) in page {
-                let books = books.dense();
-                let same = match replay.take(table.name, &id) {
-                    Some(Row::Whole(journal)) => compare(table, &id, &journal, &books),
-                    _ => Err(Difference::Unexplained { table: table.name, id: id.clone() }),
-                };
-                let suspect = if suspects.is_empty() {
-                    None
-                } else {
-                    suspects.remove(&(table.name.to_owned(), id.clone()))
-                };
-                if let Some(difference) = same.err().or(suspect) {
-                    findings.found(table, &id, difference)?;
-                }
-                compared = compared.saturating_add(1);
+        let behind = match replay.folded(table.name) {
+            Folded::No => Some((0, None)),
+            Folded::UpTo(key, digest) => folded_rows(conn, table, key, digest).await?,
+            Folded::Disordered => None,
+        };
+        let rows = match behind {
+            Some((count, last)) => {
+                let rows = table_rows(conn, table, &mut replay, last, None, findings).await?;
+                rows.saturating_add(count)
             }
+            // Not what the hash says, or not in order: which row it is, the same entries tell when they are read again.
+            None => in_parts(conn, table, findings).await?,
+        };
+        compared = compared.saturating_add(rows);
+    }
+    Ok(compared)
+}
+
+/// Rows of which one reading of the entries keeps what they say.
+const PART: u64 = 100_000;
+
+/// The rows of a table up to a key, as one hash: how many, and the last of them; `None` where it is another hash.
+async fn folded_rows(
+    conn: &mut Conn,
+    table: &'static Table,
+    up_to: FoldKey,
+    digest: Digest,
+) -> Result<Option<(u64, Option<String>)>, VerifyError> {
+    let (mut found, mut count, mut last) = (nothing_folded(), 0_u64, None::<String>);
+    loop {
+        let page = images::page(conn, table, last.as_deref(), PAGE).await?;
+        let is_last = page.is_empty();
+        for (id, books) in page {
+            if key_of(&id).is_none_or(|key| key > up_to) {
+                return Ok((found == digest).then_some((count, last)));
+            }
+            found = fold_in(found, &id, &books.dense().encode());
+            count = count.saturating_add(1);
+            last = Some(id);
         }
-        let rest: Vec<String> = replay.subjects(table.name).map(str::to_owned).collect();
-        for id in rest {
-            findings.found(table, &id, Difference::Missing { table: table.name, id: id.clone() })?;
+        if is_last {
+            return Ok((found == digest).then_some((count, last)));
         }
+    }
+}
+
+/// Compares the rows of a table with what the entries say, reading them again for each so many rows.
+async fn in_parts(
+    conn: &mut Conn,
+    table: &'static Table,
+    findings: &mut dyn Findings,
+) -> Result<u64, VerifyError> {
+    let (mut compared, mut behind) = (0_u64, None::<String>);
+    loop {
+        // Up to which row this part goes.
+        let (mut count, mut up_to) = (0_u64, behind.clone());
+        while count < PART {
+            let page = images::page(conn, table, up_to.as_deref(), PAGE).await?;
+            let Some((id, _)) = page.last() else {
+                up_to = None;
+                break;
+            };
+            up_to = Some(id.clone());
+            count = count.saturating_add(u64::try_from(page.len()).unwrap_or(u64::MAX));
+        }
+        let key = |id: &Option<String>| id.as_deref().and_then(key_of);
+        let mut replay = Replay::part(table.name, key(&behind), key(&up_to));
+        chain(conn, Head::genesis(), &mut replay).await?;
+        let rows = table_rows(conn, table, &mut replay, behind, up_to.as_deref(), findings).await?;
+        compared = compared.saturating_add(rows);
+        if up_to.is_none() {
+            return Ok(compared);
+        }
+        behind = up_to;
+    }
+}
+
+/// Compares the rows of a table behind one, up to one, both ways.
+async fn table_rows(
+    conn: &mut Conn,
+    table: &'static Table,
+    replay: &mut Replay,
+    behind: Option<String>,
+    up_to: Option<&str>,
+    findings: &mut dyn Findings,
+) -> Result<u64, VerifyError> {
+    let mut compared = 0_u64;
+    let mut suspects: BTreeMap<String, Difference> = replay
+        .suspects()
+        .filter(|(of, _, _)| *of == table.name)
+        .map(|(_, id, suspect)| (id.to_owned(), suspected(table.name, id, suspect)))
+        .collect();
+    let end = up_to.and_then(key_of);
+    let mut last = behind;
+    'pages: loop {
+        let page = images::page(conn, table, last.as_deref(), PAGE).await?;
+        let Some((id, _)) = page.last() else { break };
+        last = Some(id.clone());
+        for (id, books) in page {
+            if end.is_some() && key_of(&id) > end {
+                break 'pages;
+            }
+            let books = books.dense();
+            let same = match replay.take(table.name, &id) {
+                Some(Row::Whole(journal)) => compare(table, &id, &journal, &books),
+                _ => Err(Difference::Unexplained { table: table.name, id: id.clone() }),
+            };
+            let suspect = suspects.remove(&id);
+            if let Some(difference) = same.err().or(suspect) {
+                findings.found(table, &id, difference)?;
+            }
+            compared = compared.saturating_add(1);
+        }
+    }
+    let rest: Vec<String> = replay.subjects(table.name).map(str::to_owned).collect();
+    for id in rest {
+        findings.found(table, &id, Difference::Missing { table: table.name, id: id.clone() })?;
     }
     Ok(compared)
 }

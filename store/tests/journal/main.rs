@@ -5,6 +5,7 @@
 #[path = "../conformance/kit.rs"]
 #[expect(dead_code, reason = "shared with the conformance suite, which uses all of it")]
 mod kit;
+mod long;
 mod opening;
 #[path = "../conformance/pg.rs"]
 mod pg;

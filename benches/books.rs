@@ -35,6 +35,7 @@ pub(crate) fn settings(max_watchers: usize) -> ActorSettings {
         payment_addresses: BTreeSet::from([payment_address()]),
         matching: MatchPolicy {
             dust_sun: Sun::new(1_000),
+            completes_under: true,
             dust_usdt_micro: 1_000,
             orderless: None,
             denied_senders: BTreeSet::new(),

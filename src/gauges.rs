@@ -123,7 +123,7 @@ fn pool(state: &AppState, pool: &PoolStatus) {
 
 /// Refunds by state, what is held by its reason. What has been left must show 0.
 async fn refunds(state: &AppState) -> Result<(), StoreError> {
-    const STATES: [&str; 17] = [
+    const STATES: [&str; 18] = [
         "waiting",
         "due",
         "sending",
@@ -134,6 +134,7 @@ async fn refunds(state: &AppState) -> Result<(), StoreError> {
         "held.own_address",
         "held.contract_address",
         "held.inactive_address",
+        "held.read_late",
         "held.guard_per_payment",
         "held.guard_per_hour",
         "held.guard_per_day",

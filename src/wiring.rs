@@ -12,7 +12,7 @@ use crate::{
 };
 use actix_web::{dev::Server, web};
 use leyden_actors::{
-    Election, Handles, Leadership, Placement, Ports, RefundWarrants, SystemError,
+    Election, Handles, Leadership, Placement, Ports, RefundWarrants, SystemError, WarrantLimits,
     kernel::{Ending, Shutdown},
     leadership::WORK,
 };
@@ -264,12 +264,13 @@ pub fn open_keys(keys: &[EncryptedKey], settings: &Settings) -> Result<KeyRing, 
 
 /// Keys that move money sign what the books have a refund for, and nothing else.
 pub(crate) fn by_warrant(mut ring: KeyRing, settings: &Settings, store: &Arc<SqlStore>) -> KeyRing {
-    ring.ask(Arc::new(RefundWarrants {
-        store: Arc::clone(store) as Arc<dyn Store>,
+    let limits = WarrantLimits {
         guard: settings.refund_policy().guard,
         usdt_contract: settings.chain.usdt_contract,
         fee_limit: settings.refund.usdt_fee_limit_trx,
-    }));
+        lifetime: settings.pool.transaction_lifetime.span(),
+    };
+    ring.ask(Arc::new(RefundWarrants::new(Arc::clone(store) as Arc<dyn Store>, limits)));
     ring
 }
 

@@ -289,6 +289,12 @@ impl AccountAgent {
                     decisions.fail(&operation, RefusalMeaning::TryAgain);
                     continue;
                 }
+                // Of this one transfer, and of no other, nor of the key.
+                Err(SignError::Guarded(trip)) => {
+                    tracing::error!(operation = %operation.id, limit = trip.name(), "the signer's look at the spend guard refused");
+                    decisions.fail(&operation, RefusalMeaning::Guard(trip));
+                    continue;
+                }
                 Err(error) => {
                     self.retire(me, AccountState::KeyUnfit, &error.to_string()).await?;
                     decisions.fail(&operation, RefusalMeaning::KeyUnfit);

@@ -12,7 +12,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    Address, Asset, Height, PaymentId,
+    Address, Asset, Height, PaymentId, Span,
     chain::{Block, Evidence, Follower, Head, Resolution, ResourceAction, ResourceEvent, SentTransfer},
     halt::HaltCause,
     payment::{Payment, PaymentState},
@@ -266,7 +266,14 @@ impl BlockListener {
             sent: self.sent(block),
             dust: dust.into_values().collect(),
             transactions: block.transaction_count(),
+            behind: self.behind(block),
         }
+    }
+
+    /// How much older a block is than the node's head.
+    fn behind(&self, block: &Block) -> Span {
+        let head = self.shared.boards.chain.read().node_head;
+        head.map_or(Span::ZERO, |head| head.timestamp.since(block.head().timestamp))
     }
 
     /// Money that our own accounts have sent in a block. A successful transaction of the block itself says so, or a token

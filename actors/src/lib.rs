@@ -56,7 +56,7 @@ pub use handles::{CancelError, Handles, ReleaseError};
 pub use leadership::{Election, Leadership, SaleSource, WORK};
 pub use reconciler::ReconcileSettings;
 pub use refund_orders::RefundOrderError;
-pub use refund_warrants::RefundWarrants;
+pub use refund_warrants::{Limits as WarrantLimits, RefundWarrants};
 pub use settings::{ActorSettings, OrderlessTerms, StepHook};
 pub use shared::Ports;
 pub use system::{Placement, SystemError, start};

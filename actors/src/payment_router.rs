@@ -237,6 +237,7 @@ impl PaymentRouter {
             OrderWait::PaidToLookAt(view.solid.height()),
             OrderWait::DeadlineBefore(past_deadline(view)),
             OrderWait::PaymentChanged,
+            OrderWait::RefundUndone,
         ];
         let is_ripe = |wait: &OrderWait| is_drained || !matches!(wait, OrderWait::DeadlineBefore(_));
         for wait in waits.into_iter().filter(is_ripe) {
@@ -247,7 +248,9 @@ impl PaymentRouter {
                 for order in &page {
                     match wait {
                         // Past the payment phase nobody watches: the order is taken further here.
-                        OrderWait::PaymentChanged => drop(self.shared.drive_one_of_many(*order).await?),
+                        OrderWait::PaymentChanged | OrderWait::RefundUndone => {
+                            drop(self.shared.drive_one_of_many(*order).await?)
+                        }
                         _ => self.look_at(*order).await?,
                     }
                 }
@@ -345,17 +348,19 @@ pub(crate) fn decide(
     Ok(bucket_of(matched).map(|state| Routing { payment: payment.id, state, new_order: None }))
 }
 
-/// The bucket that a match puts a payment into; `None` for a sale that makes its own order.
+/// The bucket that a match puts a payment into; `None` for a sale that makes its own order, and for what waits.
 const fn bucket_of(matched: Match) -> Option<PaymentState> {
     Some(match matched {
         // Below a limit that was raised after it was recorded: recorded it stays.
         Match::Dust => PaymentState::Suspense { reason: SuspenseReason::NoOrder },
-        Match::Settles { order, count, excess } => PaymentState::Settles { order, count, excess },
+        Match::Settles { order, count, excess } | Match::Completes { order, count, excess } => {
+            PaymentState::Settles { order, count, excess }
+        }
         Match::Under { order } => PaymentState::Under { order },
         Match::Late { order } => PaymentState::Late { order },
         Match::Second { order } => PaymentState::Second { order },
         Match::Suspense(reason) => PaymentState::Suspense { reason },
-        Match::Orderless { .. } => return None,
+        Match::Orderless { .. } | Match::Wait => return None,
     })
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    Asset, Energy, PaymentId, RefundId, Sun, Timestamp,
+    Address, Asset, Energy, PaymentId, RefundId, Sun, Timestamp,
     halt::MoneyAct,
     operation::{ChainView, Operation, OperationKind, OperationState, RefusalMeaning},
     order::{Order, OrderEvent, OrderState, step as order_step},
@@ -21,9 +21,11 @@ use leyden_domain::{
 };
 use leyden_ports::{
     ChainError, StoreError,
-    store::{Durability, OrderCommit, RefundCommit, RefundDraft, RefundTransfer, RefundWork, StepError},
+    store::{
+        Durability, OnItsWay, OrderCommit, RefundCommit, RefundDraft, RefundTransfer, RefundWork, StepError,
+    },
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// Most rows of one page.
 const ROWS_AT_ONCE: u32 = 200;
@@ -106,9 +108,15 @@ impl RefundClerk {
         let Shared { ports, settings, .. } = self.shared.as_ref();
         let now = view.head.timestamp;
         let payer = subject.payment.from;
-        let owed = terms_of(subject, payer, view.solid.height(), now, &settings.refunds.policy)?;
+        let mut owed = terms_of(subject, payer, view.solid.height(), now, &settings.refunds.policy)?;
+        // Restored books read again what a lost service may have answered: a person looks before any of it goes.
+        let may_be_answered = matches!(owed.cause, RefundCause::Suspense { .. } | RefundCause::Late);
+        let goes_by_itself = matches!(owed.state, RefundState::Waiting { .. } | RefundState::Due);
+        if settings.observe_only && may_be_answered && goes_by_itself {
+            owed.state = RefundState::Held { why: RefundHold::ReadLate, retry_at: None };
+        }
         let id = RefundId::new(ports.clock.now(), ports.entropy.for_id());
-        let order = forfeited(subject.order.as_ref(), &owed, now);
+        let order = forfeited(subject, &owed, now);
         Some(RefundDraft {
             refund: open(id, &subject.payment, &owed, now),
             payment: subject.payment.clone(),
@@ -149,6 +157,21 @@ impl RefundClerk {
         let now = view.head.timestamp;
         let refund = &work.refund;
         match &refund.state {
+            // The rest may still come, or is there and not looked at.
+            RefundState::Waiting { .. }
+                if refund.cause == RefundCause::Under && work.subject.order_awaits() =>
+            {
+                Ok(())
+            }
+            // The rest did not come, and so little is not sent.
+            RefundState::Waiting { .. }
+                if refund.cause == RefundCause::Under
+                    && self.shared.settings.refunds.policy.is_too_little(refund.asset, refund.amount()) =>
+            {
+                let mut transition = step(refund, &RefundEvent::Keep(KeptBy::BelowMinimum), now)?;
+                transition.refund.fee = 0;
+                self.commit(RefundCommit { transition, order: None, transfer: None, note: None }).await
+            }
             RefundState::Waiting { .. } | RefundState::Held { .. } => {
                 let due = step(refund, &RefundEvent::Ripened, now)?;
                 let due_now = due.refund.clone();
@@ -168,9 +191,15 @@ impl RefundClerk {
         let Some(transfer) = &work.transfer else { return Ok(()) };
         let goes_with = |event: &OrderEvent| {
             let order = work.subject.order.as_ref()?;
+            let (state, is_held) = match &order.state {
+                OrderState::Held { from, .. } => (from.as_ref(), true),
+                state => (state, false),
+            };
             let is_its =
-                matches!(&order.state, OrderState::Refunding { operation, .. } if *operation == transfer.id);
-            is_its.then(|| order_commit(order, event, now)).flatten()
+                matches!(state, OrderState::Refunding { operation, .. } if *operation == transfer.id);
+            // One that was held while its money was on its way goes on with it.
+            let first = is_held.then_some(&OrderEvent::Release);
+            is_its.then(|| order_steps(order, first.into_iter().chain([event]), now)).flatten()
         };
         let (event, order, outcome) = match transfer.state {
             OperationState::Solid => {
@@ -181,6 +210,7 @@ impl RefundClerk {
                 let (why, retries) = match meaning {
                     RefusalMeaning::AccountBroke => (RefundHold::Balance, true),
                     RefusalMeaning::KeyUnfit => (RefundHold::NoKey, true),
+                    RefusalMeaning::Guard(trip) => (RefundHold::Guard { trip }, self.retries_guard(trip)),
                     meaning => (RefundHold::Refused { meaning }, false),
                 };
                 let retry_at = retries.then(|| now.plus(self.shared.settings.refunds.policy.retry_after));
@@ -193,6 +223,10 @@ impl RefundClerk {
             }
             _ => return Ok(()),
         };
+        if takes_order_along(work) && order.is_none() {
+            tracing::error!(refund = %work.refund.id, "a refund is final, and its order cannot go with it; nothing is written");
+            return Ok(());
+        }
         let transition = step(&work.refund, &event, now)?;
         self.commit(RefundCommit { transition, order, transfer: None, note: None }).await?;
         self.shared.settings.did("clerk.concluded");
@@ -204,12 +238,13 @@ impl RefundClerk {
     async fn reopen(&self, work: &RefundWork, view: ChainView) -> Result<(), Trouble> {
         let now = view.head.timestamp;
         let policy = &self.shared.settings.refunds.policy;
-        let to = work.refund.to;
+        // To the payer again: what people decided was about what was owed then.
+        let to = work.subject.payment.from;
         let Some(owed) = terms_of(&work.subject, to, view.solid.height(), now, policy) else {
             return Ok(());
         };
-        let order = forfeited(work.subject.order.as_ref(), &owed, now);
-        let transition = step(&work.refund, &RefundEvent::Reopen(owed), now)?;
+        let order = forfeited(&work.subject, &owed, now);
+        let transition = step(&work.refund, &RefundEvent::Reopen { owed, to }, now)?;
         self.commit(RefundCommit { transition, order, transfer: None, note: None }).await
     }
 
@@ -225,7 +260,7 @@ impl RefundClerk {
         if refund.proposal.is_some() || !self.is_still_owed(work, view) {
             return Ok(());
         }
-        let account = match self.may_send(refund).await? {
+        let account = match self.may_send(work).await? {
             Ok(account) => account,
             Err(Stop::Wait) => return Ok(()),
             Err(Stop::Hold(why)) => return self.hold(refund, why, now).await,
@@ -246,12 +281,14 @@ impl RefundClerk {
             version: 0,
             created_at: now,
         };
-        let order = match (&refund.cause, &work.subject.order) {
-            (RefundCause::Unservable { .. }, Some(order)) => {
-                order_commit(order, &OrderEvent::RefundSigned(operation.id), now)
-            }
+        let signed = OrderEvent::RefundSigned(operation.id);
+        let order = match &work.subject.order {
+            Some(order) if takes_order_along(work) => order_steps(order, [&signed], now),
             _ => None,
         };
+        if takes_order_along(work) && order.is_none() {
+            return Ok(());
+        }
         let commit = RefundCommit {
             transition: step(refund, &RefundEvent::Intended(operation.id), now)?,
             order,
@@ -283,23 +320,24 @@ impl RefundClerk {
     }
 
     /// What a refund is paid from, or what stands against it.
-    async fn may_send(&self, refund: &Refund) -> Result<Result<RefundAccount, Stop>, Trouble> {
+    async fn may_send(&self, work: &RefundWork) -> Result<Result<RefundAccount, Stop>, Trouble> {
         let Shared { ports, settings, boards, .. } = self.shared.as_ref();
+        let refund = &work.refund;
         let policy = &settings.refunds.policy;
         let hold = |why| Ok(Err(Stop::Hold(why)));
-        let is_operators = refund.address_set_by.is_some();
-        if policy.own.contains(&refund.to) {
+        if self.shared.own_addresses().contains(&refund.to) {
             return hold(RefundHold::OwnAddress);
         }
-        if policy.denied.contains(&refund.to) && !is_operators {
+        if policy.denied.contains(&refund.to) && !refund.checks_waived {
             return hold(RefundHold::DeniedAddress);
         }
-        if policy.needs_two(refund) && refund.approved_by.is_none() {
+        let is_approved = !policy.needs_two(refund) || refund.approved_by.is_some();
+        if !is_approved || !refund.goes_where_it_may(work.subject.payment.from) {
             return hold(RefundHold::NeedsApproval);
         }
         let account = boards.refunds.read().active().cloned();
         let Some(account) = account.filter(|_| policy.enabled) else { return hold(RefundHold::NoKey) };
-        if !is_operators {
+        if !refund.checks_waived {
             match ports.chain.account(refund.to).await? {
                 None => return hold(RefundHold::InactiveAddress),
                 Some(info) if info.is_contract => return hold(RefundHold::ContractAddress),
@@ -307,25 +345,35 @@ impl RefundClerk {
             }
         }
         let Some(observed) = account.observed else { return Ok(Err(Stop::Wait)) };
-        let reserve = RESERVE.get();
-        let has_enough = match refund.asset {
-            Asset::Trx => observed.balance.get() >= refund.amount().saturating_add(reserve),
-            Asset::Usdt => {
-                observed.usdt.get() >= refund.amount()
-                    && observed.balance.get() >= settings.refunds.fee_limit.get().saturating_add(reserve)
-            }
+        let has_enough = |coming: OnItsWay| {
+            let fee = settings.refunds.fee_limit.get();
+            let burnt = fee.saturating_mul(coming.usdt_transfers);
+            let coins = observed.balance.get().saturating_sub(coming.trx).saturating_sub(burnt);
+            let tokens = observed.usdt.get().saturating_sub(coming.usdt);
+            let (sent, needed) = match refund.asset {
+                Asset::Trx => (0, refund.amount()),
+                Asset::Usdt => (refund.amount(), fee),
+            };
+            tokens >= sent && coins >= needed.saturating_add(RESERVE.get())
         };
-        if !has_enough {
+        if !has_enough(OnItsWay::default()) {
             return hold(RefundHold::Balance);
         }
-        Ok(Ok(account))
+        // What is on its way may have left already or not: it is waited for, and then the account is looked at again.
+        let coming = ports.store.on_its_way().await?;
+        Ok(if has_enough(coming) { Ok(account) } else { Err(Stop::Wait) })
+    }
+
+    /// Whether what the guard holds is tried again by itself.
+    fn retries_guard(&self, trip: GuardTrip) -> bool {
+        self.shared.settings.refunds.policy.retry_guard && trip != GuardTrip::PerPayment
     }
 
     async fn hold(&self, refund: &Refund, why: RefundHold, now: Timestamp) -> Result<(), Trouble> {
         let policy = &self.shared.settings.refunds.policy;
         let retries = match why {
             RefundHold::NoKey | RefundHold::Balance => true,
-            RefundHold::Guard { trip } => policy.retry_guard && trip != GuardTrip::PerPayment,
+            RefundHold::Guard { trip } => self.retries_guard(trip),
             _ => false,
         };
         let retry_at = retries.then(|| now.plus(policy.retry_after));
@@ -346,22 +394,33 @@ impl RefundClerk {
     }
 }
 
-/// One step of an order, to be committed with its refund; `None` where it cannot take it, which its row will say.
-fn order_commit(order: &Order, event: &OrderEvent, now: Timestamp) -> Option<OrderCommit> {
-    let transition = order_step(order, event, now).ok()?;
-    Some(OrderCommit {
-        transitions: vec![transition],
-        reclaims: Vec::new(),
-        note: None,
-        durability: Durability::Strict,
-    })
+/// Whether an order goes with its refund: it is the refund of the payment that settles it.
+const fn takes_order_along(work: &RefundWork) -> bool {
+    matches!(work.refund.cause, RefundCause::Unservable { .. }) && work.subject.settles()
+}
+
+/// Steps of an order, to be committed with its refund; `None` where it cannot take them.
+fn order_steps<'a>(
+    order: &Order,
+    events: impl IntoIterator<Item = &'a OrderEvent>,
+    now: Timestamp,
+) -> Option<OrderCommit> {
+    let mut transitions = Vec::new();
+    let mut order = order.clone();
+    for event in events {
+        let transition = order_step(&order, event, now).ok()?;
+        order = transition.order.clone();
+        transitions.push(transition);
+    }
+    Some(OrderCommit { transitions, reclaims: Vec::new(), note: None, durability: Durability::Strict })
 }
 
 /// An order whose money is kept ends with that.
-fn forfeited(order: Option<&Order>, owed: &Owed, now: Timestamp) -> Option<OrderCommit> {
+fn forfeited(subject: &Subject, owed: &Owed, now: Timestamp) -> Option<OrderCommit> {
     let is_kept = matches!(owed.state, RefundState::Kept { rule: KeptBy::BelowMinimum });
-    let order = order.filter(|_| is_kept && matches!(owed.cause, RefundCause::Unservable { .. }))?;
-    order_commit(order, &OrderEvent::RefundKept, now)
+    let is_its = subject.settles() && matches!(owed.cause, RefundCause::Unservable { .. });
+    let order = subject.order.as_ref().filter(|_| is_kept && is_its)?;
+    order_steps(order, [&OrderEvent::RefundKept], now)
 }
 
 fn count(outcome: &'static str) {
@@ -384,6 +443,15 @@ impl Shared {
         }
         self.boards.refunds.post(RefundStatus { accounts });
         Ok(())
+    }
+
+    /// Where no refund goes: what the configuration says is ours, every account that the books know, and the token itself.
+    pub(crate) fn own_addresses(&self) -> BTreeSet<Address> {
+        let mut own = self.settings.refunds.policy.own.clone();
+        own.extend(self.boards.refunds.read().accounts.iter().map(|account| account.address));
+        own.extend(self.boards.pool.read().accounts.iter().map(|account| account.address));
+        own.insert(self.settings.refunds.usdt_contract);
+        own
     }
 
     /// Tells the clerk to look.

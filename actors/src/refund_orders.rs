@@ -4,7 +4,7 @@ use crate::{handles::Handles, shared::Shared};
 use leyden_domain::{
     OrderId, RefundId,
     order::{Order, OrderEvent, OrderState, RefundReason, step},
-    refund::{Operator, OperatorAction},
+    refund::{Operator, OperatorAction, RefundPolicy},
 };
 use leyden_ports::{
     StoreError,
@@ -45,7 +45,7 @@ impl Handles {
             target,
             action,
             operator,
-            policy: settings.refunds.policy.clone(),
+            policy: RefundPolicy { own: self.shared.own_addresses(), ..settings.refunds.policy.clone() },
             id: RefundId::new(ports.clock.now(), ports.entropy.for_id()),
             now,
         };

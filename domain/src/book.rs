@@ -1,7 +1,7 @@
 //! The books as one value: what the invariants are checked on.
 
 use crate::{
-    address::BlockId,
+    address::{BlockId, TxId},
     chain::{Head, ResourceEvent, SentTransfer},
     operation::{Attempt, Operation},
     order::Order,
@@ -9,6 +9,7 @@ use crate::{
     pool::{PoolAccount, Reservation},
     refund::{Refund, RefundAccount},
 };
+use std::collections::BTreeSet;
 
 /// All rows that the invariants speak of, read at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Book {
     pub refund_accounts: Vec<RefundAccount>,
     /// Recorded money that our own accounts have sent, with its blocks.
     pub sent: Vec<(Head, SentTransfer)>,
+    /// Transactions of our accounts that are not ours and that a person has explained.
+    pub written_off: BTreeSet<TxId>,
     /// The newest solid block.
     pub solid: Option<Head>,
 }

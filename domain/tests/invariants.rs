@@ -90,6 +90,8 @@ fn refunded(book: &mut Book) {
         fee: 55_555,
         to: odd.from,
         address_set_by: None,
+        address_approved_by: None,
+        checks_waived: false,
         decided_by: Decider::Rule,
         approved_by: None,
         guard_waived: false,
@@ -515,7 +517,53 @@ const CORRUPTIONS: &[Corruption] = &[
     ("more goes back than came", |b| b.refunds[0].owed += 1, &["refund_fits_its_payment", "refunded_once"]),
     ("a fee above all", |b| b.refunds[0].fee = b.refunds[0].owed + 1, &["refund_fits_its_payment"]),
     ("in another asset", |b| b.refunds[0].asset = Asset::Usdt, &["refund_fits_its_payment", "refunded_once"]),
+    (
+        "a part of an order that another has paid for",
+        |b| b.payments.last_mut().unwrap().state = PaymentState::Part { order: order_id(ACTIVE) },
+        &["parts_make_a_whole", "settlement_adds_up"],
+    ),
     ("to somebody", |b| b.refunds[0].to = address(1), &["refund_fits_its_payment"]),
+    (
+        "to where one person alone wanted it",
+        |b| {
+            let key = leyden_domain::ApiKeyId::new(slot(1), [1; 10]);
+            b.refunds[0].to = address(1);
+            b.refunds[0].address_set_by = Some(key);
+            b.refunds[0].address_approved_by = Some(key);
+        },
+        &["refund_fits_its_payment"],
+    ),
+    (
+        "money left the refund account, and no transaction of ours says why",
+        |b| {
+            let (head, sent) = b.sent[0];
+            b.sent.push((head, SentTransfer { tx_id: tx_id(99_999), ..sent }));
+        },
+        &["sent_is_explained"],
+    ),
+    (
+        "what is over goes back of an order whose money is due whole",
+        |b| {
+            let funding = *row(b, COMPLETED).state.funding().unwrap();
+            row_mut(b, COMPLETED).state = OrderState::RefundDue { funding, why: RefundReason::NoCapacity };
+            let mut over = b.refunds[0].clone();
+            (over.id, over.payment, over.cause) = (kit::refund_id(3), funding.payment, RefundCause::Over);
+            over.state = RefundState::Due;
+            b.refunds.push(over);
+        },
+        &["refund_moves_with_its_order"],
+    ),
+    (
+        "a payment that came back, of an order that was not cut short",
+        |b| {
+            let funding = *row(b, COMPLETED).state.funding().unwrap();
+            let mut back = b.refunds[0].clone();
+            (back.id, back.payment, back.cause) = (kit::refund_id(3), funding.payment, RefundCause::Reverted);
+            back.state = RefundState::Due;
+            b.refunds.push(back);
+        },
+        &["refund_moves_with_its_order"],
+    ),
     (
         "of a payment that is not solid",
         |b| b.payments.last_mut().unwrap().block = None,
@@ -674,6 +722,21 @@ fn each_invariant_notices_when_it_is_broken() {
     assert!(missed.is_empty(), "{missed:#?}");
     let blind: Vec<_> = NAMES.iter().filter(|name| !noticed.contains(*name)).collect();
     assert!(blind.is_empty(), "never seen to fire: {blind:?}");
+}
+
+#[test]
+fn what_a_person_has_explained_and_what_failed_is_no_violation() {
+    let mut book = books();
+    let (head, sent) = book.sent[0];
+    book.sent.push((head, SentTransfer { tx_id: tx_id(99_999), ..sent }));
+    book.written_off.insert(tx_id(99_999));
+    book.sent.push((head, SentTransfer { tx_id: tx_id(99_998), succeeded: false, ..sent }));
+    book.sent.push((head, SentTransfer { tx_id: tx_id(99_997), from: address(1), ..sent }));
+    assert_eq!(check_all(&book), []);
+    book.written_off.clear();
+    let found = check_all(&book);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].invariant, "sent_is_explained");
 }
 
 #[test]

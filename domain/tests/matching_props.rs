@@ -24,6 +24,7 @@ fn expectation(n: u64, standing: Standing) -> Expectation {
 fn policy() -> MatchPolicy {
     MatchPolicy {
         dust_sun: Sun::new(1_000),
+        completes_under: true,
         dust_usdt_micro: 1_000,
         orderless: None,
         denied_senders: BTreeSet::new(),
@@ -310,6 +311,7 @@ fn some_expectation() -> impl Strategy<Value = Expectation> {
                     expires_at: slot(expires),
                     closes_at: slot(expires + window),
                     standing: [Standing::Open, Standing::Paid, Standing::Closed][standing],
+                    begun: None,
                 }
             },
         )
@@ -319,6 +321,7 @@ fn some_policy() -> impl Strategy<Value = MatchPolicy> {
     (0..6_i64, prop::option::of((5..12_i64, 1..4_u32)), prop::option::of(0..3_u64)).prop_map(
         |(dust, sale, denied)| MatchPolicy {
             dust_sun: Sun::new(dust),
+            completes_under: true,
             dust_usdt_micro: dust,
             orderless: sale
                 .map(|(price, max_transactions)| Orderless { unit_price: Sun::new(price), max_transactions }),

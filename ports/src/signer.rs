@@ -4,7 +4,8 @@
 use async_trait::async_trait;
 use leyden_domain::{
     Address,
-    chain::{ChainAction, SignedTransaction, TransactionIntent},
+    chain::{SignedTransaction, TransactionIntent},
+    refund::GuardTrip,
 };
 
 /// Why nothing was signed.
@@ -16,6 +17,9 @@ pub enum SignError {
     /// The intent is not one that this key may sign.
     #[error("signer refused: {0}")]
     Refused(String),
+    /// So much may not leave now, says the spend guard. Says nothing about the key, nor about other transfers.
+    #[error("the spend guard has tripped: {}", .0.name())]
+    Guarded(GuardTrip),
     /// The intent cannot be expressed as a transaction. Says nothing about the key.
     #[error("not a transaction: {0}")]
     Invalid(String),
@@ -24,11 +28,12 @@ pub enum SignError {
     Unavailable(String),
 }
 
-/// Says of each action whether it may be signed now, by what the books hold: asked by a signer for keys that move money.
+/// Says of each intent whether it may be signed now, by what the books hold: asked by a signer for keys that move money.
 #[async_trait]
 pub trait Warrants: Send + Sync + std::fmt::Debug + 'static {
-    /// `Refused` where nothing in the books is exactly this.
-    async fn may_sign(&self, action: &ChainAction) -> Result<(), SignError>;
+    /// `Refused` where nothing in the books is exactly this; `Unavailable` where it may be asked again, such as while
+    /// another transaction for the same may still be alive.
+    async fn may_sign(&self, intent: &TransactionIntent) -> Result<(), SignError>;
 }
 
 /// Signs typed intents. The same intent always gives the same transaction (deterministic signatures, RFC 6979).

@@ -32,9 +32,9 @@ pub use payments::{PaymentFilter, PaymentStore, Routing, UnroutedPayment};
 pub use pool::{NewPoolAccount, PoolStore, ReserveCommit};
 pub use reconcile::{ReconcileStore, ReconciliationRow, ReconciliationWish, RepairRefusal};
 pub use refunds::{
-    NewRefundAccount, RefundAnswer, RefundCommit, RefundCount, RefundDetail, RefundDraft, RefundEntry,
-    RefundFilter, RefundStore, RefundTarget, RefundTransfer, RefundWish, RefundWork, Transfer, WarrantError,
-    WishError,
+    NewRefundAccount, OnItsWay, RefundAnswer, RefundCommit, RefundCount, RefundDetail, RefundDraft,
+    RefundEntry, RefundFilter, RefundStore, RefundTarget, RefundTransfer, RefundWish, RefundWork,
+    StrangeTransfer, Transfer, Warrant, WarrantError, WishError, WriteOff,
 };
 pub use service::{
     ApiKeyRecord, ConfigDocument, EncryptedKey, MonitoringRow, NewApiKey, Once, ServiceStore, StoredQuote,

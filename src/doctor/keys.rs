@@ -121,7 +121,7 @@ async fn on_chain(
     }
 }
 
-fn weight_of(permission: &Permission, signer: Address) -> i64 {
+pub(super) fn weight_of(permission: &Permission, signer: Address) -> i64 {
     let is_signer =
         |text: &str| Address::from_hex(text).or_else(|_| Address::from_base58(text)) == Ok(signer);
     permission

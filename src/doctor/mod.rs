@@ -5,6 +5,7 @@ mod database;
 mod keys;
 mod nodes;
 mod redis;
+mod refunds;
 mod report;
 
 use self::report::Report;
@@ -31,6 +32,7 @@ pub(crate) async fn run(settings: Settings, as_json: bool) -> Result<u8, Failure
     }
     if let Some(store) = &store {
         keys::check(&settings, store, node, &mut report).await;
+        refunds::check(&settings, store, node, &mut report).await;
         database::contents(store, &mut report).await;
         if !settings.database.url.starts_with("sqlite:") {
             database::leader(store, &mut report).await;

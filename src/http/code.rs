@@ -58,11 +58,12 @@ codes! {
     Unauthenticated "UNAUTHENTICATED" UNAUTHORIZED "An API key is needed" "需要 API 密钥";
     InvalidApiKey "INVALID_API_KEY" UNAUTHORIZED "The API key is not valid" "API 密钥无效";
     ScopeMissing "SCOPE_MISSING" FORBIDDEN "The API key may not do this" "API 密钥权限不足";
-    FourEyes "FOUR_EYES" FORBIDDEN "Who asked for it cannot approve it" "不能批准自己提出的请求";
+    FourEyes "FOUR_EYES" FORBIDDEN "Who asked for it cannot decide it" "不能批准自己提出的请求";
     NoSuchRoute "NO_SUCH_ROUTE" NOT_FOUND "There is nothing at this path" "路径不存在";
     OrderNotFound "ORDER_NOT_FOUND" NOT_FOUND "There is no such order" "订单不存在";
     PaymentNotFound "PAYMENT_NOT_FOUND" NOT_FOUND "There is no such payment" "付款不存在";
     RefundNotFound "REFUND_NOT_FOUND" NOT_FOUND "There is no such refund" "退款不存在";
+    TransferNotFound "TRANSFER_NOT_FOUND" NOT_FOUND "No account of ours has sent such a transaction" "未找到该转出交易";
     QuoteNotFound "QUOTE_NOT_FOUND" NOT_FOUND "There is no such quote" "报价不存在";
     ConfigNotFound "CONFIG_NOT_FOUND" NOT_FOUND "There is no such configuration" "配置不存在";
     HaltNotFound "HALT_NOT_FOUND" NOT_FOUND "There is no such halt" "暂停记录不存在";
@@ -79,6 +80,7 @@ codes! {
     PaymentNotOwed "PAYMENT_NOT_OWED" CONFLICT "Nothing of the payment is owed" "该付款没有应退金额";
     PaymentUnfit "PAYMENT_UNFIT" CONFLICT "The payment cannot pay for that order" "该付款不能用于此订单";
     RefundNotNow "REFUND_NOT_NOW" CONFLICT "The refund is too far, or not far enough, for that" "退款当前状态不允许此操作";
+    RefundChanged "REFUND_CHANGED" CONFLICT "The refund is not what was looked at any more" "退款已变更，请重新查看";
     NothingProposed "NOTHING_PROPOSED" CONFLICT "Nothing waits for approval" "没有待批准的请求";
     AlreadyProposed "ALREADY_PROPOSED" CONFLICT "Something else waits for approval" "已有其他请求等待批准";
     IdempotencyKeyInUse "IDEMPOTENCY_KEY_IN_USE" CONFLICT "The first request with this key is still being answered" "该幂等键的首个请求仍在处理";

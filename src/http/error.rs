@@ -351,6 +351,9 @@ impl From<OperatorRefusal> for ApiError {
                 Self::new(Code::RefundNotNow, format!("the refund is {}", step.state.name()))
             }
             OperatorRefusal::Own => Self::plain(Code::FourEyes),
+            OperatorRefusal::Changed { version } => {
+                Self::new(Code::RefundChanged, format!("it is of version {version} now")).at("version")
+            }
             OperatorRefusal::NothingProposed => Self::plain(Code::NothingProposed),
             OperatorRefusal::AlreadyProposed => Self::plain(Code::AlreadyProposed),
             OperatorRefusal::Address => Self::plain(Code::RefundAddressRefused).at("address"),

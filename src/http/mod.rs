@@ -36,6 +36,7 @@ pub mod scope;
 mod state;
 mod status;
 mod time;
+mod unexplained;
 mod view;
 
 pub use state::{AppState, Parts};
@@ -94,6 +95,8 @@ fn routes(config: &mut ServiceConfig) {
         .service(refunds::hold_payment)
         .service(refunds::assign)
         .service(refunds::refund_order)
+        .service(unexplained::list)
+        .service(unexplained::explain)
         .service(configs::list_prices)
         .service(configs::read_price)
         .service(configs::put_price)

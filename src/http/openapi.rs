@@ -3,7 +3,7 @@
 
 use super::{
     configs, error::Problem, flash, halts, health, lookup, metrics, monitoring, orders, payments, pool,
-    quotes, reconciliations, refunds, repairs, status,
+    quotes, reconciliations, refunds, repairs, status, unexplained,
 };
 use actix_web::{HttpResponse, get};
 use std::sync::LazyLock;
@@ -64,7 +64,7 @@ pub(crate) enum Refusals {
     /// `REQUEST_TIMEOUT`
     #[response(status = 408, content_type = "application/problem+json")]
     Timeout(#[to_schema] Problem),
-    /// Not in this state: `ORDER_NOT_CANCELLABLE`, `ORDER_NOT_HELD`, `QUOTE_EXPIRED`, `HALT_NOT_OPEN`, `REPAIR_NOT_PROPOSED`, `CONFLICT`
+    /// Not in this state: `ORDER_NOT_CANCELLABLE`, `ORDER_NOT_HELD`, `QUOTE_EXPIRED`, `HALT_NOT_OPEN`, `REPAIR_NOT_PROPOSED`, `REFUND_CHANGED`, `CONFLICT`
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(#[to_schema] Problem),
     /// `BODY_TOO_LARGE`
@@ -137,6 +137,8 @@ pub(crate) enum Refusals {
         refunds::hold_payment,
         refunds::assign,
         refunds::refund_order,
+        unexplained::list,
+        unexplained::explain,
         configs::list_prices,
         configs::read_price,
         configs::put_price,

@@ -1,5 +1,5 @@
 //! Refunds, and what people may ask of them and of payments that wait. What moves money wants an `Idempotency-Key`; above
-//! a limit one person asks and another one, with another key, approves.
+//! a limit, and to another address than the payer's, one person asks and another one, with another key, approves.
 #![expect(unused_qualifications, reason = "the macro that documents a handler writes its types out in full")]
 
 use super::{
@@ -172,7 +172,8 @@ macro_rules! wishes {
 wishes! {
     /// Lets a refund go now
     ///
-    /// One that waits for its time or is held. What the spend guard held goes although it has tripped.
+    /// One that waits for its time or is held. What the spend guard held goes although it has tripped, once a second
+    /// person has approved that.
     #[post("/api/v1/refunds/{refundId}/release")]
     release "releaseRefund" "refundId" RefundPath Refund OperatorAction::Release;
     /// Holds a refund
@@ -185,16 +186,6 @@ wishes! {
     /// For good: it is never sent.
     #[post("/api/v1/refunds/{refundId}/forfeit")]
     forfeit "forfeitRefund" "refundId" RefundPath Refund OperatorAction::Forfeit;
-    /// Agrees to what another person wants
-    ///
-    /// Or to a refund that is held because it is large. Nobody approves what they asked for themselves.
-    #[post("/api/v1/refunds/{refundId}/approve")]
-    approve "approveRefund" "refundId" RefundPath Refund OperatorAction::Approve;
-    /// Refuses what another person wants
-    ///
-    /// Or holds a large refund for good.
-    #[post("/api/v1/refunds/{refundId}/reject")]
-    reject "rejectRefund" "refundId" RefundPath Refund OperatorAction::Reject;
     /// Sends a payment's money back now
     ///
     /// Of a solid payment that bought nothing: to whoever paid it, less the fee.
@@ -207,9 +198,61 @@ wishes! {
     hold_payment "holdPayment" "paymentId" PaymentPath Payment OperatorAction::Hold;
 }
 
+/// What a second person says.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Judge {
+    /// The `version` of the refund that was looked at: nobody agrees to what they have not seen.
+    #[schema(minimum = 1, example = 3)]
+    version: i64,
+    /// For the history: 1 to 500 printable characters.
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+}
+
+macro_rules! judgements {
+    ($($(#[$doc:meta])* $name:ident $id:literal $action:ident;)*) => {
+        $(
+            #[utoipa::path(operation_id = $id, tag = "refunds", request_body = Judge,
+                params(
+                    ("refundId" = String, Path, description = "the refund"),
+                    ("Idempotency-Key" = String, Header, min_length = 1, max_length = 257, pattern = r#"^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$"#, description = "names this wish: 1 to 255 visible characters, in double quotes or without"),
+                ),
+                security(("key" = ["ops:write"]), ("bearer" = ["ops:write"])),
+                responses((status = 200, description = "what came of it; also where the same key asked before", body = Answer<WishView>), Refusals))]
+            $(#[$doc])*
+            pub(super) async fn $name(
+                Permit(caller, _): Permit<OpsWrite>,
+                state: web::Data<AppState>,
+                request: HttpRequest,
+                RefundPath(id): RefundPath,
+                Json { value: body, hash }: Json<Judge>,
+            ) -> Result<HttpResponse, ApiError> {
+                let action = OperatorAction::$action { version: body.version };
+                let wish = Wish { caller: &caller, target: RefundTarget::Refund(id), action, reason: &body.reason };
+                once(&state, &caller, &request, $id, hash, wish.carry_out(&state)).await
+            }
+        )*
+    };
+}
+
+judgements! {
+    /// Agrees to what another person wants
+    ///
+    /// Or to a refund that is held because it is large or goes elsewhere than to its payer. Nobody approves what they
+    /// asked for themselves, and nobody what they have not seen: it must be of the version that is named.
+    #[post("/api/v1/refunds/{refundId}/approve")]
+    approve "approveRefund" Approve;
+    /// Refuses what another person wants
+    ///
+    /// Or holds for good a refund that waits for approval. It must be of the version that is named.
+    #[post("/api/v1/refunds/{refundId}/reject")]
+    reject "rejectRefund" Reject;
+}
+
 /// Sends a refund to another address
 ///
-/// Where the payer cannot take it: an exchange's wallet, a contract.
+/// Where the payer cannot take it: an exchange's wallet, a contract. A second person must approve it, whatever it comes to.
 #[utoipa::path(operation_id = "setRefundAddress", tag = "refunds", request_body = SetAddress,
     params(
         ("refundId" = String, Path, description = "the refund"),

@@ -20,7 +20,7 @@ pub use sections::{
 };
 pub use units::Length;
 
-use leyden_domain::Sun;
+use leyden_domain::{Sun, UsdtMicro};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -29,6 +29,9 @@ pub const DEFAULT: &str = include_str!("../../config/leyden.toml");
 
 /// What `leyden demo` changes of it.
 pub const DEMO: &str = include_str!("../../config/demo.toml");
+
+/// Sending less than this, in TRX, may burn more for bandwidth than it is.
+const LEAST_REFUND: Sun = Sun::new(100_000);
 
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -239,6 +242,22 @@ impl Settings {
         if refund.usdt_fee_limit_trx <= Sun::ZERO || refund.usdt_fee_limit_trx > Sun::from_trx(15_000) {
             problems
                 .add("refund.usdt_fee_limit_trx", "must be above 0 and at most 15000, the chain's own limit");
+        }
+        // What goes out costs what a fee limit says, burnt from the account: many small ones would empty it. Prices move, so
+        // this is a floor: a TRX counted as a third of a USDT.
+        let burnt = UsdtMicro::new(refund.usdt_fee_limit_trx.get().checked_div(3).unwrap_or(0));
+        if refund.minimum_usdt < burnt && refund.fee_usdt < burnt {
+            problems.add(
+                "refund.minimum_usdt",
+                "is less than sending it may burn (usdt_fee_limit_trx, a TRX counted as a third of a USDT), and \
+                 refund.fee_usdt does not cover that",
+            );
+        }
+        if refund.minimum_trx < LEAST_REFUND && refund.fee_trx < LEAST_REFUND {
+            problems.add(
+                "refund.minimum_trx",
+                "is less than 0.1, and refund.fee_trx is too: sending it may burn more than it is",
+            );
         }
         if refund.max_attempts == 0 {
             problems.add("refund.max_attempts", "must be above 0");

@@ -74,6 +74,7 @@ impl Settings {
             fee: amounts(refund.fee_trx, refund.fee_usdt),
             minimum: amounts(refund.minimum_trx, refund.minimum_usdt),
             suspense_delay: refund.suspense_delay.span(),
+            hold_read_late: refund.hold_read_late.span(),
             denied: self.payments.denied_senders.clone(),
             own: own.chain(self.pool.accounts.iter().map(|account| account.address)).collect(),
             four_eyes_above: amounts(refund.four_eyes_above_trx, refund.four_eyes_above_usdt),
@@ -81,6 +82,7 @@ impl Settings {
                 per_payment: amounts(refund.per_payment_trx, refund.per_payment_usdt),
                 per_hour: amounts(refund.per_hour_trx, refund.per_hour_usdt),
                 per_day: amounts(refund.per_day_trx, refund.per_day_usdt),
+                token_fee: refund.usdt_fee_limit_trx,
             },
             retry_after: refund.retry_after.span(),
             retry_guard: refund.retry_guard,
@@ -131,6 +133,7 @@ impl Settings {
             payment_addresses: self.payments.addresses.clone(),
             matching: MatchPolicy {
                 dust_sun: self.payments.dust_trx,
+                completes_under: self.payments.complete_under,
                 dust_usdt_micro: self.payments.dust_usdt.get(),
                 // On the board of sale terms, because prices change while the service runs.
                 orderless: None,

@@ -252,6 +252,8 @@ pub struct Payments {
     /// The largest tail.
     #[serde(deserialize_with = "sun")]
     pub tail_max_sun: Sun,
+    /// Whether the rest of what was too little may come with another payment of the same sender.
+    pub complete_under: bool,
     /// Smaller TRX transfers are counted, not recorded.
     #[serde(deserialize_with = "trx")]
     pub dust_trx: Sun,
@@ -365,6 +367,8 @@ pub struct Refund {
     pub minimum_usdt: UsdtMicro,
     /// How long what matches nothing waits for a person.
     pub suspense_delay: Length,
+    /// What matches nothing or came late, and was read so much later than it was made, waits for a person; 0 is never.
+    pub hold_read_late: Length,
     /// Whether a late payment is served at today's price where there is capacity.
     pub serve_late: bool,
     /// Most for one payment; 0 is no limit.

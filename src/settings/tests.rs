@@ -177,3 +177,21 @@ fn urls_and_the_databases_password_come_from_files_too() {
     let empty = format!("[keys]\npassphrase_file = '{}'\n", file("empty", "\n"));
     assert_eq!(keys(&read(&empty, &[]).unwrap_err()), ["keys.passphrase_file"]);
 }
+
+#[test]
+fn refunds_that_would_burn_more_than_they_are_are_refused() {
+    let wrong = |text: &str| {
+        let refused = read(&format!("[refund]\n{text}"), &[]).unwrap_err();
+        keys(&refused).into_iter().map(ToOwned::to_owned).collect::<Vec<String>>()
+    };
+    assert_eq!(wrong("minimum_usdt = '9.9'"), ["refund.minimum_usdt"]);
+    assert_eq!(wrong("usdt_fee_limit_trx = '31'"), ["refund.minimum_usdt"]);
+    assert_eq!(wrong("minimum_trx = '0.01'"), ["refund.minimum_trx"]);
+    for covered in [
+        "minimum_usdt = '1'\nfee_usdt = '10'",
+        "minimum_usdt = '5'\nusdt_fee_limit_trx = '15'",
+        "minimum_trx = '0.01'\nfee_trx = '0.3'",
+    ] {
+        assert!(read(&format!("[refund]\n{covered}"), &[]).is_ok(), "{covered}");
+    }
+}

@@ -162,8 +162,9 @@ fn settings(
 ) -> Result<Settings, String> {
     let text = format!(
         "[payments]\ntimeout = \"{timeout}\"\nlate_window = \"{late}\"\nsolid_above_trx = \"{solid_above}\"\n\
+         complete_under = false\n\
          [sales]\nrental = \"{rental}\"\n[pool]\nreclaim_grace = \"{grace}\"\ncapacity_patience = \"3m\"\n\
-         max_attempts = 4\n[refund]\nserve_late = false\nsuspense_delay = \"20m\"\nminimum_trx = \"0.2\"\n[actors]\nsweep_interval = \"20s\"\n"
+         max_attempts = 4\n[refund]\nserve_late = false\nsuspense_delay = \"20m\"\nhold_read_late = \"0s\"\nminimum_trx = \"0.2\"\n[actors]\nsweep_interval = \"20s\"\n"
     );
     let none = Environment::of([]);
     let mut settings = Settings::from_layers(&[&text], &none).map_err(|error| error.to_string())?;

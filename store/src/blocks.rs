@@ -10,7 +10,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    Asset, BlockRef, Height, OrderId, Sun, Timestamp,
+    Asset, BlockRef, Height, OrderId, Span, Sun, Timestamp,
     chain::{Head, Resource, ResourceAction, ResourceEvent, SentTransfer},
     journal::Image,
     operation::ChainView,
@@ -112,7 +112,7 @@ async fn record(conn: &mut Conn, commit: &BlockCommit, now: Timestamp) -> Result
         .with("recorded_at", now.ms());
     conn.journal().made_as(&BLOCKS, head.height().get(), image);
     for (position, payment) in (0_i64..).zip(&commit.payments) {
-        record_payment(conn, head, position, payment, now).await?;
+        record_payment(conn, head, position, payment, commit.behind, now).await?;
     }
     for (position, event) in (0_i64..).zip(&commit.resource_events) {
         record_event(conn, head, position, event).await?;
@@ -129,14 +129,15 @@ pub(crate) async fn record_payment(
     head: Head,
     position: i64,
     payment: &Payment,
+    behind: Span,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let (height, time, block) = (head.height().get(), head.timestamp.ms(), head.block.id().to_string());
     let made = exec!(
         conn,
         "INSERT INTO payments (id, tx_id, transfer_index, asset, from_address, to_address, amount, block_id, \
-         block_height, block_time, position, state, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'unrouted', $12, $12) ON CONFLICT (id) DO NOTHING",
+         block_height, block_time, position, state, created_at, updated_at, read_behind) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'unrouted', $12, $12, $13) ON CONFLICT (id) DO NOTHING",
         payment.id.to_string(),
         payment.id.tx_id.to_string(),
         i64::from(payment.id.index),
@@ -149,6 +150,7 @@ pub(crate) async fn record_payment(
         time,
         position,
         now.ms(),
+        Some(behind.ms()).filter(|behind| *behind > 0),
     )?;
     if made == 1 {
         conn.journal().made(&PAYMENTS, payment.id);
@@ -243,7 +245,10 @@ async fn record_sent(
     exec!(
         conn,
         "INSERT INTO sent_transfers (height, position, block_id, block_time, tx_id, asset, from_address, to_address, \
-         amount, succeeded) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+         amount, succeeded, unexplained) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+         CASE WHEN CAST($10 AS BIGINT) = 1 AND EXISTS (SELECT 1 FROM refund_accounts WHERE address = $7) \
+         AND NOT EXISTS (SELECT 1 FROM attempts WHERE tx_id = $5) \
+         AND NOT EXISTS (SELECT 1 FROM sent_write_offs WHERE tx_id = $5) THEN 1 END)",
         head.height().get(),
         position,
         head.block.id().to_string(),

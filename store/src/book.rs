@@ -5,8 +5,8 @@ use crate::{
     db::{Conn, all},
     pool,
     row::{
-        AttemptRow, BlockRow, EventRow, OperationRow, OrderRow, PaymentRow, RefundAccountRow, RefundRow,
-        ReservationRow, SentRow, attempt_columns, convert, operation_columns, order_columns,
+        AttemptRow, BlockRow, EventRow, OperationRow, OrderRow, PaymentRow, Place, RefundAccountRow,
+        RefundRow, ReservationRow, SentRow, attempt_columns, convert, operation_columns, order_columns,
     },
 };
 use leyden_domain::{
@@ -89,6 +89,7 @@ async fn read_with(conn: &mut Conn, blocks: Vec<BlockRow>) -> Result<Book, Store
         "SELECT height, block_id, block_time, tx_id, asset, from_address, to_address, amount, succeeded \
          FROM sent_transfers ORDER BY height, position"
     )?;
+    let written_off: Vec<(String,)> = all!(conn, "SELECT tx_id FROM sent_write_offs ORDER BY tx_id")?;
     Ok(Book {
         orders: convert(orders)?,
         payments: convert(payments)?,
@@ -103,6 +104,10 @@ async fn read_with(conn: &mut Conn, blocks: Vec<BlockRow>) -> Result<Book, Store
         events: events.iter().map(EventRow::event).collect::<Result<_, StoreError>>()?,
         refunds: convert(refunds)?,
         refund_accounts: convert(refund_accounts)?,
+        written_off: written_off
+            .iter()
+            .map(|(tx_id,)| Place::new("sent_write_offs", tx_id).parse("tx_id", tx_id))
+            .collect::<Result<_, StoreError>>()?,
         sent: sent.iter().map(SentRow::sent).collect::<Result<_, StoreError>>()?,
         solid: blocks::solid(conn).await?,
     })

@@ -118,6 +118,13 @@ pub(crate) const NEWEST: &str = "SELECT id FROM orders ORDER BY created_at DESC,
 pub(crate) const NEWEST_REFUNDED: &str =
     "SELECT payment_id FROM refunds WHERE order_id IS NULL ORDER BY created_at DESC, id DESC LIMIT $1";
 
+/// Most transfers that nothing explains that are looked at: one is enough to stop money.
+const UNEXPLAINED_AT_ONCE: i64 = 20;
+
+/// Transfers out of refund accounts that took effect and that nothing explains.
+pub(crate) const UNEXPLAINED: &str = "SELECT height, block_id, block_time, tx_id, asset, from_address, to_address, amount, succeeded \
+     FROM sent_transfers WHERE unexplained = 1 ORDER BY height, position LIMIT $1";
+
 pub(crate) const ROUND: &str = "SELECT id, created_at FROM orders WHERE (created_at, id) > ($1, $2) \
                                 ORDER BY created_at, id LIMIT $3";
 
@@ -184,6 +191,9 @@ async fn chain(conn: &mut Conn, book: &mut Book) -> Result<(), StoreError> {
         .map(|row| Ok((row.head()?, row.parent()?)))
         .collect::<Result<_, StoreError>>()?;
     book.solid = blocks::solid(conn).await?;
+    // What nothing explains belongs to nothing else that is looked at.
+    let unexplained: Vec<SentRow> = all!(conn, UNEXPLAINED, UNEXPLAINED_AT_ONCE)?;
+    book.sent = unexplained.iter().map(SentRow::sent).collect::<Result<_, _>>()?;
     Ok(())
 }
 

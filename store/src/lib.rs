@@ -33,6 +33,7 @@ mod order_list;
 mod order_payment;
 mod orders;
 mod partitions;
+mod parts;
 mod payments;
 mod pg;
 #[cfg(test)]

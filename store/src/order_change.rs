@@ -5,7 +5,7 @@ use crate::{
     db::{Conn, all, exec, opt},
     delegation_record, halts,
     journal::{OPERATIONS, ORDERS, RESERVATIONS},
-    monitoring, order_payment,
+    monitoring, order_payment, parts,
     row::{OperationRow, Place, operation_columns},
 };
 use leyden_domain::{
@@ -60,6 +60,9 @@ async fn apply_steps(
     let (from, to) = (first.from, order.state.kind());
     if from != to {
         recount(conn, from, to).await?;
+        if matches!(to, OrderStateKind::RefundDue | OrderStateKind::Reverted) {
+            parts::give_back(conn, &order.id.to_string(), now).await?;
+        }
         if to == OrderStateKind::AwaitingPayment {
             order_payment::reopen_seconds(conn, order, now).await?;
         }

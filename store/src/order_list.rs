@@ -85,6 +85,10 @@ pub(crate) fn waiting_query(wait: OrderWait, after: Option<OrderId>, limit: u32)
             query.push(OPERATING);
             Oldest::Created
         }
+        OrderWait::RefundUndone => {
+            query.push("o.state = 'refund_due' AND o.payment_block IS NULL");
+            Oldest::Created
+        }
     };
     if let Some(after) = after {
         let (behind, row) = match oldest {
@@ -129,6 +133,7 @@ pub(crate) fn every_query() -> Vec<Built> {
         OrderWait::PaymentChanged,
         OrderWait::EndsBefore(at),
         OrderWait::Operating,
+        OrderWait::RefundUndone,
     ];
     let after = OrderId::standard(at, [0; 10]);
     let lists = [

@@ -3,17 +3,20 @@
 use crate::{
     db::{Conn, all, exec, opt},
     journal::{ORDERS, PAYMENTS},
+    parts,
 };
 use leyden_domain::{Timestamp, order::Order};
 use leyden_ports::store::StoreError;
 
 /// A payment in a block that came in time (and not before the order, but for what a fork may replace), that nobody has looked at, and that may be meant for the order: by its
-/// tail, or paid by the recipient.
+/// tail, paid by the recipient, or by somebody who has paid too little for it before.
 pub(crate) const COMING: &str = "SELECT p.id FROM orders o JOIN payments p ON p.to_address = o.payment_address \
      WHERE o.id = $1 AND p.state = 'unrouted' AND p.block_id IS NOT NULL AND p.block_time <= o.expires_at \
      AND p.block_time >= o.created_at - 60000 \
      AND p.asset = 'TRX' AND ((o.tail > 0 AND p.amount % o.unit_price = o.tail) \
-     OR (p.from_address = o.recipient_address AND p.amount % o.unit_price = 0)) LIMIT 1";
+     OR (p.from_address = o.recipient_address AND p.amount % o.unit_price = 0) \
+     OR EXISTS (SELECT 1 FROM payments u WHERE u.order_id = o.id AND u.state = 'under' AND u.part IS NULL \
+         AND u.from_address = p.from_address)) LIMIT 1";
 
 /// No payment may settle the order, nor be about to. One whose block is undone goes back to be routed anew.
 pub(crate) async fn require_none(conn: &mut Conn, order: &Order, now: Timestamp) -> Result<(), StoreError> {
@@ -55,6 +58,7 @@ pub(crate) async fn give_up_undone(conn: &mut Conn, order: &str, now: Timestamp)
 async fn unassign(conn: &mut Conn, order: &str, payment: String, now: Timestamp) -> Result<(), StoreError> {
     conn.journal().changed(&PAYMENTS, &payment);
     conn.journal().changed(&ORDERS, order);
+    parts::give_back(conn, order, now).await?;
     exec!(
         conn,
         "UPDATE payments SET state = 'unrouted', order_id = NULL, bought = NULL, excess = NULL, \

@@ -79,8 +79,10 @@ pub(crate) async fn detail(conn: &mut Conn, id: OrderId) -> Result<Option<OrderD
             id.to_string()
         )?
     };
+    // What sends its money back is its refund's.
     let (delegations, reclaims) = convert::<_, Operation>(operations)?
         .into_iter()
+        .filter(|operation| !matches!(operation.kind, OperationKind::Refund { .. }))
         .partition(|operation| matches!(operation.kind, OperationKind::Delegate { .. }));
     Ok(Some(OrderDetail {
         order,

@@ -7,6 +7,7 @@ use crate::{
     halts,
     journal::{ORDERS, PAYMENTS},
     monitoring, new_orders, order_payment,
+    parts::{self, BEGUN},
     row::{OrderRow, PaymentRow, convert, order_columns},
 };
 use async_trait::async_trait;
@@ -19,7 +20,7 @@ use leyden_domain::{
 use leyden_ports::store::{
     Durability, Page, PaymentFilter, PaymentStore, Routing, StoreError, UnroutedPayment,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Orders whose tail is the rest of the amount under their own price. At most one for each price that the address
 /// was ever offered at; how many orders are open does not matter.
@@ -50,8 +51,17 @@ async fn candidates(conn: &mut Conn, payment: &Payment) -> Result<Vec<Expectatio
     let (from, to) = (payment.from.to_string(), payment.to.to_string());
     let by_tail: Vec<OrderRow> = all!(conn, BY_TAIL, to.clone(), payment.amount)?;
     let by_recipient: Vec<OrderRow> = all!(conn, BY_RECIPIENT, from, to, payment.amount)?;
-    let orders: Vec<Order> = convert(by_tail.into_iter().chain(by_recipient).collect())?;
-    let each_once: BTreeMap<_, _> = orders.iter().map(|order| (order.id, order.expectation())).collect();
+    let begun: Vec<OrderRow> = all!(conn, BEGUN, payment.from.to_string(), payment.to.to_string())?;
+    let is_begun: BTreeSet<String> = begun.iter().map(|row| row.id.clone()).collect();
+    let orders: Vec<Order> = convert(by_tail.into_iter().chain(by_recipient).chain(begun).collect())?;
+    let mut each_once = BTreeMap::new();
+    for order in orders {
+        let mut expectation = order.expectation();
+        if is_begun.contains(&order.id.to_string()) {
+            expectation.begun = parts::begun(conn, order.id, payment.from).await?;
+        }
+        each_once.insert(order.id, expectation);
+    }
     Ok(each_once.into_values().collect())
 }
 
@@ -97,6 +107,7 @@ impl Bucket {
                 Self { order, bought: None, excess: None, reason: Some(reason.name()) }
             }
             PaymentState::Unrouted
+            | PaymentState::Part { .. }
             | PaymentState::Under { .. }
             | PaymentState::Late { .. }
             | PaymentState::Second { .. } => Self { order, bought: None, excess: None, reason: None },
@@ -119,7 +130,7 @@ pub(crate) async fn route(
         id.clone()
     )?;
     let Some((block, height, time)) = block else { return Ok(false) };
-    if routing.state == PaymentState::Unrouted {
+    if matches!(routing.state, PaymentState::Unrouted | PaymentState::Part { .. }) {
         return Ok(false);
     }
     if let Some(order) = routing.new_order.as_deref() {
@@ -152,6 +163,9 @@ pub(crate) async fn route(
         if let Some(order) = routing.state.order() {
             conn.journal().changed(&ORDERS, order);
         }
+    }
+    if routing.new_order.is_none() && !parts::take(conn, routing, now, wall).await? {
+        return Ok(false);
     }
     let bucket = Bucket::of(&routing.state);
     let routed = exec!(

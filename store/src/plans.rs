@@ -5,7 +5,7 @@
 use crate::{
     OpenOptions, SqlStore, book_part,
     db::{Conn, all},
-    monitoring, new_orders, operations, order_list, order_payment, orders, payments, pool,
+    monitoring, new_orders, operations, order_list, order_payment, orders, parts, payments, pool,
 };
 use leyden_domain::{OrderId, Timestamp};
 use leyden_ports::{
@@ -49,10 +49,13 @@ async fn nothing_is_looked_through() {
     let fixed = [
         book_part::NEWEST,
         book_part::ROUND,
+        book_part::UNEXPLAINED,
         pool::FALL,
         payments::UNROUTED,
         payments::BY_TAIL,
         payments::BY_RECIPIENT,
+        parts::BEGUN,
+        parts::UNDER,
         new_orders::TAKEN,
         new_orders::FREE_TAIL,
         orders::RELEASE_TAILS,
@@ -81,7 +84,7 @@ async fn nothing_is_looked_through() {
 }
 
 /// The index that each wait is answered from, first without and then with a place to go on from.
-const WAITS: [&str; 7] = [
+const WAITS: [&str; 8] = [
     "idx_orders_expires_at",
     "idx_orders_matched",
     "idx_orders_paid",
@@ -89,6 +92,7 @@ const WAITS: [&str; 7] = [
     "idx_orders_payment_changed",
     "idx_orders_ends_at",
     "idx_orders_operating",
+    "idx_orders_refund_due",
 ];
 
 #[tokio::test]

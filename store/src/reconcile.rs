@@ -250,7 +250,7 @@ async fn amend(conn: &mut Conn, commit: &BlockCommit, now: Timestamp) -> Result<
             payment.id.to_string()
         )?;
         if known.is_none() {
-            blocks::record_payment(conn, head, position, payment, now).await?;
+            blocks::record_payment(conn, head, position, payment, commit.behind, now).await?;
             missing = missing.saturating_add(1);
         }
     }

@@ -2,15 +2,17 @@
 //! comes through here.
 
 use crate::{
-    db::{Conn, exec, one, opt},
+    book_part::UNEXPLAINED,
+    db::{Conn, all, exec, one, opt},
     journal::{PAYMENTS, REFUNDS},
     order_change,
-    row::{Copies, PaymentRow, RefundRow},
+    row::{Copies, PaymentRow, RefundRow, SentRow},
 };
 use leyden_domain::{
-    Asset, Height, PaymentId, RefundId, Span, Timestamp,
+    Asset, Height, OperationId, PaymentId, RefundId, Span, Sun, Timestamp,
+    halt::HaltCause,
     payment::Payment,
-    refund::{GuardTrip, Refund, RefundStateKind, RefundTransition, Spent},
+    refund::{GuardTrip, Refund, RefundStateKind, RefundTransition, SpendGuard, Spent},
 };
 use leyden_ports::store::{RefundCommit, RefundDraft, StoreError};
 
@@ -86,8 +88,9 @@ pub(crate) async fn insert(conn: &mut Conn, refund: &Refund, wall: Timestamp) ->
         conn,
         "INSERT INTO refunds (id, payment_id, order_id, cause, cause_json, asset, owed, fee, to_address, \
          address_set_by, decided_by, approved_by, guard_waived, proposal, state, state_json, hold, operation_id, \
-         due_at, spent_at, created_at, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-         $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+         due_at, spent_at, created_at, updated_at, version, address_approved_by, checks_waived) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+         $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)",
         refund.id.to_string(),
         refund.payment.to_string(),
         refund.order.map(|order| order.to_string()),
@@ -111,6 +114,8 @@ pub(crate) async fn insert(conn: &mut Conn, refund: &Refund, wall: Timestamp) ->
         refund.created_at.ms(),
         refund.updated_at.ms(),
         refund.version,
+        refund.address_approved_by.map(|key| key.to_string()),
+        refund.checks_waived.then_some(1_i64),
     )?;
     exec!(conn, "UPDATE payments SET has_refund = 1 WHERE id = $1", refund.payment.to_string())?;
     conn.journal().made(&REFUNDS, refund.id);
@@ -125,11 +130,10 @@ pub(crate) async fn apply(
     wall: Timestamp,
 ) -> Result<Result<(), GuardTrip>, StoreError> {
     let refund = &commit.transition.refund;
-    if let Some(transfer) = &commit.transfer
-        && !refund.guard_waived
-    {
-        let spent = spent(conn, refund.asset, refund.updated_at, Some(refund.id)).await?;
-        if let Err(trip) = transfer.guard.check(refund.asset, refund.amount(), spent) {
+    if let Some(transfer) = &commit.transfer {
+        refuse_strange(conn).await?;
+        let window = Window { now: refund.updated_at, until: None, but: None };
+        if let Err(trip) = guard(conn, refund, transfer.guard, window).await? {
             return Ok(Err(trip));
         }
     }
@@ -158,7 +162,7 @@ pub(crate) async fn write(
         "UPDATE refunds SET order_id = $3, cause = $4, cause_json = $5, owed = $6, fee = $7, to_address = $8, \
          address_set_by = $9, decided_by = $10, approved_by = $11, guard_waived = $12, proposal = $13, state = $14, \
          state_json = $15, hold = $16, operation_id = $17, due_at = $18, spent_at = $19, updated_at = $20, \
-         version = $21 WHERE id = $1 AND version = $2",
+         version = $21, address_approved_by = $22, checks_waived = $23 WHERE id = $1 AND version = $2",
         refund.id.to_string(),
         transition.from_version,
         refund.order.map(|order| order.to_string()),
@@ -180,6 +184,8 @@ pub(crate) async fn write(
         columns.copies.spent_at,
         refund.updated_at.ms(),
         refund.version,
+        refund.address_approved_by.map(|key| key.to_string()),
+        refund.checks_waived.then_some(1_i64),
     )?;
     if changed != 1 {
         return Err(StoreError::Conflict("refund"));
@@ -216,23 +222,78 @@ async fn write_line(
     .map(drop)
 }
 
-/// How much has left in the windows that end `now`.
+/// Refuses to move money while some has left a refund account by no transaction of ours: these books may be a copy of some
+/// that went on without them, and what they owe may be paid.
+pub(crate) async fn refuse_strange(conn: &mut Conn) -> Result<(), StoreError> {
+    let strange: Vec<SentRow> = all!(conn, UNEXPLAINED, 1_i64)?;
+    if strange.is_empty() { Ok(()) } else { Err(StoreError::Halted(HaltCause::BrokenInvariant)) }
+}
+
+/// Which transfers count.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    /// An hour and a day before this they begin.
+    pub(crate) now: Timestamp,
+    /// They end here; `None`: nowhere, for chain time may have been later already than it is now.
+    pub(crate) until: Option<Timestamp>,
+    /// Without the transfer that is asked about.
+    pub(crate) but: Option<(RefundId, OperationId)>,
+}
+
+/// Whether the spend guard lets a refund go.
+pub(crate) async fn guard(
+    conn: &mut Conn,
+    refund: &Refund,
+    guard: SpendGuard,
+    window: Window,
+) -> Result<Result<(), GuardTrip>, StoreError> {
+    if refund.guard_waived {
+        return Ok(Ok(()));
+    }
+    let left = spent(conn, refund.asset, window, guard.token_fee).await?;
+    if let Err(trip) = guard.check(refund.asset, refund.amount(), left) {
+        return Ok(Err(trip));
+    }
+    let coins = spent(conn, Asset::Trx, window, guard.token_fee).await?;
+    Ok(guard.check_fee(refund.asset, coins))
+}
+
+/// How much has left. Of a token transfer the fee counts as TRX as soon as it is intended, and whatever becomes of it once
+/// it was signed: one that fails on the chain has burnt it.
 pub(crate) async fn spent(
     conn: &mut Conn,
     asset: Asset,
-    now: Timestamp,
-    but: Option<RefundId>,
+    window: Window,
+    token_fee: Sun,
 ) -> Result<Spent, StoreError> {
-    let (hour, day): (i64, i64) = one!(
+    let (hour, day) =
+        (window.now.minus(Span::from_hours(1)).ms(), window.now.minus(Span::from_hours(24)).ms());
+    let until = window.until.map_or(i64::MAX, Timestamp::ms);
+    let (in_hour, in_day): (i64, i64) = one!(
         conn,
         "SELECT CAST(COALESCE(SUM(CASE WHEN spent_at > $2 THEN owed - fee ELSE 0 END), 0) AS BIGINT), \
          CAST(COALESCE(SUM(owed - fee), 0) AS BIGINT) FROM refunds \
          WHERE asset = $1 AND spent_at > $3 AND spent_at <= $4 AND id <> $5",
         asset.name(),
-        now.minus(Span::from_hours(1)).ms(),
-        now.minus(Span::from_hours(24)).ms(),
-        now.ms(),
-        but.map_or_else(String::new, |refund| refund.to_string()),
+        hour,
+        day,
+        until,
+        window.but.map_or_else(String::new, |(refund, _)| refund.to_string()),
     )?;
-    Ok(Spent { hour, day })
+    let spent = Spent { hour: in_hour, day: in_day };
+    if asset == Asset::Usdt {
+        return Ok(spent);
+    }
+    let (in_hour, in_day): (i64, i64) = one!(
+        conn,
+        "SELECT CAST(COALESCE(SUM(CASE WHEN created_at > $1 THEN 1 ELSE 0 END), 0) AS BIGINT), COUNT(*) \
+         FROM operations WHERE kind = 'refund_usdt' AND created_at > $2 AND created_at <= $3 AND id <> $4 \
+         AND (attempts > 0 OR state NOT IN ('failed', 'cancelled'))",
+        hour,
+        day,
+        until,
+        window.but.map_or_else(String::new, |(_, operation)| operation.to_string()),
+    )?;
+    let fees = |count: i64| count.saturating_mul(token_fee.get());
+    Ok(Spent { hour: spent.hour.saturating_add(fees(in_hour)), day: spent.day.saturating_add(fees(in_day)) })
 }

@@ -2,23 +2,32 @@
 
 use crate::{
     SqlStore,
-    db::{Arg, Built, Conn, all, exec, opt},
+    book_part::UNEXPLAINED,
+    db::{Arg, Built, Conn, all, exec, one, opt},
     group_commit::{release, savepoint},
-    journal::REFUND_ACCOUNTS,
-    operations, orders, refund_change, refund_wish,
-    row::{OperationRow, PaymentRow, Place, RefundAccountRow, RefundRow, convert, operation_columns, row},
+    halts,
+    journal::{REFUND_ACCOUNTS, SENT_WRITE_OFFS},
+    operations, orders,
+    refund_change::{self, Window},
+    refund_wish,
+    row::{
+        OperationRow, PaymentRow, Place, RefundAccountRow, RefundRow, SentRow, convert, operation_columns,
+        row,
+    },
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    AccountId, Asset, Height, OperationId, PaymentId, RefundId, Timestamp,
+    AccountId, Asset, Energy, Height, OperationId, PaymentId, RefundId, Span, Sun, Timestamp,
+    halt::MoneyAct,
     operation::{Operation, OperationState},
-    order::OrderStateKind,
+    order::{OrderStateKind, undelivered},
     payment::Payment,
     refund::{GuardTrip, Refund, RefundAccount, RefundObserved, SpendGuard, Spent, Subject},
 };
 use leyden_ports::store::{
-    NewRefundAccount, Page, RefundAnswer, RefundCommit, RefundCount, RefundDetail, RefundDraft, RefundEntry,
-    RefundFilter, RefundStore, RefundWish, RefundWork, StoreError, Transfer, WarrantError, WishError,
+    NewRefundAccount, OnItsWay, Page, RefundAnswer, RefundCommit, RefundCount, RefundDetail, RefundDraft,
+    RefundEntry, RefundFilter, RefundStore, RefundWish, RefundWork, StoreError, StrangeTransfer, Transfer,
+    Warrant, WarrantError, WishError, WriteOff,
 };
 use std::collections::BTreeSet;
 
@@ -33,6 +42,11 @@ pub(crate) const UNSERVED: &str = "SELECT p.* FROM orders o JOIN payments p ON p
      WHERE o.state = 'refund_due' AND p.has_refund = 0 AND p.block_height <= $1 \
      ORDER BY o.created_at, o.id LIMIT $2";
 
+/// The same of orders whose payment was undone, and came back when it was too late.
+pub(crate) const REVERTED: &str = "SELECT p.* FROM orders o JOIN payments p ON p.id = o.assigned_payment \
+     WHERE o.state = 'reverted' AND p.has_refund = 0 AND p.block_height <= $1 \
+     ORDER BY o.created_at, o.id LIMIT $2";
+
 /// Refunds that somebody must look at.
 pub(crate) const WORK: &str = "SELECT r.* FROM refunds r JOIN payments p ON p.id = r.payment_id \
      LEFT JOIN orders o ON o.id = p.order_id LEFT JOIN operations t ON t.id = r.operation_id \
@@ -40,7 +54,8 @@ pub(crate) const WORK: &str = "SELECT r.* FROM refunds r JOIN payments p ON p.id
          SELECT id FROM refunds WHERE state IN ('due', 'sending', 'withdrawn')) AND r.id > $2 \
      AND (r.state NOT IN ('sending', 'withdrawn') \
          OR (r.state = 'sending' AND t.state IN ('solid', 'failed', 'cancelled')) \
-         OR (r.state = 'withdrawn' AND (p.state NOT IN ('settled', 'unrouted') OR o.state = 'refund_due'))) \
+         OR (r.state = 'withdrawn' AND p.part IS NULL \
+             AND (p.state NOT IN ('settled', 'unrouted') OR o.state IN ('refund_due', 'reverted')))) \
      ORDER BY r.id LIMIT $3";
 
 row!(
@@ -68,9 +83,13 @@ pub(crate) async fn subject(conn: &mut Conn, payment: Payment) -> Result<Subject
             matches!(state, OperationState::Solid | OperationState::Failed | OperationState::Cancelled)
         };
         detail.order.state.kind() == OrderStateKind::Active
+            && undelivered(&detail.order, &detail.delegations) == Energy::ZERO
             && detail.delegations.iter().all(|delegation| is_final(delegation.state))
     });
-    Ok(Subject { payment, order: detail.map(|detail| detail.order), delivered_for_good })
+    let (behind,): (Option<i64>,) =
+        one!(conn, "SELECT read_behind FROM payments WHERE id = $1", payment.id.to_string())?;
+    let read_behind = Span::from_ms(behind.unwrap_or(0));
+    Ok(Subject { payment, order: detail.map(|detail| detail.order), delivered_for_good, read_behind })
 }
 
 async fn history(conn: &mut Conn, id: RefundId) -> Result<Vec<RefundEntry>, StoreError> {
@@ -206,6 +225,8 @@ impl RefundStore for SqlStore {
         let mut rows: Vec<PaymentRow> = Vec::new();
         if after.is_none() {
             rows = all!(conn, UNSERVED, solid.get(), i64::from(limit))?;
+            let reverted: Vec<PaymentRow> = all!(conn, REVERTED, solid.get(), i64::from(limit))?;
+            rows.extend(reverted);
         }
         let known: BTreeSet<String> = rows.iter().map(|row| row.id.clone()).collect();
         let after = after.map_or_else(String::new, |payment| payment.to_string());
@@ -275,12 +296,62 @@ impl RefundStore for SqlStore {
         self.write(move |conn| Box::pin(async move { refund_wish::carry_out(conn, &wish, wall).await })).await
     }
 
-    async fn spent(&self, asset: Asset, now: Timestamp, but: Option<RefundId>) -> Result<Spent, StoreError> {
-        let mut conn = self.db.read().await?;
-        refund_change::spent(&mut conn, asset, now, but).await
+    async fn spent(&self, asset: Asset, now: Timestamp, token_fee: Sun) -> Result<Spent, StoreError> {
+        let mut conn = self.db.snapshot().await?;
+        let window = Window { now, until: None, but: None };
+        let spent = refund_change::spent(&mut conn, asset, window, token_fee).await;
+        conn.rollback().await?;
+        spent
     }
 
-    async fn warrant(&self, transfer: Transfer, guard: SpendGuard) -> Result<OperationId, WarrantError> {
+    async fn on_its_way(&self) -> Result<OnItsWay, StoreError> {
+        let mut conn = self.db.read().await?;
+        let (trx, usdt, usdt_transfers): (i64, i64, i64) = one!(
+            conn,
+            "SELECT CAST(COALESCE(SUM(CASE WHEN asset = 'TRX' THEN owed - fee ELSE 0 END), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(CASE WHEN asset = 'USDT' THEN owed - fee ELSE 0 END), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(CASE WHEN asset = 'USDT' THEN 1 ELSE 0 END), 0) AS BIGINT) \
+             FROM refunds WHERE state = 'sending'"
+        )?;
+        Ok(OnItsWay { trx, usdt, usdt_transfers })
+    }
+
+    async fn strange_transfers(&self, limit: u32) -> Result<Vec<StrangeTransfer>, StoreError> {
+        let mut conn = self.db.read().await?;
+        let rows: Vec<SentRow> = all!(conn, UNEXPLAINED, i64::from(limit))?;
+        rows.iter().map(|row| row.sent().map(|(head, sent)| StrangeTransfer { head, sent })).collect()
+    }
+
+    async fn write_off(&self, write_off: WriteOff) -> Result<bool, StoreError> {
+        let now = self.now();
+        self.write(move |conn| {
+            Box::pin(async move {
+                let tx_id = write_off.tx_id.to_string();
+                let known: Option<(String,)> =
+                    opt!(conn, "SELECT tx_id FROM sent_transfers WHERE tx_id = $1 LIMIT 1", tx_id.clone())?;
+                if known.is_none() {
+                    return Ok(false);
+                }
+                let made = exec!(
+                    conn,
+                    "INSERT INTO sent_write_offs (tx_id, by_key, reason, at) VALUES ($1, $2, $3, $4) \
+                     ON CONFLICT (tx_id) DO NOTHING",
+                    tx_id.clone(),
+                    write_off.operator.key.to_string(),
+                    write_off.operator.reason.clone(),
+                    now.ms(),
+                )?;
+                if made == 1 {
+                    conn.journal().made(&SENT_WRITE_OFFS, &tx_id);
+                }
+                exec!(conn, "UPDATE sent_transfers SET unexplained = NULL WHERE tx_id = $1", tx_id)?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    async fn warrant(&self, transfer: Transfer, guard: SpendGuard) -> Result<Warrant, WarrantError> {
         let mut conn = self.db.snapshot().await?;
         let answer = warrant(&mut conn, transfer, guard).await;
         conn.rollback().await?;
@@ -387,37 +458,61 @@ impl RefundStore for SqlStore {
     }
 }
 
+row!(
+    /// An operation that may be what is to be signed.
+    WarrantRow {
+        refund: String,
+        id: String,
+        state: String,
+        attempts: i64,
+        permission_id: Option<i64>,
+    }
+);
+
 /// Whether a transfer may be signed now: the rows themselves say for what.
-async fn warrant(
-    conn: &mut Conn,
-    transfer: Transfer,
-    guard: SpendGuard,
-) -> Result<OperationId, WarrantError> {
+async fn warrant(conn: &mut Conn, transfer: Transfer, limits: SpendGuard) -> Result<Warrant, WarrantError> {
     let kind = match transfer.asset {
         Asset::Trx => "refund_trx",
         Asset::Usdt => "refund_usdt",
     };
-    let found: Vec<(String, String, String)> = all!(
+    let halted = halts::stop(conn, MoneyAct::Refund).await?;
+    if let Some(cause) = halted {
+        return Err(WarrantError::Halted(cause));
+    }
+    refund_change::refuse_strange(conn).await.map_err(|error| match error {
+        StoreError::Halted(cause) => WarrantError::Halted(cause),
+        error => error.into(),
+    })?;
+    let found: Vec<WarrantRow> = all!(
         conn,
-        "SELECT r.id, op.id, op.state FROM operations op JOIN refunds r ON r.id = op.refund_id \
+        "SELECT r.id AS refund, op.id, op.state, op.attempts, a.permission_id FROM operations op \
+         JOIN refunds r ON r.id = op.refund_id JOIN payments p ON p.id = r.payment_id \
+         JOIN refund_accounts a ON a.account_id = op.account_id AND a.address = op.owner \
          WHERE op.owner = $1 AND op.receiver = $2 AND op.balance = $3 AND op.kind = $4 \
          AND op.state IN ('intended', 'signed') AND r.state = 'sending' AND r.operation_id = op.id \
-         AND r.to_address = op.receiver AND r.owed - r.fee = op.balance ORDER BY op.created_at, op.id",
+         AND r.to_address = op.receiver AND r.owed - r.fee = op.balance \
+         AND (r.to_address = p.from_address OR r.address_set_by <> r.address_approved_by) \
+         ORDER BY op.created_at, op.id",
         transfer.from.to_string(),
         transfer.to.to_string(),
         transfer.amount,
         kind,
     )?;
-    let Some((id, operation, _)) = found.iter().find(|(_, _, state)| state == "intended") else {
+    let Some(row) = found.iter().find(|row| row.state == "intended") else {
         return Err(if found.is_empty() { WarrantError::None } else { WarrantError::Signed });
     };
-    let id: RefundId = Place::new("refunds", id).parse("id", id)?;
-    let operation: OperationId = Place::new("operations", operation).parse("id", operation)?;
+    let place = Place::new("operations", &row.id);
+    let id: RefundId = place.parse("refund_id", &row.refund)?;
+    let operation: OperationId = place.parse("id", &row.id)?;
     let refund = refund_change::find(conn, id).await?.ok_or(WarrantError::None)?;
-    if !refund.guard_waived {
-        let at = refund.state.spent_at().unwrap_or(refund.updated_at);
-        let spent = refund_change::spent(conn, refund.asset, at, Some(refund.id)).await?;
-        guard.check(refund.asset, refund.amount(), spent).map_err(WarrantError::Guard)?;
-    }
-    Ok(operation)
+    let at = refund.state.spent_at().unwrap_or(refund.updated_at);
+    let window = Window { now: at, until: Some(at), but: Some((id, operation)) };
+    refund_change::guard(conn, &refund, limits, window).await?.map_err(WarrantError::Guard)?;
+    let newest: Option<(i64,)> = opt!(conn, "SELECT block_time FROM blocks ORDER BY height DESC LIMIT 1")?;
+    Ok(Warrant {
+        operation,
+        attempts: place.number("attempts", row.attempts)?,
+        permission_id: row.permission_id.map(|id| place.number("permission_id", id)).transpose()?,
+        now: Timestamp::from_ms(newest.map_or(0, |(time,)| time)),
+    })
 }

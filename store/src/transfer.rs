@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Row as _, sqlite::SqliteRow};
 use std::{collections::BTreeSet, time::Duration};
 
 /// Tables, each behind those that it refers to. Rows of the seeded ones are replaced.
-const TABLES: [Table; 33] = [
+const TABLES: [Table; 34] = [
     Table::new("orders"),
     Table::seeded("order_counts"),
     Table::new("offered_prices"),
@@ -36,6 +36,7 @@ const TABLES: [Table; 33] = [
     Table::new("sent_transfers"),
     Table::new("reconciliations"),
     Table::new("repairs"),
+    Table::new("sent_write_offs"),
     // Undelegations refer to delegations.
     Table { order: "ORDER BY kind, id", ..Table::new("operations") },
     Table::new("attempts"),

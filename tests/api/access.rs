@@ -60,6 +60,8 @@ const ROUTES: &[(&str, &str, Scope)] = &[
     ("POST", "/api/v1/refunds/rfd_00000000000000000000000000000000/reject", Scope::OpsWrite),
     ("POST", "/api/v1/refunds/rfd_00000000000000000000000000000000/address", Scope::OpsWrite),
     ("POST", "/api/v1/orders/FLASH_1_000000000/refund", Scope::OpsWrite),
+    ("GET", "/api/v1/unexplained-transfers", Scope::OpsRead),
+    ("POST", "/api/v1/unexplained-transfers/explain", Scope::OpsWrite),
     ("GET", "/api/v1/pool", Scope::DataRead),
     ("GET", "/api/v1/price-configs", Scope::DataRead),
     ("GET", "/api/v1/price-configs/energy_flash", Scope::DataRead),

@@ -86,8 +86,15 @@ fn a_wish_is_carried_out_once_and_answered_as_often_as_it_is_sent() {
         // Another caller's key of the same name is another wish; a refusal does not use a name up.
         let other = app.key(&[Scope::OpsWrite]).await;
         let approve = format!("/api/v1/refunds/{id}/approve");
+        let version = first.data()["refund"]["version"].as_i64().unwrap();
+        let unseen = json!({"version": version - 1, "reason": "looks good"});
+        let refused = wish(&app, &other, "zero", &approve, &unseen).await;
+        assert_eq!((refused.status.as_u16(), refused.refusal().as_str()), (409, "REFUND_CHANGED"));
+        assert_eq!(wish(&app, &other, "none", &approve, &because("x")).await.refusal(), "INVALID_BODY");
         for _ in 0..2 {
-            let refused = wish(&app, &other, "one", &approve, &because("looks good")).await;
+            let refused =
+                wish(&app, &other, "one", &approve, &json!({"version": version, "reason": "looks good"}))
+                    .await;
             assert_eq!((refused.status.as_u16(), refused.refusal().as_str()), (409, "NOTHING_PROPOSED"));
         }
     });

@@ -21,18 +21,18 @@ const TIMES: u32 = 3;
 
 /// Counts steps, and strikes after one of them.
 #[derive(Default)]
-struct Reaper {
-    seen: Mutex<BTreeMap<&'static str, u32>>,
-    victim: Option<(&'static str, u32)>,
-    struck: AtomicBool,
+pub(crate) struct Reaper {
+    pub(crate) seen: Mutex<BTreeMap<&'static str, u32>>,
+    pub(crate) victim: Option<(&'static str, u32)>,
+    pub(crate) struck: AtomicBool,
     /// Whether everything after the strike dies too, as in a power cut.
-    power_cut: bool,
+    pub(crate) power_cut: bool,
     /// Whether payments are served step by step only, as they are when they cannot be served in their block's commit.
-    step_by_step: bool,
+    pub(crate) step_by_step: bool,
 }
 
 impl Reaper {
-    fn hook(self: &Arc<Self>) -> StepHook {
+    pub(crate) fn hook(self: &Arc<Self>) -> StepHook {
         let reaper = Arc::clone(self);
         StepHook(Arc::new(move |step| reaper.after(step)))
     }
@@ -52,7 +52,7 @@ impl Reaper {
         }
     }
 
-    fn struck(&self) -> bool {
+    pub(crate) fn struck(&self) -> bool {
         self.struck.load(Ordering::SeqCst)
     }
 }

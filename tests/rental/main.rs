@@ -13,6 +13,7 @@ mod halts;
 mod killed;
 mod ordinary;
 mod reconcile;
+mod refund_faults;
 mod refunds;
 mod refusals;
 mod repairs;

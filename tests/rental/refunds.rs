@@ -4,6 +4,7 @@
 use crate::world::{PATIENCE, PRICE, REFUND_FEE, World, payment_address, refund_address};
 use leyden_domain::{
     Address, ApiKeyId, Asset, Height, Span, Sun, Timestamp, UsdtMicro,
+    halt::{HaltCause, Lift},
     order::{CountRule, OrderEvent, OrderState, OrderStateKind as S, RefundReason},
     payment::PaymentState,
     refund::{
@@ -13,9 +14,12 @@ use leyden_domain::{
 };
 use leyden_ports::{
     ChainReader, SignError,
-    store::{RefundFilter, RefundTarget, WishError},
+    store::{RefundFilter, RefundTarget, WishError, WriteOff},
 };
 use leyden_sim::{ForkPlan, keys};
+
+/// To be of the refund as it is.
+const APPROVE: OperatorAction = OperatorAction::Approve { version: 0 };
 
 fn operator(n: u8) -> Operator {
     Operator { key: ApiKeyId::new(Timestamp::from_ms(1), [n; 10]), reason: format!("because of {n}") }
@@ -61,8 +65,26 @@ impl World {
         sent
     }
 
+    /// A person says what the transfers were that are not ours, and lifts what they have stopped.
+    async fn explain_all(&self) {
+        for strange in self.ports.store.strange_transfers(10).await.unwrap() {
+            let tx_id = strange.sent.tx_id;
+            assert!(self.ports.store.write_off(WriteOff { tx_id, operator: operator(9) }).await.unwrap());
+        }
+        for halt in self.ports.store.open_halts().await.unwrap() {
+            let lift =
+                Lift { at: Timestamp::from_ms(1), by: "a person".to_owned(), reason: "seen".to_owned() };
+            self.ports.store.lift_halt(halt.id, lift).await.unwrap();
+        }
+    }
+
     async fn wish(&self, action: OperatorAction, by: u8) -> Result<Refund, WishError> {
         let target = RefundTarget::Refund(self.refund().await.id);
+        let action = match action {
+            // Whoever approves has looked.
+            APPROVE => OperatorAction::Approve { version: self.refund().await.version },
+            other => other,
+        };
         self.handles().refund_wish(target, action, operator(by)).await.map(|answer| answer.refund)
     }
 
@@ -237,7 +259,10 @@ async fn the_guard_holds_what_is_too_much_until_an_operator_lets_it_go() {
     }
     assert!(world.sent_to(keys::test_address(2), Asset::Trx).await.is_empty());
     let target = RefundTarget::Refund(held.id);
-    let released = world.handles().refund_wish(target, OperatorAction::Release, operator(1)).await.unwrap();
+    let asked = world.handles().refund_wish(target, OperatorAction::Release, operator(1)).await.unwrap();
+    assert!(!asked.refund.guard_waived && asked.is_proposed, "one person alone waives no guard");
+    let approve = OperatorAction::Approve { version: asked.refund.version };
+    let released = world.handles().refund_wish(target, approve, operator(2)).await.unwrap();
     assert!(released.refund.guard_waived && !released.is_proposed);
     world
         .mine_while("it is not sent", async |world| {
@@ -260,7 +285,13 @@ async fn a_denied_payer_waits_for_an_operator_who_sets_an_address() {
     let ours = OperatorAction::SetAddress { to: payment_address() };
     assert_eq!(world.wish(ours, 1).await, Err(WishError::Refused(OperatorRefusal::Address)));
     let to = keys::test_address(2);
-    let set = world.wish(OperatorAction::SetAddress { to }, 1).await.unwrap();
+    let asked = world.wish(OperatorAction::SetAddress { to }, 1).await.unwrap();
+    assert_eq!((asked.to, asked.proposal.is_some()), (keys::test_address(1), true), "however little it is");
+    for _ in 0..10 {
+        world.block().await;
+    }
+    assert!(world.sent_to(to, Asset::Trx).await.is_empty());
+    let set = world.wish(APPROVE, 2).await.unwrap();
     assert_eq!((set.to, set.state), (to, RefundState::Due));
     world.mine_until_refund(K::Refunded).await;
     assert_eq!(world.sent_to(to, Asset::Trx).await, [7_677_777]);
@@ -280,13 +311,11 @@ async fn a_large_one_needs_two_people_and_nobody_is_both() {
     let to = keys::test_address(2);
     let proposed = world.wish(OperatorAction::SetAddress { to }, 1).await.unwrap();
     assert!(proposed.proposal.is_some() && proposed.to == keys::test_address(1));
-    assert_eq!(world.wish(OperatorAction::Approve, 1).await, Err(WishError::Refused(OperatorRefusal::Own)));
+    assert_eq!(world.wish(APPROVE, 1).await, Err(WishError::Refused(OperatorRefusal::Own)));
     let release = world.wish(OperatorAction::Release, 2).await;
     assert_eq!(release, Err(WishError::Refused(OperatorRefusal::AlreadyProposed)));
-    world.wish(OperatorAction::Approve, 2).await.unwrap();
-    // The address is agreed upon; that it goes at all wants a second person too, and it is not the one who set it.
-    assert_eq!(world.wish(OperatorAction::Approve, 1).await, Err(WishError::Refused(OperatorRefusal::Own)));
-    world.wish(OperatorAction::Approve, 2).await.unwrap();
+    world.wish(APPROVE, 2).await.unwrap();
+    // They have seen where it goes and how much it is.
     world.mine_until_refund(K::Refunded).await;
     assert_eq!(world.sent_to(to, Asset::Trx).await, [7_677_777]);
     world.assert_books().await;
@@ -360,6 +389,7 @@ async fn the_refund_account_fills_up_and_what_was_held_goes_by_itself() {
     for _ in 0..3 {
         world.block().await;
     }
+    world.explain_all().await;
     world.pay(1, Sun::new(7_777_777));
     let held = world.mine_until_refund(K::Held).await;
     assert!(
@@ -451,4 +481,171 @@ async fn what_came_late_is_served_at_todays_price_where_there_is_capacity() {
     assert_eq!(world.detail(new).await.order.recipient, order.recipient);
     assert_eq!(world.state(order.id).await, S::Expired);
     world.assert_served_once(0).await;
+}
+
+#[actix_rt::test]
+async fn what_a_lost_service_has_paid_back_is_not_paid_again() {
+    // A copy of the books is restored: they owe what a service that went on without them has paid.
+    let mut world = World::new().await;
+    world.settings.refunds.policy.enabled = false;
+    world.start(None).await;
+    world.pay(1, Sun::new(7_777_777));
+    world.mine_until_refund(K::Held).await;
+    let key = keys::test_key(keys::TEST_ACCOUNTS - 2);
+    world.node.transfer(&key, keys::test_address(1), 7_677_777).unwrap();
+    for _ in 0..3 {
+        world.block().await;
+    }
+    world.stop().await;
+    world.settings.refunds.policy.enabled = true;
+    world.start(None).await;
+    for _ in 0..60 {
+        world.block().await;
+    }
+    assert_eq!(world.sent_to(keys::test_address(1), Asset::Trx).await, [7_677_777], "once, by the lost one");
+    assert_ne!(world.refund().await.state.kind(), K::Refunded);
+    let causes: Vec<_> =
+        world.ports.store.open_halts().await.unwrap().iter().map(|halt| halt.cause).collect();
+    assert_eq!(causes, [HaltCause::BrokenInvariant], "and somebody is told");
+    // A person finds out that it is paid, says so, and nothing more goes.
+    world.wish(OperatorAction::Forfeit, 1).await.unwrap();
+    world.explain_all().await;
+    for _ in 0..30 {
+        world.block().await;
+    }
+    assert_eq!(world.sent_to(keys::test_address(1), Asset::Trx).await, [7_677_777]);
+    assert!(world.ports.store.open_halts().await.unwrap().is_empty());
+    world.assert_books().await;
+}
+
+#[actix_rt::test]
+async fn what_is_read_while_nothing_may_be_signed_waits_for_a_person() {
+    let mut world = World::new().await;
+    world.settings.observe_only = true;
+    world.start(None).await;
+    world.pay(1, Sun::new(7_777_777));
+    let held = world.mine_until_refund(K::Held).await;
+    assert!(
+        matches!(held.state, RefundState::Held { why: RefundHold::ReadLate, retry_at: None }),
+        "{held:?}"
+    );
+    world.stop().await;
+    world.settings.observe_only = false;
+    world.start(None).await;
+    for _ in 0..60 {
+        world.block().await;
+    }
+    assert!(world.sent_to(keys::test_address(1), Asset::Trx).await.is_empty());
+    world.wish(OperatorAction::Release, 1).await.unwrap();
+    world.mine_until_refund(K::Refunded).await;
+    assert_eq!(world.sent_to(keys::test_address(1), Asset::Trx).await, [7_677_777]);
+    world.assert_books().await;
+}
+
+#[actix_rt::test]
+async fn an_address_that_is_set_is_looked_at_as_the_payers_is() {
+    let mut world = World::new().await;
+    world.settings.refunds.policy.denied.insert(keys::test_address(1));
+    world.settings.matching.denied_senders.insert(keys::test_address(1));
+    world.start(None).await;
+    world.pay(1, Sun::new(7_777_777));
+    world.mine_until_refund(K::Held).await;
+    // Nobody has ever sent anything there.
+    let to = Address::from_evm([0x77; 20]);
+    world.wish(OperatorAction::SetAddress { to }, 1).await.unwrap();
+    world.wish(APPROVE, 2).await.unwrap();
+    let held = world.mine_until_refund(K::Held).await;
+    assert!(matches!(held.state, RefundState::Held { why: RefundHold::InactiveAddress, .. }), "{held:?}");
+    // A pool account that only the books know, and the token's own contract, are ours as well.
+    for to in [keys::pool_address(0), world.settings.refunds.usdt_contract] {
+        let refused = world.wish(OperatorAction::SetAddress { to }, 1).await;
+        assert_eq!(refused, Err(WishError::Refused(OperatorRefusal::Address)));
+    }
+    world.wish(OperatorAction::Release, 1).await.unwrap();
+    world.mine_until_refund(K::Refunded).await;
+    assert_eq!(world.sent_to(to, Asset::Trx).await, [7_677_777]);
+    world.assert_books().await;
+}
+
+#[actix_rt::test]
+async fn the_rest_of_what_was_too_little_completes_it() {
+    let world = World::running().await;
+    world.until_observed().await;
+    let order = world.order(0, CountRule::Fixed { count: 3 }).await;
+    let first = order.amount_due(2).unwrap();
+    world.pay(0, first);
+    world.mine_until_refund(K::Waiting).await;
+    // A stranger's payment of the same amount completes nothing.
+    let rest = PRICE.plus(Sun::new(600_000)).unwrap();
+    world.pay(1, rest);
+    world.block().await;
+    assert_eq!(world.state(order.id).await, S::AwaitingPayment);
+    world.pay(0, rest);
+    world.mine_until(order.id, S::Completed).await;
+    let payments = world.payments().await;
+    let part = payments.iter().find(|payment| payment.amount == first.get()).unwrap();
+    assert_eq!(part.state, PaymentState::Part { order: order.id });
+    let whole =
+        payments.iter().find(|payment| matches!(payment.state, PaymentState::Settles { .. })).unwrap();
+    let excess = Sun::new(600_000);
+    assert_eq!(whole.state, PaymentState::Settles { order: order.id, count: 3, excess });
+    for _ in 0..60 {
+        world.block().await;
+    }
+    // What is over goes back, less the fee, and what a stranger paid; the first payment does not.
+    assert_eq!(world.sent_to(keys::test_address(0), Asset::Trx).await, [500_000]);
+    let strangers = rest.minus(REFUND_FEE).unwrap().get();
+    assert_eq!(world.sent_to(keys::test_address(1), Asset::Trx).await, [strangers]);
+    world.assert_served_once(0).await;
+}
+
+#[actix_rt::test]
+async fn both_halves_go_back_whole_where_the_order_cannot_be_served() {
+    let mut world = World::new().await;
+    world.settings.solid_above = Sun::ZERO;
+    world.start(None).await;
+    for n in 0..keys::POOL_ACCOUNTS {
+        world.lend_all_but(n, 10_000).await;
+    }
+    world.until_observed().await;
+    let order = world.order(0, CountRule::Fixed { count: 2 }).await;
+    let first = order.amount_due(1).unwrap();
+    world.pay(0, first);
+    world.mine_until_refund(K::Waiting).await;
+    world.pay(0, PRICE);
+    world.mine_until(order.id, S::Refunded).await;
+    world
+        .mine_while("the first half does not go back", async |world| {
+            world.sent_to(keys::test_address(0), Asset::Trx).await.len() < 2
+        })
+        .await;
+    for _ in 0..40 {
+        world.block().await;
+    }
+    let mut back = world.sent_to(keys::test_address(0), Asset::Trx).await;
+    back.sort_unstable();
+    assert_eq!(back, [PRICE.get(), first.get()], "whole, each once");
+    world.assert_books().await;
+}
+
+#[actix_rt::test]
+async fn a_fork_that_takes_the_rest_away_leaves_the_first_to_be_refunded() {
+    let world = World::running().await;
+    world.until_observed().await;
+    let order = world.order(0, CountRule::Fixed { count: 2 }).await;
+    let first = order.amount_due(1).unwrap();
+    world.pay(0, first);
+    world.mine_until_refund(K::Waiting).await;
+    world.pay(0, PRICE);
+    world.mine_until(order.id, S::Active).await;
+    let keep = leyden_sim::Keep::Nothing;
+    world.node.fork(&ForkPlan::of_depth(4).keeping(keep)).unwrap();
+    world.caught_up().await;
+    world.mine_until_late(order.id, S::Expired).await;
+    world.mine_until_refund(K::Refunded).await;
+    let back = first.minus(REFUND_FEE).unwrap().get();
+    assert_eq!(world.sent_to(keys::test_address(0), Asset::Trx).await, [back]);
+    let audit = world.delegations_to(keys::test_address(0)).await;
+    assert_eq!((audit.delegations, audit.undelegations), (0, 0));
+    world.assert_books().await;
 }

@@ -4,7 +4,7 @@
 use crate::books;
 use leyden_actors::{
     ActorSettings, GuardSettings, Handles, Leadership, OrderlessTerms, Placement, Ports, ReconcileSettings,
-    RefundWarrants, SaleTerms, StepHook,
+    RefundWarrants, SaleTerms, StepHook, WarrantLimits,
     kernel::{Ending, Shutdown},
     settings::RefundSettings,
     start,
@@ -142,12 +142,13 @@ impl World {
             keys::test_key(keys::TEST_ACCOUNTS - 2),
             KeyPolicy::Refunds,
         );
-        ring.ask(Arc::new(RefundWarrants {
-            store: Arc::clone(&store) as Arc<dyn Store>,
+        let limits = WarrantLimits {
             guard: refunds.policy.guard,
             usdt_contract: refunds.usdt_contract,
             fee_limit: refunds.fee_limit,
-        }));
+            lifetime: OperationPolicy::default().lifetime,
+        };
+        ring.ask(Arc::new(RefundWarrants::new(Arc::clone(&store) as Arc<dyn Store>, limits)));
         let account = NewRefundAccount {
             id: AccountId::new(clock.now(), entropy.for_id()),
             address: refund_address(),
@@ -476,6 +477,7 @@ pub(crate) fn refunds() -> RefundSettings {
             fee: trx(REFUND_FEE),
             minimum: trx(Sun::new(500_000)),
             suspense_delay: Span::from_secs(30),
+            hold_read_late: Span::ZERO,
             denied: BTreeSet::new(),
             own: (0..keys::POOL_ACCOUNTS)
                 .map(keys::pool_address)
@@ -486,6 +488,7 @@ pub(crate) fn refunds() -> RefundSettings {
                 per_payment: trx(Sun::from_trx(2_000)),
                 per_hour: trx(Sun::from_trx(4_000)),
                 per_day: trx(Sun::from_trx(10_000)),
+                token_fee: Sun::from_trx(30),
             },
             retry_after: Span::from_secs(60),
             retry_guard: false,
@@ -510,6 +513,7 @@ fn settings() -> ActorSettings {
         payment_addresses: BTreeSet::from([payment_address()]),
         matching: MatchPolicy {
             dust_sun: Sun::new(100_000),
+            completes_under: true,
             dust_usdt_micro: 100_000,
             orderless: None,
             denied_senders: BTreeSet::new(),

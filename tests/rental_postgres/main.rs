@@ -17,6 +17,8 @@ mod killed;
 mod ordinary;
 #[path = "../rental/reconcile.rs"]
 mod reconcile;
+#[path = "../rental/refund_faults.rs"]
+mod refund_faults;
 #[path = "../rental/refunds.rs"]
 mod refunds;
 #[path = "../rental/refusals.rs"]

@@ -26,13 +26,13 @@ pub use orders::{
     terminal_is_quiet, terms_are_sound,
 };
 pub use payments::{
-    funding_agrees, one_settling_payment, payment_ids_are_unique, payment_knows_its_order,
-    settlement_adds_up, settles_a_live_order,
+    funding_agrees, one_settling_payment, parts_make_a_whole, payment_ids_are_unique,
+    payment_knows_its_order, settlement_adds_up, settles_a_live_order,
 };
 pub use pool::{capacity_is_kept, held_is_the_sum, reservation_agrees, reservations_are_known};
 pub use refunds::{
     every_sun_has_its_bucket, one_refund_per_payment, refund_fits_its_payment, refund_moves_with_its_order,
-    refunded_once,
+    refunded_once, sent_is_explained,
 };
 
 use crate::book::Book;
@@ -89,6 +89,7 @@ checks! {
     payment_knows_its_order,
     one_settling_payment,
     settlement_adds_up,
+    parts_make_a_whole,
     settles_a_live_order,
     funding_agrees,
     order_ids_are_unique,
@@ -122,6 +123,7 @@ checks! {
     refunded_once,
     refund_moves_with_its_order,
     every_sun_has_its_bucket,
+    sent_is_explained,
     cursor_is_gapless,
     solid_is_recorded,
     payments_are_on_the_chain,

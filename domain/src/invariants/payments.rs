@@ -4,10 +4,13 @@ use super::{Findings, Violation, by};
 use crate::{
     amount::{Asset, Sun},
     book::Book,
-    order::{Order, OrderStateKind},
+    error::ArithmeticError,
+    id::OrderId,
+    order::{Order, OrderState, OrderStateKind},
     payment::{Payment, PaymentState},
+    refund::RefundState,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A transfer is recorded once, however often it is seen (I2).
 pub fn payment_ids_are_unique(book: &Book) -> Vec<Violation> {
@@ -48,17 +51,28 @@ pub fn one_settling_payment(book: &Book) -> Vec<Violation> {
     findings.done()
 }
 
-/// A settling payment's amount is exactly what it bought, the order's tail where it carries one, and the excess.
+/// A settling payment's amount, with what the same sender had paid too little before, is exactly what it bought, the order's tail where it carries one, and the excess.
 pub fn settlement_adds_up(book: &Book) -> Vec<Violation> {
     let mut findings = Findings::of("settlement_adds_up");
+    let mut parts: BTreeMap<OrderId, i64> = BTreeMap::new();
+    for payment in &book.payments {
+        if let PaymentState::Part { order } = payment.state {
+            let sum = parts.entry(order).or_default();
+            *sum = sum.saturating_add(payment.amount);
+        }
+    }
     for (payment, order, count, excess) in settlements(book) {
         findings.expect(payment.asset == Asset::Trx, payment.id, || "not paid in TRX".to_owned());
         let within = (order.count.least()..=order.count.most()).contains(&count) && count > 0;
         findings.expect(within, payment.id, || format!("buys {count}, {:?} allowed", order.count));
         let plain = order.unit_price.times(i64::from(count)).and_then(|price| price.plus(excess));
         let tailed = plain.and_then(|sum| sum.plus(order.tail));
-        let amount = Ok(Sun::new(payment.amount));
-        findings.expect(amount == plain || amount == tailed, payment.id, || {
+        let before = parts.get(&order.id).copied().unwrap_or(0);
+        let amount: Result<_, ArithmeticError> = Ok(Sun::new(payment.amount.saturating_add(before)));
+        // Where all goes back each part goes back by itself.
+        let is_less = matches!((amount, plain), (Ok(amount), Ok(plain)) if amount < plain);
+        let fits = amount == plain || amount == tailed || (is_less && gives_back(order));
+        findings.expect(fits, payment.id, || {
             format!("{} is not {count} x {} + {} + {excess}", payment.amount, order.unit_price, order.tail)
         });
         let most = order.count.most();
@@ -68,6 +82,44 @@ pub fn settlement_adds_up(book: &Book) -> Vec<Violation> {
         findings.expect(excess_is_due, payment.id, || {
             format!("excess {excess} although only {count} of {most} were bought")
         });
+    }
+    findings.done()
+}
+
+/// Whether an order's money goes back, or has.
+fn gives_back(order: &Order) -> bool {
+    let state = match &order.state {
+        OrderState::Held { from, .. } => from.as_ref(),
+        state => state,
+    };
+    matches!(
+        state,
+        OrderState::RefundDue { .. }
+            | OrderState::Refunding { .. }
+            | OrderState::Refunded { .. }
+            | OrderState::Forfeited { .. }
+            | OrderState::Reverted { .. }
+    )
+}
+
+/// What pays for a part of an order is solid, does so with a settling payment of the same sender, and does not go back as
+/// long as it does (I1, I5).
+pub fn parts_make_a_whole(book: &Book) -> Vec<Violation> {
+    let mut findings = Findings::of("parts_make_a_whole");
+    let refunds = by(&book.refunds, |refund| refund.payment);
+    let solid = book.solid.map(|solid| solid.height());
+    for part in &book.payments {
+        let PaymentState::Part { order } = part.state else { continue };
+        let whole = book
+            .payments
+            .iter()
+            .find(|payment| matches!(payment.state, PaymentState::Settles { order: of, .. } if of == order));
+        let same = whole.is_some_and(|whole| whole.from == part.from && whole.id != part.id);
+        findings.expect(same, part.id, || format!("is a part of {order}, which {whole:?} settles"));
+        let is_solid = part.block.is_some_and(|at| Some(at.block.height()) <= solid);
+        findings.expect(is_solid, part.id, || format!("is a part of {order}, and not solid"));
+        let stays = refunds.get(&part.id).is_none_or(|refund| refund.state == RefundState::Withdrawn);
+        findings.expect(stays, part.id, || format!("is a part of {order}, and goes back"));
     }
     findings.done()
 }

@@ -43,8 +43,8 @@ pub fn one_refund_per_payment(book: &Book) -> Vec<Violation> {
     findings.done()
 }
 
-/// A refund is of a payment that is solid, in its asset, of no more than it, and goes to the payer or where an operator
-/// said (I13).
+/// A refund is of a payment that is solid, in its asset, of no more than it, and goes to the payer or where one person
+/// wanted and another one agreed (I13).
 pub fn refund_fits_its_payment(book: &Book) -> Vec<Violation> {
     let mut findings = Findings::of("refund_fits_its_payment");
     let payments = by(&book.payments, |payment| payment.id);
@@ -63,8 +63,7 @@ pub fn refund_fits_its_payment(book: &Book) -> Vec<Violation> {
         findings.expect(fits && refund.owed > 0, refund.id, || {
             format!("owes {} less {} of {}", refund.owed, refund.fee, payment.amount)
         });
-        let is_the_payers = refund.to == payment.from;
-        findings.expect(is_the_payers || refund.address_set_by.is_some(), refund.id, || {
+        findings.expect(refund.goes_where_it_may(payment.from), refund.id, || {
             format!("goes to {}, paid by {}", refund.to, payment.from)
         });
     }
@@ -158,6 +157,15 @@ pub fn refund_moves_with_its_order(book: &Book) -> Vec<Violation> {
                 findings.expect(refund.owed == excess.get(), refund.id, || {
                     format!("owes {}, {excess} are over", refund.owed)
                 });
+                // Of an order that cannot be served all is owed, which one refund for the rest would stand in the way of.
+                let is_due = matches!(state, OrderState::RefundDue { .. });
+                findings.expect(!is_due || refund.state == RefundState::Withdrawn, refund.id, || {
+                    format!("is of what is over, and {} is due whole", order.id)
+                });
+            }
+            RefundCause::Reverted => {
+                let is_so = matches!(state, OrderState::Reverted { .. });
+                findings.expect(is_so, refund.id, || format!("its order is {}", state.kind().name()));
             }
             _ => findings.expect(!moves, refund.id, || {
                 format!("is {} of a payment that pays for {}", refund.state.kind().name(), order.id)
@@ -191,6 +199,30 @@ pub fn refund_moves_with_its_order(book: &Book) -> Vec<Violation> {
     findings.done()
 }
 
+/// Every transfer out of a refund account that took effect is one of ours, stored before it was sent, or one that a person
+/// has explained. Another one means that somebody else has the key, or that these books are a copy of some that went on
+/// without them; then what is owed by the books may be paid already, and nothing may be paid by them.
+pub fn sent_is_explained(book: &Book) -> Vec<Violation> {
+    let mut findings = Findings::of("sent_is_explained");
+    let accounts: BTreeSet<_> = book.refund_accounts.iter().map(|account| account.address).collect();
+    let ours: BTreeSet<_> = book.attempts.iter().map(|attempt| attempt.tx_id).collect();
+    for (head, sent) in &book.sent {
+        let matters = sent.succeeded && accounts.contains(&sent.from);
+        let is_explained = ours.contains(&sent.tx_id) || book.written_off.contains(&sent.tx_id);
+        findings.expect(!matters || is_explained, sent.tx_id, || {
+            format!(
+                "{} {} went from {} to {} in block {}, by no transaction of ours",
+                sent.amount,
+                sent.asset.name(),
+                sent.from,
+                sent.to,
+                head.height(),
+            )
+        });
+    }
+    findings.done()
+}
+
 /// Every sun and every millionth of USDT that came is delivered, waiting, on its way back, back, or kept: the parts of
 /// each payment add up to it, and none is negative (I1).
 pub fn every_sun_has_its_bucket(book: &Book) -> Vec<Violation> {
@@ -199,11 +231,14 @@ pub fn every_sun_has_its_bucket(book: &Book) -> Vec<Violation> {
     for payment in &book.payments {
         let refund = refunds.get(&payment.id).filter(|refund| refund.state != RefundState::Withdrawn);
         let owed = refund.map_or(0, |refund| refund.owed);
-        let is_unserved = refund.is_some_and(|refund| matches!(refund.cause, RefundCause::Unservable { .. }));
+        let is_unserved = refund.is_some_and(|refund| {
+            matches!(refund.cause, RefundCause::Unservable { .. } | RefundCause::Reverted)
+        });
         let (bought, over) = match payment.state {
             PaymentState::Settles { excess, .. } => {
                 (payment.amount.saturating_sub(excess.get()), excess.get())
             }
+            PaymentState::Part { .. } => (payment.amount, 0),
             _ => (0, payment.amount),
         };
         findings.expect(bought >= 0 && over >= 0, payment.id, || {

@@ -4,7 +4,7 @@
 //! `Wallet.broadcastTransaction`.
 
 use super::Refusal;
-use crate::{chain::RefusalCode, error::ParseError};
+use crate::{chain::RefusalCode, error::ParseError, refund::GuardTrip};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -28,10 +28,12 @@ pub enum RefusalMeaning {
     ExecutionFailed,
     /// Persons have said that it need not be done any more, by a repair: what it would take back is gone.
     WrittenOff,
+    /// The signer's own look at the spend guard says that so much may not leave.
+    Guard(GuardTrip),
 }
 
 impl RefusalMeaning {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::TryAgain,
         Self::CapacityGone,
         Self::ReceiverUnusable,
@@ -40,6 +42,9 @@ impl RefusalMeaning {
         Self::NothingToReclaim,
         Self::ExecutionFailed,
         Self::WrittenOff,
+        Self::Guard(GuardTrip::PerPayment),
+        Self::Guard(GuardTrip::PerHour),
+        Self::Guard(GuardTrip::PerDay),
     ];
 
     /// A stable name.
@@ -53,6 +58,7 @@ impl RefusalMeaning {
             Self::NothingToReclaim => "nothing_to_reclaim",
             Self::ExecutionFailed => "execution_failed",
             Self::WrittenOff => "written_off",
+            Self::Guard(trip) => trip.name(),
         }
     }
 }

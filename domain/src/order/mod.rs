@@ -88,6 +88,7 @@ impl Order {
             expires_at: self.expires_at,
             closes_at: self.closes_at,
             standing: self.state.standing(),
+            begun: None,
         }
     }
 

@@ -105,9 +105,13 @@ pub fn next_event(order: &Order, facts: &Facts<'_>) -> Option<OrderEvent> {
 
         OrderState::Reclaiming { .. } => reclaiming(facts),
 
+        OrderState::RefundDue { funding, .. } => {
+            let is_final = funding.block.block.height() <= facts.chain.solid.height();
+            (is_final && funding_now.is_none()).then_some(OrderEvent::PaymentUndone)
+        }
+
         OrderState::Completed { .. }
         | OrderState::Reverted { .. }
-        | OrderState::RefundDue { .. }
         | OrderState::Refunding { .. }
         | OrderState::Refunded { .. }
         | OrderState::Forfeited { .. }

@@ -230,7 +230,14 @@ pub fn step(order: &Order, event: &OrderEvent, now: Timestamp) -> Result<Transit
         }
 
         (S::Held { from, .. }, E::Release) => from.as_ref().clone(),
-        (S::Held { .. }, E::Hold(_)) => return refuse(),
+        // The payment is nowhere on the chain as far as it is solid, so there is nothing to give back.
+        (S::RefundDue { .. }, E::PaymentUndone) => {
+            effects.push(Effect::RequireUnpaid);
+            S::Expired { at: now }
+        }
+
+        // What is sent is followed to its end, and its order with it: there is nothing left to be decided.
+        (S::Held { .. } | S::Refunding { .. }, E::Hold(_)) => return refuse(),
         (state, E::Hold(why)) if !state.kind().is_terminal() => {
             S::Held { why: *why, from: Box::new(state.clone()) }
         }

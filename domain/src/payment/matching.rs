@@ -37,6 +37,18 @@ pub struct Expectation {
     pub closes_at: Timestamp,
     /// What has become of it so far.
     pub standing: Standing,
+    /// What the payer of the payment in question has paid for it already, which was too little; `None`: nothing.
+    pub begun: Option<Begun>,
+}
+
+/// Payments that were less than their order costs, of one payer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// What they come to.
+    pub paid: Sun,
+    /// Whether the rest may complete them now: each is solid, so that no fork can take it away from under the rest, and
+    /// waits, so that it is not on its way back.
+    pub is_ready: bool,
 }
 
 /// What has become of an order, as far as payments are concerned.
@@ -59,6 +71,8 @@ pub struct MatchPolicy {
     pub dust_usdt_micro: i64,
     /// Orderless sale: a plain multiple of this price gives energy to the sender. `None` switches it off.
     pub orderless: Option<Orderless>,
+    /// Whether what was less than an order costs is completed by another payment of the same sender.
+    pub completes_under: bool,
     /// Senders whose payments are never answered with energy or a refund on their own: exchanges' hot wallets.
     pub denied_senders: BTreeSet<Address>,
 }
@@ -86,6 +100,17 @@ pub enum Match {
         /// Paid beyond the most that may be bought.
         excess: Sun,
     },
+    /// The rest of what was too little: together they pay for this order; what is over waits for a refund.
+    Completes {
+        /// The order.
+        order: OrderId,
+        /// Transfers bought.
+        count: u32,
+        /// Paid beyond that.
+        excess: Sun,
+    },
+    /// Perhaps the rest of what was too little, which is not final yet: to be asked again.
+    Wait,
     /// Less than the order costs.
     Under {
         /// The order.
@@ -147,6 +172,10 @@ pub fn match_payment(
             && paid_at <= e.closes_at
     };
 
+    let denied = policy.denied_senders.contains(&payment.from) && !planted(Fault::DeniedIsServed);
+    // What an exchange's wallet sends twice comes from two customers of its.
+    let may_complete = policy.completes_under && !denied;
+
     // A tail is unique per address, but the same amount may fit two tails under two prices. If only one of them is
     // still waiting for money, that one is meant; else nobody guesses.
     let (waiting, over): (Vec<&Expectation>, Vec<&Expectation>) =
@@ -154,13 +183,29 @@ pub fn match_payment(
     match waiting.as_slice() {
         [one] => {
             let count = count_and_tail(amount, one.unit_price).map_or(0, |(count, _)| count);
-            return settle(one.order, count, one.unit_price, one.count);
+            let settled = settle(one.order, count, one.unit_price, one.count);
+            return match settled {
+                Match::Under { .. } if may_complete => complete(one, amount).unwrap_or(settled),
+                settled => settled,
+            };
         }
         [] => {}
         _ => return Match::Suspense(SuspenseReason::Ambiguous),
     }
 
-    let denied = policy.denied_senders.contains(&payment.from) && !planted(Fault::DeniedIsServed);
+    // The rest of what the same sender has paid too little of needs no tail. Where it may be the rest of two, it must be
+    // exactly that of one.
+    let begun: Vec<&Expectation> =
+        here().filter(|e| may_complete && e.begun.is_some() && is_waiting(e, paid_at)).collect();
+    let mut exact = begun.iter().filter(|e| rest_of(e) == Some(amount));
+    let meant = match (begun.as_slice(), exact.next(), exact.next()) {
+        ([one], ..) | (_, Some(one), None) => Some(*one),
+        _ => None,
+    };
+    if let Some(completed) = meant.and_then(|one| complete(one, amount)) {
+        return completed;
+    }
+
     // Without a tail only the payer's own address speaks for an order: the energy must go to whoever paid. That
     // somebody named the payer at creation proves nothing, and would let anyone catch another's payments.
     let mut own = here().filter_map(|e| {
@@ -192,7 +237,8 @@ pub fn match_payment(
         [one] if one.standing == Standing::Paid => Match::Second { order: one.order },
         [one] => Match::Late { order: one.order },
         [] if plain.is_some() => Match::Suspense(SuspenseReason::SenderDenied),
-        [] => Match::Suspense(SuspenseReason::NoOrder),
+        // More of what is too little: the rest may still come.
+        [] => meant.map_or(Match::Suspense(SuspenseReason::NoOrder), |one| Match::Under { order: one.order }),
         _ => Match::Suspense(SuspenseReason::Ambiguous),
     }
 }
@@ -202,6 +248,29 @@ fn is_waiting(order: &Expectation, paid_at: Timestamp) -> bool {
     let is_open =
         order.standing == Standing::Open || order.standing == Standing::Paid && planted(Fault::SecondSettles);
     is_open && (paid_at <= order.expires_at || planted(Fault::LateIsInTime))
+}
+
+/// What is missing of the least that an order costs.
+fn rest_of(order: &Expectation) -> Option<Sun> {
+    let due = order.unit_price.times(i64::from(order.count.least())).ok()?.plus(order.tail).ok()?;
+    due.minus(order.begun?.paid).ok()
+}
+
+/// What an amount makes of an order that was begun; `None` where it is still too little.
+fn complete(order: &Expectation, amount: Sun) -> Option<Match> {
+    let begun = order.begun?;
+    let total = begun.paid.plus(amount).ok()?;
+    let above = total.minus(order.tail).ok()?;
+    let paid_count = above.get().checked_div(order.unit_price.get())?;
+    let count = u32::try_from(paid_count).unwrap_or(u32::MAX).min(order.count.most());
+    if count < order.count.least() || count == 0 {
+        return None;
+    }
+    if !begun.is_ready {
+        return Some(Match::Wait);
+    }
+    let price = order.unit_price.times(i64::from(count)).ok()?;
+    Some(Match::Completes { order: order.order, count, excess: above.minus(price).ok()? })
 }
 
 /// Applies an order's count rule to the count that was paid.

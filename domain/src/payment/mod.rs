@@ -6,7 +6,7 @@ mod search;
 mod tail;
 
 pub use assign::{AssignRefusal, assign};
-pub use matching::{Expectation, Match, MatchPolicy, Orderless, Standing, match_payment};
+pub use matching::{Begun, Expectation, Match, MatchPolicy, Orderless, Standing, match_payment};
 pub use search::{Absence, Reader, absence};
 pub use tail::{TailPolicy, count_and_tail, random_tails};
 
@@ -59,6 +59,11 @@ pub enum PaymentState {
         /// The order.
         order: OrderId,
     },
+    /// Less than the order costs, and another payment of the same sender has brought the rest: the two pay for it together.
+    Part {
+        /// The order.
+        order: OrderId,
+    },
     /// Meant for an order whose time was over: waits for a refund.
     Late {
         /// The order.
@@ -84,6 +89,7 @@ impl PaymentState {
             Self::Settles { excess, .. } if excess.get() > 0 => "over",
             Self::Settles { .. } => "settled",
             Self::Under { .. } => "under",
+            Self::Part { .. } => "part",
             Self::Late { .. } => "late",
             Self::Second { .. } => "second",
             Self::Suspense { .. } => "suspense",
@@ -95,6 +101,7 @@ impl PaymentState {
         match self {
             Self::Settles { order, .. }
             | Self::Under { order }
+            | Self::Part { order }
             | Self::Late { order }
             | Self::Second { order } => Some(*order),
             Self::Unrouted | Self::Suspense { .. } => None,

@@ -152,6 +152,7 @@ mod tests {
         let addresses = BTreeSet::from([OURS]);
         let policy = MatchPolicy {
             dust_sun: Sun::new(100),
+            completes_under: true,
             dust_usdt_micro: 10,
             orderless: None,
             denied_senders: BTreeSet::new(),

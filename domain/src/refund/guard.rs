@@ -64,6 +64,8 @@ pub struct SpendGuard {
     pub per_hour: Amounts,
     /// In any day.
     pub per_day: Amounts,
+    /// Most TRX that sending a token once may burn. It leaves the account too: counted with the TRX that goes back.
+    pub token_fee: Sun,
 }
 
 impl SpendGuard {
@@ -76,6 +78,21 @@ impl SpendGuard {
             return Err(GuardTrip::PerHour);
         }
         if exceeds(spent.day.saturating_add(amount), self.per_day.of(asset)) {
+            return Err(GuardTrip::PerDay);
+        }
+        Ok(())
+    }
+
+    /// Whether what sending this may burn may leave besides, of what has left in TRX.
+    pub const fn check_fee(&self, asset: Asset, spent_trx: Spent) -> Result<(), GuardTrip> {
+        let fee = match asset {
+            Asset::Trx => return Ok(()),
+            Asset::Usdt => self.token_fee.get(),
+        };
+        if exceeds(spent_trx.hour.saturating_add(fee), self.per_hour.trx.get()) {
+            return Err(GuardTrip::PerHour);
+        }
+        if exceeds(spent_trx.day.saturating_add(fee), self.per_day.trx.get()) {
             return Err(GuardTrip::PerDay);
         }
         Ok(())

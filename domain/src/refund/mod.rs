@@ -51,8 +51,12 @@ pub struct Refund {
     pub fee: i64,
     /// Where it goes: the payer, or an address that an operator has set.
     pub to: Address,
-    /// Who has set that address, where an operator has.
+    /// Who wanted that address, where it is not the payer's.
     pub address_set_by: Option<ApiKeyId>,
+    /// Who has agreed to it; never the same person.
+    pub address_approved_by: Option<ApiKeyId>,
+    /// Whether a person lets it go to that address although a rule spoke against it.
+    pub checks_waived: bool,
     /// Who decided that it goes back.
     pub decided_by: Decider,
     /// Whose second pair of eyes let a large one go.
@@ -75,6 +79,15 @@ impl Refund {
     /// What goes out: what is owed, less the fee.
     pub const fn amount(&self) -> i64 {
         self.owed.saturating_sub(self.fee)
+    }
+
+    /// Whether it may go where it would: to the payer, or where one person wanted and another one agreed.
+    pub fn goes_where_it_may(&self, payer: Address) -> bool {
+        let by_two = matches!(
+            (self.address_set_by, self.address_approved_by),
+            (Some(one), Some(other)) if one != other
+        );
+        self.to == payer || by_two
     }
 }
 
@@ -123,6 +136,8 @@ pub enum RefundCause {
         /// Why.
         why: RefundReason,
     },
+    /// The payment left the chain, its rental was cut short, and then it came back after all.
+    Reverted,
 }
 
 impl RefundCause {
@@ -135,12 +150,13 @@ impl RefundCause {
             Self::Second => "second",
             Self::Suspense { .. } => "suspense",
             Self::Unservable { .. } => "unservable",
+            Self::Reverted => "reverted",
         }
     }
 
     /// Whether the payer had a part in it: then the fee is kept. What we could not deliver goes back whole.
     pub const fn is_the_payers(&self) -> bool {
-        !matches!(self, Self::Unservable { .. })
+        !matches!(self, Self::Unservable { .. } | Self::Reverted)
     }
 }
 
@@ -156,12 +172,14 @@ pub enum RefundHold {
     ContractAddress,
     /// The chain does not know the address: sending there would pay for its activation.
     InactiveAddress,
+    /// Its payment was read long after it was made: it may have been answered by a service whose books were lost.
+    ReadLate,
     /// The spend guard has tripped.
     Guard {
         /// Which of its limits.
         trip: GuardTrip,
     },
-    /// It is above the limit for one person: another one must approve.
+    /// It is above the limit for one person, or goes elsewhere than to the payer: another one must approve.
     NeedsApproval,
     /// No refund account is configured, or there is no key for it.
     NoKey,
@@ -184,6 +202,7 @@ impl RefundHold {
             Self::OwnAddress => "own_address",
             Self::ContractAddress => "contract_address",
             Self::InactiveAddress => "inactive_address",
+            Self::ReadLate => "read_late",
             Self::Guard { trip } => trip.name(),
             Self::NeedsApproval => "needs_approval",
             Self::NoKey => "no_key",

@@ -41,10 +41,16 @@ pub enum OperatorAction {
         /// Which.
         order: OrderId,
     },
-    /// Agree to what another person wants, or to a large refund that is held for it.
-    Approve,
-    /// Refuse what another person wants, or hold a large refund for good.
-    Reject,
+    /// Agree to what another person wants, or to a refund that is held for it.
+    Approve {
+        /// The version of the refund that was looked at: nobody agrees to what they have not seen.
+        version: i64,
+    },
+    /// Refuse what another person wants, or hold a refund that waits for approval for good.
+    Reject {
+        /// The version of the refund that was looked at.
+        version: i64,
+    },
 }
 
 impl OperatorAction {
@@ -56,8 +62,8 @@ impl OperatorAction {
             Self::Forfeit => "forfeit",
             Self::SetAddress { .. } => "set_address",
             Self::Assign { .. } => "assign",
-            Self::Approve => "approve",
-            Self::Reject => "reject",
+            Self::Approve { .. } => "approve",
+            Self::Reject { .. } => "reject",
         }
     }
 }
@@ -81,9 +87,15 @@ pub enum OperatorRefusal {
     /// It is too late, or too early, for that.
     #[error(transparent)]
     Step(#[from] InvalidRefundStep),
-    /// Nobody approves their own wish.
-    #[error("who asked for it cannot approve it")]
+    /// Nobody approves or rejects their own wish.
+    #[error("who asked for it can neither approve nor reject it")]
     Own,
+    /// It is not what was looked at any more.
+    #[error("it has changed since it was looked at: it is of version {version} now")]
+    Changed {
+        /// What it is now.
+        version: i64,
+    },
     /// There is nothing to approve or to reject.
     #[error("nothing waits for approval")]
     NothingProposed,
@@ -121,12 +133,17 @@ pub fn operate(
         return Err(OperatorRefusal::NoReason);
     }
     match action {
-        OperatorAction::Approve => approve(refund, operator, policy, now),
-        OperatorAction::Reject => reject(refund, operator, now),
+        OperatorAction::Approve { version } | OperatorAction::Reject { version }
+            if version != refund.version =>
+        {
+            Err(OperatorRefusal::Changed { version: refund.version })
+        }
+        OperatorAction::Approve { .. } => approve(refund, operator, policy, now),
+        OperatorAction::Reject { .. } => reject(refund, operator, now),
         // Whoever wants nothing sent is never kept waiting.
         OperatorAction::Hold => done(refund, action, operator.key, policy, now),
         _ if refund.proposal.is_some() => Err(OperatorRefusal::AlreadyProposed),
-        _ if policy.needs_two(refund) => {
+        _ if wants_two(refund, action, policy) => {
             // What could not be done anyway is refused now, and not when the second person agrees.
             done(refund, action, operator.key, policy, now)?;
             let proposal = Proposal { action, by: operator.key, reason: operator.reason.clone(), at: now };
@@ -138,6 +155,17 @@ pub fn operate(
             })
         }
         _ => done(refund, action, operator.key, policy, now),
+    }
+}
+
+/// Whether a wish is more than one person may decide: much money, money that would go elsewhere than to its payer, or more
+/// of it than the spend guard lets through.
+const fn wants_two(refund: &Refund, action: OperatorAction, policy: &RefundPolicy) -> bool {
+    let waives = matches!(refund.state, RefundState::Held { why: RefundHold::Guard { .. }, .. });
+    match action {
+        OperatorAction::SetAddress { .. } => true,
+        OperatorAction::Release => waives || policy.needs_two(refund),
+        _ => policy.needs_two(refund),
     }
 }
 
@@ -155,8 +183,12 @@ fn approve(
         let agreed = Refund { proposal: None, approved_by: Some(operator.key), ..refund.clone() };
         let mut operated = done(&agreed, proposal.action, proposal.by, policy, now)?;
         if matches!(proposal.action, OperatorAction::SetAddress { .. }) {
+            let set = &mut operated.transition.refund;
             // They have seen where it goes, and how much.
-            operated.transition.refund.approved_by = Some(operator.key);
+            (set.approved_by, set.address_approved_by) = (Some(operator.key), Some(operator.key));
+            if matches!(set.state, RefundState::Held { why: RefundHold::NeedsApproval, .. }) {
+                set.state = RefundState::Due;
+            }
         }
         return Ok(operated);
     }
@@ -168,6 +200,9 @@ fn approve(
     }
     let mut transition = step(refund, &RefundEvent::Ripened, now)?;
     transition.refund.approved_by = Some(operator.key);
+    if refund.address_set_by.is_some() && refund.address_approved_by.is_none() {
+        transition.refund.address_approved_by = Some(operator.key);
+    }
     transition.event = "approved";
     Ok(Operated { transition, assign: None, is_proposed: false })
 }
@@ -178,7 +213,10 @@ fn reject(refund: &Refund, operator: &Operator, now: Timestamp) -> Result<Operat
     if refund.proposal.is_none() && !needs_approval {
         return Err(OperatorRefusal::NothingProposed);
     }
-    let _ = operator;
+    // Else whoever asked could put another wish into the place of the one that somebody is looking at.
+    if refund.proposal.as_ref().is_some_and(|proposal| proposal.by == operator.key) {
+        return Err(OperatorRefusal::Own);
+    }
     let mut rejected = Refund { proposal: None, ..refund.clone() };
     if refund.proposal.is_none() {
         rejected.state = RefundState::Held { why: RefundHold::Operator, retry_at: None };
@@ -210,10 +248,9 @@ fn done(
                 // Where it would go is what must change.
                 Some(RefundHold::OwnAddress) => return Err(OperatorRefusal::Address),
                 Some(RefundHold::Guard { .. }) => transition.refund.guard_waived = true,
-                // Whoever lets it go there all the same has set the address.
                 Some(
                     RefundHold::DeniedAddress | RefundHold::ContractAddress | RefundHold::InactiveAddress,
-                ) => transition.refund.address_set_by = Some(by),
+                ) => transition.refund.checks_waived = true,
                 _ => {}
             }
             transition.refund.decided_by = Decider::Operator { key: by };
@@ -255,15 +292,26 @@ fn done(
                 }
                 _ => return refuse(),
             };
-            // An approval was of another address.
-            let set = Refund { to, address_set_by: Some(by), approved_by: None, state, ..refund.clone() };
+            // An approval was of another address, and so was whatever was waived.
+            let set = Refund {
+                to,
+                address_set_by: Some(by),
+                address_approved_by: None,
+                approved_by: None,
+                checks_waived: false,
+                guard_waived: false,
+                state,
+                ..refund.clone()
+            };
             Ok(plain(changed(refund, set, "address_set", now)))
         }
         OperatorAction::Assign { order } => {
             let transition = step(refund, &RefundEvent::Withdraw, now)?;
             Ok(Operated { transition, assign: Some(order), is_proposed: false })
         }
-        OperatorAction::Approve | OperatorAction::Reject => Err(OperatorRefusal::NothingProposed),
+        OperatorAction::Approve { .. } | OperatorAction::Reject { .. } => {
+            Err(OperatorRefusal::NothingProposed)
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{Amounts, Decider, KeptBy, Refund, RefundCause, RefundHold, RefundState, SpendGuard};
 use crate::{
     address::{Address, Height},
-    amount::{Sun, UsdtMicro},
+    amount::{Asset, Sun, UsdtMicro},
     id::{OrderId, RefundId},
     order::{Order, OrderState, RefundReason},
     payment::{Payment, PaymentState, SuspenseReason},
@@ -23,6 +23,9 @@ pub struct RefundPolicy {
     pub minimum: Amounts,
     /// How long what matches nothing waits for a person before it goes back.
     pub suspense_delay: Span,
+    /// What matches nothing or came late, and was read so much later than it was made, waits for a person: who was away
+    /// that long may have been another service, whose books are lost. Zero switches it off.
+    pub hold_read_late: Span,
     /// Never sent to without a person: exchanges' hot wallets.
     pub denied: BTreeSet<Address>,
     /// Addresses of our own.
@@ -46,13 +49,24 @@ impl RefundPolicy {
             fee: NOTHING,
             minimum: NOTHING,
             suspense_delay: Span::ZERO,
+            hold_read_late: Span::ZERO,
             denied: BTreeSet::new(),
             own: BTreeSet::new(),
             four_eyes_above: NOTHING,
-            guard: SpendGuard { per_payment: NOTHING, per_hour: NOTHING, per_day: NOTHING },
+            guard: SpendGuard {
+                per_payment: NOTHING,
+                per_hour: NOTHING,
+                per_day: NOTHING,
+                token_fee: Sun::ZERO,
+            },
             retry_after: Span::from_hours(1),
             retry_guard: false,
         }
+    }
+
+    /// Whether what would go out is too little to be sent.
+    pub const fn is_too_little(&self, asset: Asset, amount: i64) -> bool {
+        amount <= 0 || amount < self.minimum.of(asset)
     }
 
     /// Whether an amount needs a second person.
@@ -69,8 +83,26 @@ pub struct Subject {
     pub payment: Payment,
     /// The order that it settles or was meant for.
     pub order: Option<Order>,
-    /// Whether all of the order's delegations are final.
+    /// Whether all that the order bought is delivered, by delegations that are final.
     pub delivered_for_good: bool,
+    /// How old its block was when it was read, by the time of the chain.
+    pub read_behind: Span,
+}
+
+impl Subject {
+    /// Whether the refund of what could not be served takes the order along: it does with the payment that settles it.
+    pub const fn settles(&self) -> bool {
+        matches!(self.payment.state, PaymentState::Settles { .. })
+    }
+
+    /// Whether its order still waits to be paid.
+    pub fn order_awaits(&self) -> bool {
+        self.order.as_ref().is_some_and(|order| match &order.state {
+            OrderState::AwaitingPayment => true,
+            OrderState::Held { from, .. } => **from == OrderState::AwaitingPayment,
+            _ => false,
+        })
+    }
 }
 
 /// What is owed, and how it begins.
@@ -102,7 +134,7 @@ pub fn owed(
     let block = payment.block.filter(|at| at.block.height() <= solid)?;
     let all = payment.amount;
     match payment.state {
-        PaymentState::Unrouted => None,
+        PaymentState::Unrouted | PaymentState::Part { .. } => None,
         PaymentState::Settles { excess, .. } => {
             let excess = (excess.get() > 0).then_some((RefundCause::Over, excess.get(), now));
             match &subject.order.as_ref()?.state {
@@ -111,14 +143,14 @@ pub fn owed(
                 OrderState::Active { .. } if subject.delivered_for_good => excess,
                 OrderState::Reclaiming { reverted: false, refund: None, .. }
                 | OrderState::Completed { .. } => excess,
+                // It had left the chain, and is back: nothing was kept of what it had bought.
+                OrderState::Reverted { .. } => Some((RefundCause::Reverted, all, now)),
                 _ => None,
             }
         }
         PaymentState::Under { .. } => {
-            let until = match subject.order.as_ref() {
-                Some(order) if order.state == OrderState::AwaitingPayment => order.expires_at,
-                _ => now,
-            };
+            let awaits = subject.order.as_ref().filter(|_| subject.order_awaits());
+            let until = awaits.map_or(now, |order| order.expires_at);
             Some((RefundCause::Under, all, until))
         }
         PaymentState::Late { .. } => Some((RefundCause::Late, all, now)),
@@ -127,6 +159,18 @@ pub fn owed(
             Some((RefundCause::Suspense { reason }, all, block.timestamp.plus(suspense_delay)))
         }
     }
+}
+
+/// Whether an order's money goes back, or has.
+const fn gives_back(state: &OrderState) -> bool {
+    matches!(
+        state,
+        OrderState::RefundDue { .. }
+            | OrderState::Refunding { .. }
+            | OrderState::Refunded { .. }
+            | OrderState::Forfeited { .. }
+            | OrderState::Reverted { .. }
+    )
 }
 
 /// The same with the rules about fee, minimum and addresses; `None`: nothing is owed, or not yet.
@@ -139,11 +183,18 @@ pub fn terms_of(
 ) -> Option<Owed> {
     let (cause, amount, until) = owed(subject, solid, now, policy.suspense_delay)?;
     let asset = subject.payment.asset;
-    let fee = if cause.is_the_payers() { policy.fee.of(asset).clamp(0, amount) } else { 0 };
+    // It was a part of what we could not deliver.
+    let is_ours =
+        cause == RefundCause::Under && subject.order.as_ref().is_some_and(|order| gives_back(&order.state));
+    let fee = if cause.is_the_payers() && !is_ours { policy.fee.of(asset).clamp(0, amount) } else { 0 };
     let rest = amount.saturating_sub(fee);
-    let is_too_little = rest <= 0 || rest < policy.minimum.of(asset);
+    // What the rest may still complete waits for it; nothing is decided about its size before.
+    let may_be_completed = cause == RefundCause::Under && until > now;
+    let is_too_little = policy.is_too_little(asset, rest) && !may_be_completed;
     let denied = policy.denied.contains(&to)
         || matches!(cause, RefundCause::Suspense { reason: SuspenseReason::SenderDenied });
+    let was_away = policy.hold_read_late > Span::ZERO && subject.read_behind > policy.hold_read_late;
+    let may_be_answered = was_away && matches!(cause, RefundCause::Suspense { .. } | RefundCause::Late);
     let held = |why| RefundState::Held { why, retry_at: None };
     let (state, fee) = if is_too_little {
         // What is kept is kept whole: no fee is taken for it besides.
@@ -152,6 +203,8 @@ pub fn terms_of(
         (held(RefundHold::DeniedAddress), fee)
     } else if policy.own.contains(&to) {
         (held(RefundHold::OwnAddress), fee)
+    } else if may_be_answered {
+        (held(RefundHold::ReadLate), fee)
     } else if until > now {
         (RefundState::Waiting { until }, fee)
     } else {
@@ -177,6 +230,8 @@ pub fn open(id: RefundId, payment: &Payment, owed: &Owed, now: Timestamp) -> Ref
         fee: owed.fee,
         to: payment.from,
         address_set_by: None,
+        address_approved_by: None,
+        checks_waived: false,
         decided_by: owed.decided_by,
         approved_by: None,
         guard_waived: false,

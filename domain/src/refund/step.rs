@@ -1,7 +1,7 @@
 //! The choke point of refunds: no other code makes one state of a refund from another.
 
 use super::{KeptBy, Owed, Refund, RefundHold, RefundState, RefundStateKind};
-use crate::{id::OperationId, time::Timestamp};
+use crate::{address::Address, id::OperationId, time::Timestamp};
 
 /// Something that happened, as far as a refund is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,12 @@ pub enum RefundEvent {
     /// The payment pays for an order now.
     Withdraw,
     /// What is owed has changed: the payment was withdrawn and bought nothing after all, or its order cannot be served.
-    Reopen(Owed),
+    Reopen {
+        /// What is owed now.
+        owed: Owed,
+        /// To whom: the payer. Where an operator wanted it before was decided about another refund.
+        to: Address,
+    },
 }
 
 impl RefundEvent {
@@ -45,7 +50,7 @@ impl RefundEvent {
             Self::TransferSolid => "transfer_solid",
             Self::Keep(_) => "kept",
             Self::Withdraw => "withdrawn",
-            Self::Reopen(_) => "reopened",
+            Self::Reopen { .. } => "reopened",
         }
     }
 }
@@ -96,7 +101,11 @@ pub fn step(
         (S::Sending { operation, at }, E::TransferSolid) => S::Refunded { operation: *operation, at: *at },
         (S::Waiting { .. } | S::Due | S::Held { .. }, E::Keep(rule)) => S::Kept { rule: *rule },
         (S::Waiting { .. } | S::Due | S::Held { .. }, E::Withdraw) => S::Withdrawn,
-        (S::Withdrawn, E::Reopen(owed)) => {
+        (S::Withdrawn, E::Reopen { owed, to }) => {
+            next.to = *to;
+            next.address_set_by = None;
+            next.address_approved_by = None;
+            next.checks_waived = false;
             next.cause = owed.cause;
             next.order = owed.order;
             next.owed = owed.amount;

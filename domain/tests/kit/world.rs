@@ -55,6 +55,7 @@ pub(crate) struct World {
 pub(crate) fn match_policy() -> MatchPolicy {
     MatchPolicy {
         dust_sun: Sun::new(1_000),
+        completes_under: true,
         dust_usdt_micro: 1_000,
         orderless: None,
         denied_senders: BTreeSet::new(),
@@ -226,7 +227,7 @@ impl World {
                 Match::Late { order } => PaymentState::Late { order },
                 Match::Second { order } => PaymentState::Second { order },
                 Match::Suspense(reason) => PaymentState::Suspense { reason },
-                Match::Dust | Match::Orderless { .. } => continue,
+                Match::Dust | Match::Orderless { .. } | Match::Completes { .. } | Match::Wait => continue,
             };
             self.book.payments[index].state = state;
         }

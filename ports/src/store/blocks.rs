@@ -4,7 +4,7 @@
 use super::{Settled, Settlement, StoreError};
 use async_trait::async_trait;
 use leyden_domain::{
-    Asset, BlockId, BlockRef, Height, OrderId, Timestamp,
+    Asset, BlockId, BlockRef, Height, OrderId, Span, Timestamp,
     chain::{Head, ResourceEvent, SentTransfer},
     operation::ChainView,
     payment::Payment,
@@ -40,6 +40,8 @@ pub struct BlockCommit {
     pub dust: Vec<DustCount>,
     /// How many transactions it holds.
     pub transactions: u32,
+    /// How much older it is than the node's head was when it was read, by the chain's own time.
+    pub behind: Span,
 }
 
 /// Transfers too small to be payments.

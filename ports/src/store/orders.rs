@@ -202,6 +202,8 @@ pub enum OrderWait {
     EndsBefore(Timestamp),
     /// Reserved, delegating or reclaiming: on the way between two resting states. (Not active ones: those rest.)
     Operating,
+    /// Its money must go back, and its payment's block is undone.
+    RefundUndone,
 }
 
 /// Orders.

@@ -4,7 +4,8 @@
 use super::{OrderCommit, Page, StoreError};
 use async_trait::async_trait;
 use leyden_domain::{
-    AccountId, Address, Asset, Height, OperationId, OrderId, PaymentId, RefundId, Timestamp, TxId,
+    AccountId, Address, Asset, Height, OperationId, OrderId, PaymentId, RefundId, Sun, Timestamp, TxId,
+    chain::{Head, SentTransfer},
     operation::Operation,
     payment::Payment,
     refund::{
@@ -185,6 +186,9 @@ pub enum WarrantError {
     /// No committed refund is for this.
     #[error("no refund in the books is for this transfer")]
     None,
+    /// Money stands still; or money has left the account by no transaction of ours, which nobody has explained.
+    #[error("money stands still: {}", .0.name())]
+    Halted(leyden_domain::halt::HaltCause),
     /// It is, and its transfer is being signed by somebody else, or has been.
     #[error("the refund's transfer is signed already")]
     Signed,
@@ -194,6 +198,48 @@ pub enum WarrantError {
     /// The books.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What a transfer may be signed as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Warrant {
+    /// Which operation it is.
+    pub operation: OperationId,
+    /// How many transactions were signed for it before and are dead.
+    pub attempts: u32,
+    /// With which permission of the account; `None` is the owner permission.
+    pub permission_id: Option<u8>,
+    /// The time of the newest block in the books.
+    pub now: Timestamp,
+}
+
+/// What is on its way out of the refund accounts and may not have left yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OnItsWay {
+    /// TRX, in sun.
+    pub trx: i64,
+    /// USDT, in millionths.
+    pub usdt: i64,
+    /// How many of the transfers are of USDT: each may burn its fee.
+    pub usdt_transfers: i64,
+}
+
+/// A transfer out of a refund account that took effect and is no transaction of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StrangeTransfer {
+    /// Its block.
+    pub head: Head,
+    /// What it is.
+    pub sent: SentTransfer,
+}
+
+/// What a person says of a transfer that is not ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteOff {
+    /// Which transaction.
+    pub tx_id: TxId,
+    /// Who says so.
+    pub operator: Operator,
 }
 
 /// How many refunds are in each state, and how much they are.
@@ -251,7 +297,8 @@ pub trait RefundStore: Send + Sync + 'static {
     -> Result<Vec<Result<(), StoreError>>, StoreError>;
 
     /// Commits a change of a refund. Where a transfer is intended, the spend guard is asked in the same transaction: the
-    /// answer is `Ok(Err(trip))` and nothing is written where it has tripped.
+    /// answer is `Ok(Err(trip))` and nothing is written where it has tripped. Where money has left a refund account that
+    /// nobody has explained, it is `Halted`.
     async fn commit_refund(
         &self,
         commit: RefundCommit,
@@ -260,12 +307,24 @@ pub trait RefundStore: Send + Sync + 'static {
     /// Does what a person wants, or notes it for a second one, in one transaction with the reason.
     async fn wish(&self, wish: RefundWish) -> Result<RefundAnswer, WishError>;
 
-    /// How much has left at the windows' end `now`, without one refund: its own transfer does not count against it.
-    async fn spent(&self, asset: Asset, now: Timestamp, but: Option<RefundId>) -> Result<Spent, StoreError>;
+    /// How much has left in the windows that begin an hour and a day before `now`, whatever came later too: chain time
+    /// may go back. In TRX with what tokens may have burnt, `token_fee` for each.
+    async fn spent(&self, asset: Asset, now: Timestamp, token_fee: Sun) -> Result<Spent, StoreError>;
+
+    /// What is intended, or signed, and not final yet.
+    async fn on_its_way(&self) -> Result<OnItsWay, StoreError>;
 
     /// Whether a transfer of exactly this may be signed now: a committed refund whose transfer is intended and not signed
-    /// says so, and the spend guard, asked once more, agrees. Answers which operation it is.
-    async fn warrant(&self, transfer: Transfer, guard: SpendGuard) -> Result<OperationId, WarrantError>;
+    /// says so, to the payer or where two people agreed, the spend guard, asked once more, agrees, and money may move.
+    async fn warrant(&self, transfer: Transfer, guard: SpendGuard) -> Result<Warrant, WarrantError>;
+
+    /// Transfers out of refund accounts that took effect and that neither a transaction of ours nor a person explains,
+    /// oldest first. While there is one, no transfer is intended or signed.
+    async fn strange_transfers(&self, limit: u32) -> Result<Vec<StrangeTransfer>, StoreError>;
+
+    /// A person has found out what a transfer was that is not ours. Said again it changes nothing; `false`: there is no
+    /// such transfer.
+    async fn write_off(&self, write_off: WriteOff) -> Result<bool, StoreError>;
 
     /// Makes a refund account known, or updates its permission where it is already; it is the one that refunds are paid
     /// from now on.

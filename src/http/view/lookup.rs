@@ -97,9 +97,9 @@ pub(crate) struct RecordedView {
     from_address: String,
     /// Which of our addresses received it.
     to_address: String,
-    /// `unrouted`, `settled`, `over`, `under`, `late`, `second` or `suspense`.
+    /// `unrouted`, `settled`, `over`, `under`, `part`, `late`, `second` or `suspense`.
     state: &'static str,
-    /// Which rule said so: `settled`, `over`, `under`, `late`, `second`, `pending`, or why it fits nothing: `no_order`,
+    /// Which rule said so: `settled`, `over`, `under`, `part`, `late`, `second`, `pending`, or why it fits nothing: `no_order`,
     /// `ambiguous`, `orderless_off`, `sender_denied`, `wrong_asset`, `unusable_sender`.
     rule: &'static str,
     /// The same for people.

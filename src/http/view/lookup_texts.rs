@@ -133,9 +133,18 @@ const RULES: &[Row] = &[
         "under",
         [
             "It names an order by its last digits, and is less than the order costs.",
-            "The money stays the payer's. Pay the exact amount with a new payment.",
+            "Pay the rest from the same address while the order waits, or the exact amount anew; else it goes back.",
             "金额尾数对应某订单，但少于订单价格。",
-            "款项仍归付款人。请另付准确金额。",
+            "订单有效期内请用同一地址补足差额，或另付准确金额；否则将退款。",
+        ],
+    ),
+    (
+        "part",
+        [
+            "It is a part of what an order costs; another payment of the same sender has brought the rest.",
+            "Nothing needs to be done: the two pay for the order together.",
+            "该付款为订单的一部分，同一付款人已补足差额。",
+            "无需操作：两笔付款共同支付该订单。",
         ],
     ),
     (
@@ -255,7 +264,7 @@ mod tests {
         let reasons =
             [S::NoOrder, S::Ambiguous, S::OrderlessOff, S::SenderDenied, S::WrongAsset, S::UnusableSender];
         let outcomes = absences.map(Absence::name).into_iter().chain(["recorded", "unknown"]);
-        let rules = ["pending", "settled", "over", "under", "late", "second"];
+        let rules = ["pending", "settled", "over", "under", "part", "late", "second"];
         let rules = rules.into_iter().chain(reasons.map(SuspenseReason::name));
         let texts: Vec<_> = [Language::English, Language::Chinese]
             .into_iter()

@@ -102,5 +102,6 @@ const fn failure_text(meaning: RefusalMeaning) -> &'static str {
         RefusalMeaning::NothingToReclaim => "there was nothing to take back",
         RefusalMeaning::ExecutionFailed => "the chain executed the transaction and it failed",
         RefusalMeaning::WrittenOff => "what it would take back is gone, as two persons have said",
+        RefusalMeaning::Guard(_) => "the spend guard let no more leave",
     }
 }

@@ -4,7 +4,7 @@ use crate::http::time::iso;
 use leyden_domain::{
     Asset, Sun, UsdtMicro,
     operation::Operation,
-    refund::{Decider, KeptBy, Refund, RefundHold, RefundState},
+    refund::{Decider, KeptBy, OperatorAction, Refund, RefundHold, RefundState},
 };
 use leyden_ports::store::{RefundAnswer, RefundCount, RefundDetail};
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub(crate) struct RefundView {
     order_id: Option<String>,
     /// `waiting`, `due`, `held`, `sending`, `refunded`, `kept` or `withdrawn`.
     state: &'static str,
-    /// Why it is owed: `under`, `over`, `late`, `second`, `suspense` or `unservable`.
+    /// Why it is owed: `under`, `over`, `late`, `second`, `suspense`, `unservable` or `reverted`.
     cause: &'static str,
     /// `TRX` or `USDT`.
     asset: &'static str,
@@ -39,6 +39,14 @@ pub(crate) struct RefundView {
     fee_micro: i64,
     /// Where it goes.
     to_address: String,
+    /// Counts its changes; whoever approves or rejects names the one that they have seen.
+    version: i64,
+    /// Which API key wanted another address than the payer's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address_set_by: Option<String>,
+    /// Which API key agreed to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address_approved_by: Option<String>,
     /// Of one that is held: why.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_for: Option<&'static str>,
@@ -75,6 +83,12 @@ pub(crate) struct RefundView {
 pub(crate) struct ProposalView {
     /// `release`, `forfeit`, `set_address` or `assign`.
     action: &'static str,
+    /// The address that is wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_address: Option<String>,
+    /// The order that its payment is to pay for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_id: Option<String>,
     /// Which API key.
     by: String,
     /// Why.
@@ -136,6 +150,9 @@ impl From<&Refund> for RefundView {
             owed_micro: refund.owed,
             fee_micro: refund.fee,
             to_address: refund.to.to_string(),
+            version: refund.version,
+            address_set_by: refund.address_set_by.map(|key| key.to_string()),
+            address_approved_by: refund.address_approved_by.map(|key| key.to_string()),
             held_for: held_for(&refund.state),
             kept_by: match &refund.state {
                 RefundState::Kept { rule } => Some(KeptBy::name(rule)),
@@ -146,6 +163,14 @@ impl From<&Refund> for RefundView {
             approved_by: refund.approved_by.map(|key| key.to_string()),
             proposal: refund.proposal.as_ref().map(|proposal| ProposalView {
                 action: proposal.action.name(),
+                to_address: match proposal.action {
+                    OperatorAction::SetAddress { to } => Some(to.to_string()),
+                    _ => None,
+                },
+                order_id: match proposal.action {
+                    OperatorAction::Assign { order } => Some(order.to_string()),
+                    _ => None,
+                },
                 by: proposal.by.to_string(),
                 reason: proposal.reason.clone(),
                 at: iso(proposal.at),

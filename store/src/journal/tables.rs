@@ -93,7 +93,17 @@ pub(crate) static ORDERS: Table = Table {
 pub(crate) static PAYMENTS: Table = Table {
     name: "payments",
     key: Key::Text("id"),
-    fixed: &["id", "tx_id", "transfer_index", "asset", "from_address", "to_address", "amount", "created_at"],
+    fixed: &[
+        "id",
+        "tx_id",
+        "transfer_index",
+        "asset",
+        "from_address",
+        "to_address",
+        "amount",
+        "created_at",
+        "read_behind",
+    ],
     changing: &[
         "block_id",
         "block_height",
@@ -106,6 +116,7 @@ pub(crate) static PAYMENTS: Table = Table {
         "reason",
         "updated_at",
         "has_refund",
+        "part",
     ],
     bytes: &[],
 };
@@ -235,6 +246,8 @@ pub(crate) static REFUNDS: Table = Table {
         "fee",
         "to_address",
         "address_set_by",
+        "address_approved_by",
+        "checks_waived",
         "decided_by",
         "approved_by",
         "guard_waived",
@@ -260,6 +273,16 @@ pub(crate) static REFUND_ACCOUNTS: Table = Table {
     bytes: &[],
 };
 
+/// What a person said of a transfer that is not ours.
+pub(crate) static SENT_WRITE_OFFS: Table = Table {
+    name: "sent_write_offs",
+    key: Key::Text("tx_id"),
+    fixed: &["tx_id", "by_key", "reason", "at"],
+    changing: &[],
+    bytes: &[],
+};
+
+/// Without `unexplained`, which follows from attempts and what people said; an invariant watches it.
 pub(crate) static SENT_TRANSFERS: Table = Table {
     name: "sent_transfers",
     key: Key::Pair("height", "position"),
@@ -326,7 +349,7 @@ pub(crate) static REPAIRS: Table = Table {
 };
 
 /// All of them, each behind those that it refers to; entries of one commit are in this order.
-pub(crate) static ALL: [&Table; 14] = [
+pub(crate) static ALL: [&Table; 15] = [
     &BLOCKS,
     &CHAIN_CURSOR,
     &ORDERS,
@@ -340,6 +363,7 @@ pub(crate) static ALL: [&Table; 14] = [
     &ATTEMPTS,
     &RESOURCE_EVENTS,
     &SENT_TRANSFERS,
+    &SENT_WRITE_OFFS,
     &HALTS,
 ];
 

@@ -25,6 +25,7 @@ row!(
         bought: Option<i64>,
         excess: Option<i64>,
         reason: Option<String>,
+        part: Option<i64>,
     }
 );
 
@@ -45,6 +46,7 @@ impl TryFrom<PaymentRow> for Payment {
                 count: place.number("bought", place.some("bought", row.bought)?)?,
                 excess: Sun::new(place.some("excess", row.excess)?),
             },
+            "under" if row.part == Some(1) => PaymentState::Part { order: order()? },
             "under" => PaymentState::Under { order: order()? },
             "late" => PaymentState::Late { order: order()? },
             "second" => PaymentState::Second { order: order()? },
@@ -53,7 +55,9 @@ impl TryFrom<PaymentRow> for Payment {
             },
             _ => return Err(place.bad("state")),
         };
-        if state.name() != row.state {
+        // A part is one of those that were too little.
+        let column = if matches!(state, PaymentState::Part { .. }) { "under" } else { state.name() };
+        if column != row.state {
             return Err(place.bad("excess"));
         }
         Ok(Self {

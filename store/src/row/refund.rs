@@ -21,6 +21,8 @@ row!(
         fee: i64,
         to_address: String,
         address_set_by: Option<String>,
+        address_approved_by: Option<String>,
+        checks_waived: Option<i64>,
         decided_by: Option<String>,
         approved_by: Option<String>,
         guard_waived: i64,
@@ -80,6 +82,9 @@ impl TryFrom<RefundRow> for Refund {
             fee: row.fee,
             to: place.parse("to_address", &row.to_address)?,
             address_set_by: place.parse_opt("address_set_by", row.address_set_by.as_deref())?,
+            address_approved_by: place
+                .parse_opt("address_approved_by", row.address_approved_by.as_deref())?,
+            checks_waived: row.checks_waived == Some(1),
             decided_by,
             approved_by: place.parse_opt("approved_by", row.approved_by.as_deref())?,
             guard_waived: row.guard_waived != 0,

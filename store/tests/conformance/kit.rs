@@ -311,6 +311,7 @@ pub(crate) fn block(
         sent: Vec::new(),
         dust: Vec::new(),
         transactions: 1,
+        behind: Span::ZERO,
     }
 }
 

@@ -95,6 +95,9 @@ conformance! {
     }
     refunds::{
         a_refund_begins_once_and_of_what_is_solid, the_guard_is_asked_in_the_commit,
+        what_nothing_explains_stops_refunds, the_fees_of_tokens_count, a_warrant_wants_two_for_another_address,
+        chain_time_that_went_back_hides_nothing, what_was_read_late_is_known, two_payments_pay_for_one_order,
+        parts_go_back_with_their_order,
         a_transfer_is_followed_by_what_was_sent, a_warrant_is_for_exactly_what_is_intended,
         people_move_refunds_with_their_reasons, a_payment_is_assigned_to_an_order_that_waits
     }

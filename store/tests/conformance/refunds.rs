@@ -9,7 +9,7 @@ use leyden_domain::{
     AccountId, Asset, Energy, Height, RefundId, Span, Sun, Timestamp, UsdtMicro,
     chain::SentTransfer,
     operation::{Operation, OperationKind, OperationState},
-    order::OrderStateKind,
+    order::{CountRule, Order, OrderStateKind},
     payment::{Payment, PaymentState, SuspenseReason},
     refund::{
         Amounts, GuardTrip, Operator, OperatorAction, OperatorRefusal, Refund, RefundEvent, RefundHold,
@@ -18,7 +18,7 @@ use leyden_domain::{
 };
 use leyden_ports::store::{
     BlockCommit, NewRefundAccount, OperationChange, Page, RefundCommit, RefundDraft, RefundFilter,
-    RefundTarget, RefundTransfer, RefundWish, StoreError, Transfer, WarrantError, WishError,
+    RefundTarget, RefundTransfer, RefundWish, StoreError, Transfer, WarrantError, WishError, WriteOff,
 };
 
 const LOST: PaymentState = PaymentState::Suspense { reason: SuspenseReason::NoOrder };
@@ -52,7 +52,8 @@ async fn unmatched(kit: &Kit, n: u64, height: i64) -> RefundDraft {
 
 async fn draft(kit: &Kit, n: u64, height: i64) -> RefundDraft {
     let payment = kit.payment(payment(n, 0).id).await;
-    let subject = Subject { payment: payment.clone(), order: None, delivered_for_good: false };
+    let subject =
+        Subject { payment: payment.clone(), order: None, delivered_for_good: false, read_behind: Span::ZERO };
     let now = slot(height);
     let owed = terms_of(&subject, payment.from, Height::new(height), now, &policy()).unwrap();
     RefundDraft { refund: open(refund_id(n), &payment, &owed, now), payment, order: None }
@@ -146,10 +147,13 @@ pub(crate) async fn the_guard_is_asked_in_the_commit(kit: &Kit) {
     assert_eq!(kit.store.commit_refund(third).await, Ok(Err(GuardTrip::PerHour)));
     let left = kit.store.refund(refunds[2].id).await.unwrap().unwrap();
     assert_eq!(left, refunds[2], "nothing was written");
-    assert_eq!(kit.store.spent(Asset::Trx, now, None).await, Ok(Spent { hour: 991 + 992, day: 991 + 992 }));
+    assert_eq!(
+        kit.store.spent(Asset::Trx, now, Sun::ZERO).await,
+        Ok(Spent { hour: 991 + 992, day: 991 + 992 })
+    );
     let later = now.plus(Span::from_hours(1));
-    assert_eq!(kit.store.spent(Asset::Trx, later, None).await, Ok(Spent { hour: 0, day: 991 + 992 }));
-    assert_eq!(kit.store.spent(Asset::Usdt, now, None).await, Ok(Spent::default()));
+    assert_eq!(kit.store.spent(Asset::Trx, later, Sun::ZERO).await, Ok(Spent { hour: 0, day: 991 + 992 }));
+    assert_eq!(kit.store.spent(Asset::Usdt, now, Sun::ZERO).await, Ok(Spent::default()));
     assert_eq!(kit.store.commit_refund(intend(&left, 3, guard, later)).await, Ok(Ok(())));
     // The same again finds another version.
     let again = kit.store.commit_refund(intend(&left, 4, guard, later)).await;
@@ -211,7 +215,9 @@ pub(crate) async fn a_warrant_is_for_exactly_what_is_intended(kit: &Kit) {
     let exact = Transfer { asset: Asset::Trx, from: address(777), to: refund.to, amount: refund.amount() };
     assert_eq!(kit.store.warrant(exact, none).await, Err(WarrantError::None));
     kit.store.commit_refund(intend(&refund, 1, none, slot(2))).await.unwrap().unwrap();
-    assert_eq!(kit.store.warrant(exact, none).await, Ok(operation_id(1)));
+    let warrant = kit.store.warrant(exact, none).await.unwrap();
+    assert_eq!((warrant.operation, warrant.attempts, warrant.permission_id), (operation_id(1), 0, Some(3)));
+    assert_eq!(warrant.now, slot(1), "of the newest block");
     for other in [
         Transfer { amount: exact.amount + 1, ..exact },
         Transfer { to: address(1), ..exact },
@@ -242,9 +248,14 @@ pub(crate) async fn people_move_refunds_with_their_reasons(kit: &Kit) {
     let set = OperatorAction::SetAddress { to };
     let answer = kit.store.wish(wish(payment, set, 1, &large)).await.unwrap();
     assert!(answer.is_proposed && answer.refund.to != to);
-    let own = kit.store.wish(wish(payment, OperatorAction::Approve, 1, &large)).await;
+    let version = answer.refund.version;
+    let approve = OperatorAction::Approve { version };
+    let own = kit.store.wish(wish(payment, approve, 1, &large)).await;
     assert_eq!(own, Err(WishError::Refused(OperatorRefusal::Own)));
-    let agreed = kit.store.wish(wish(payment, OperatorAction::Approve, 2, &large)).await.unwrap();
+    let unseen = OperatorAction::Approve { version: version - 1 };
+    let other = kit.store.wish(wish(payment, unseen, 2, &large)).await;
+    assert_eq!(other, Err(WishError::Refused(OperatorRefusal::Changed { version })));
+    let agreed = kit.store.wish(wish(payment, approve, 2, &large)).await.unwrap();
     assert_eq!((agreed.refund.to, agreed.refund.address_set_by), (to, Some(key_id(1))));
     let target = RefundTarget::Refund(agreed.refund.id);
     let kept = kit.store.wish(wish(target, OperatorAction::Forfeit, 1, &policy())).await.unwrap();
@@ -278,4 +289,260 @@ pub(crate) async fn a_payment_is_assigned_to_an_order_that_waits(kit: &Kit) {
     let detail = kit.store.order_detail(made.id).await.unwrap().unwrap();
     assert_eq!(detail.payment, Some(paid));
     assert_eq!(detail.order.state.kind(), OrderStateKind::AwaitingPayment);
+}
+
+/// Money leaves the refund account by nobody we know.
+fn strange(n: u64, succeeded: bool) -> SentTransfer {
+    SentTransfer {
+        tx_id: attempt(900 + n, 1).tx_id,
+        asset: Asset::Trx,
+        from: address(777),
+        to: address(5),
+        amount: 1,
+        succeeded,
+    }
+}
+
+pub(crate) async fn what_nothing_explains_stops_refunds(kit: &Kit) {
+    account(kit).await;
+    let draft = unmatched(kit, 1, 1).await;
+    let refund = begin(kit, draft).await;
+    let none = SpendGuard::default();
+    // A call that failed moved nothing.
+    solid(kit, 2, Vec::new(), vec![strange(1, false)]).await;
+    assert!(kit.store.strange_transfers(10).await.unwrap().is_empty());
+    solid(kit, 3, Vec::new(), vec![strange(2, true)]).await;
+    let found = kit.store.strange_transfers(10).await.unwrap();
+    assert_eq!(found.iter().map(|found| found.sent).collect::<Vec<_>>(), [strange(2, true)]);
+    let stopped = || Err(StoreError::Halted(leyden_domain::halt::HaltCause::BrokenInvariant));
+    assert_eq!(kit.store.commit_refund(intend(&refund, 1, none, slot(4))).await, stopped());
+    assert_eq!(kit.store.refund(refund.id).await.unwrap(), Some(refund.clone()), "nothing was written");
+    let book = kit.store.book().await.unwrap();
+    let broken = leyden_domain::invariants::sent_is_explained(&book);
+    assert_eq!(broken.len(), 1, "{broken:?}");
+    let part = kit.store.book_part(None, 10).await.unwrap().book;
+    assert_eq!(leyden_domain::invariants::sent_is_explained(&part), broken);
+
+    let operator = Operator { key: key_id(1), reason: "moved by hand".to_owned() };
+    let unknown = WriteOff { tx_id: attempt(999, 1).tx_id, operator: operator.clone() };
+    assert_eq!(kit.store.write_off(unknown).await, Ok(false));
+    let known = WriteOff { tx_id: strange(2, true).tx_id, operator };
+    for _ in 0..2 {
+        assert_eq!(kit.store.write_off(known.clone()).await, Ok(true));
+    }
+    assert!(kit.store.strange_transfers(10).await.unwrap().is_empty());
+    assert!(leyden_domain::invariants::sent_is_explained(&kit.store.book().await.unwrap()).is_empty());
+    // Also where its block is undone and it comes back in another.
+    kit.block(4, 0, Vec::new()).await;
+    kit.store.commit_refund(intend(&refund, 1, none, slot(4))).await.unwrap().unwrap();
+
+    // What is ours is stored before it is sent, and explains itself.
+    kit.sign(attempt(1, 1), 0).await.unwrap();
+    solid(kit, 5, Vec::new(), vec![sent(1, &refund, true)]).await;
+    assert!(kit.store.strange_transfers(10).await.unwrap().is_empty());
+    // Between the commit that intends a transfer and its signing too.
+    let draft = unmatched(kit, 2, 6).await;
+    let second = begin(kit, draft).await;
+    kit.store.commit_refund(intend(&second, 2, none, slot(6))).await.unwrap().unwrap();
+    solid(kit, 7, Vec::new(), vec![strange(3, true)]).await;
+    let exact = Transfer { asset: Asset::Trx, from: address(777), to: second.to, amount: second.amount() };
+    let halted = leyden_domain::halt::HaltCause::BrokenInvariant;
+    assert_eq!(kit.store.warrant(exact, none).await, Err(WarrantError::Halted(halted)));
+    let operator = Operator { key: key_id(1), reason: "moved by hand too".to_owned() };
+    assert_eq!(kit.store.write_off(WriteOff { tx_id: strange(3, true).tx_id, operator }).await, Ok(true));
+    assert!(kit.store.warrant(exact, none).await.is_ok());
+}
+
+pub(crate) async fn the_fees_of_tokens_count(kit: &Kit) {
+    account(kit).await;
+    let usdt = Payment { asset: Asset::Usdt, ..payment(1, 5_000) };
+    solid(kit, 1, vec![usdt], Vec::new()).await;
+    assert!(kit.route(payment(1, 0).id, LOST).await);
+    let first = draft(kit, 1, 1).await;
+    let first = begin(kit, first).await;
+    let guard = SpendGuard { per_day: amounts(10_000), token_fee: Sun::new(9_500), ..SpendGuard::default() };
+    let tight = SpendGuard { token_fee: Sun::new(10_001), ..guard };
+    let refused = kit.store.commit_refund(intend(&first, 1, tight, slot(2))).await;
+    assert_eq!(refused, Ok(Err(GuardTrip::PerDay)), "one alone would burn more than may leave");
+    kit.store.commit_refund(intend(&first, 1, guard, slot(2))).await.unwrap().unwrap();
+    let way = kit.store.on_its_way().await.unwrap();
+    assert_eq!((way.trx, way.usdt, way.usdt_transfers), (0, first.amount(), 1));
+    let coins = kit.store.spent(Asset::Trx, slot(2), guard.token_fee).await.unwrap();
+    assert_eq!(coins, Spent { hour: 9_500, day: 9_500 });
+    // One more of TRX would be beyond the day, with what the token may have burnt.
+    let second = unmatched(kit, 2, 2).await;
+    let second = begin(kit, second).await;
+    assert_eq!(kit.store.commit_refund(intend(&second, 2, guard, slot(3))).await, Ok(Err(GuardTrip::PerDay)));
+    // What was signed and came to nothing has burnt it all the same.
+    kit.sign(attempt(1, 1), 0).await.unwrap();
+    let failed = OperationChange::Fail(leyden_domain::operation::RefusalMeaning::ExecutionFailed);
+    kit.change(operation_id(1), 1, failed).await.unwrap();
+    let why = RefundHold::NoKey;
+    let sending = kit.store.refund(first.id).await.unwrap().unwrap();
+    let event = RefundEvent::TransferFailed { why, retry_at: None };
+    let transition = step(&sending, &event, slot(3)).unwrap();
+    let commit = RefundCommit { transition, order: None, transfer: None, note: None };
+    kit.store.commit_refund(commit).await.unwrap().unwrap();
+    assert_eq!(kit.store.spent(Asset::Usdt, slot(3), guard.token_fee).await, Ok(Spent::default()));
+    let coins = kit.store.spent(Asset::Trx, slot(3), guard.token_fee).await.unwrap();
+    assert_eq!(coins, Spent { hour: 9_500, day: 9_500 });
+}
+
+pub(crate) async fn chain_time_that_went_back_hides_nothing(kit: &Kit) {
+    account(kit).await;
+    let mut refunds = Vec::new();
+    for n in 1..=2 {
+        let draft = unmatched(kit, n, i64::try_from(n).unwrap()).await;
+        refunds.push(begin(kit, draft).await);
+    }
+    let guard = SpendGuard { per_hour: amounts(1_500), ..SpendGuard::default() };
+    kit.store.commit_refund(intend(&refunds[0], 1, guard, slot(20))).await.unwrap().unwrap();
+    // The head was undone, and its time with it.
+    let earlier = kit.store.commit_refund(intend(&refunds[1], 2, guard, slot(19))).await;
+    assert_eq!(earlier, Ok(Err(GuardTrip::PerHour)));
+}
+
+pub(crate) async fn a_warrant_wants_two_for_another_address(kit: &Kit) {
+    account(kit).await;
+    let draft = unmatched(kit, 1, 1).await;
+    let begun = begin(kit, draft).await;
+    let none = SpendGuard::default();
+    // As no rule of the domain would leave it: one person alone has set the address.
+    let alone = Refund { to: address(4_242), address_set_by: Some(key_id(1)), ..begun.clone() };
+    let mut commit = intend(&alone, 1, none, slot(2));
+    commit.transition.from_version = begun.version;
+    kit.store.commit_refund(commit).await.unwrap().unwrap();
+    let exact = Transfer { asset: Asset::Trx, from: address(777), to: alone.to, amount: alone.amount() };
+    assert_eq!(kit.store.warrant(exact, none).await, Err(WarrantError::None));
+
+    let draft = unmatched(kit, 2, 2).await;
+    let begun = begin(kit, draft).await;
+    let (one, other) = (Some(key_id(1)), Some(key_id(2)));
+    let set = Refund { to: address(4_243), address_set_by: one, address_approved_by: one, ..begun.clone() };
+    kit.store.commit_refund(intend(&set, 2, none, slot(2))).await.unwrap().unwrap();
+    let exact = Transfer { asset: Asset::Trx, from: address(777), to: set.to, amount: set.amount() };
+    assert_eq!(kit.store.warrant(exact, none).await, Err(WarrantError::None));
+
+    let draft = unmatched(kit, 3, 3).await;
+    let begun = begin(kit, draft).await;
+    let set = Refund { to: address(4_244), address_set_by: one, address_approved_by: other, ..begun };
+    kit.store.commit_refund(intend(&set, 3, none, slot(3))).await.unwrap().unwrap();
+    assert_eq!(kit.store.refund(set.id).await.unwrap().unwrap().address_approved_by, other);
+    let exact = Transfer { asset: Asset::Trx, from: address(777), to: set.to, amount: set.amount() };
+    assert_eq!(kit.store.warrant(exact, none).await.map(|warrant| warrant.operation), Ok(operation_id(3)));
+    // The invariant says so of the two others; a person mends them.
+    let book = kit.store.book().await.unwrap();
+    assert_eq!(leyden_domain::invariants::refund_fits_its_payment(&book).len(), 2);
+    for n in [1, 2] {
+        let wrong = kit.store.refund(refund_id(n)).await.unwrap().unwrap();
+        let by_two = Refund { address_set_by: one, address_approved_by: other, ..wrong.clone() };
+        let mended = Refund { version: wrong.version + 1, ..by_two };
+        let transition = leyden_domain::refund::RefundTransition {
+            refund: mended,
+            from_version: wrong.version,
+            from: wrong.state.kind(),
+            event: "mended",
+        };
+        let commit = RefundCommit { transition, order: None, transfer: None, note: None };
+        kit.store.commit_refund(commit).await.unwrap().unwrap();
+    }
+}
+
+pub(crate) async fn what_was_read_late_is_known(kit: &Kit) {
+    let late =
+        BlockCommit { behind: Span::from_hours(2), ..block(1, 0, vec![payment(1, 1_000)], Vec::new()) };
+    kit.store.record_blocks(vec![late], head(1, 0), slot(1)).await.unwrap();
+    assert!(kit.route(payment(1, 0).id, LOST).await);
+    kit.block(2, 0, vec![payment(2, 1_000)]).await;
+    assert!(kit.route(payment(2, 0).id, LOST).await);
+    let subjects = kit.store.unrefunded(Height::new(2), None, 10).await.unwrap();
+    let behind: Vec<_> = subjects.iter().map(|subject| subject.read_behind).collect();
+    assert_eq!(behind, [Span::from_hours(2), Span::ZERO]);
+}
+
+/// An order for three transfers; payment 1 has brought two of them, solid, and its refund waits. The order.
+async fn too_little(kit: &Kit) -> (Order, Refund) {
+    let made = kit.create(Order { count: CountRule::Fixed { count: 3 }, ..order(1) }).await;
+    let first = made.amount_due(2).unwrap().get();
+    solid(kit, 1, vec![payment(1, first)], Vec::new()).await;
+    assert!(kit.route(payment(1, 0).id, PaymentState::Under { order: made.id }).await);
+    let paid = kit.payment(payment(1, 0).id).await;
+    let subject = Subject {
+        payment: paid.clone(),
+        order: Some(made.clone()),
+        delivered_for_good: false,
+        read_behind: Span::ZERO,
+    };
+    let now = slot(1);
+    let owed = terms_of(&subject, paid.from, Height::new(1), now, &policy()).unwrap();
+    assert!(matches!(owed.state, RefundState::Waiting { .. }), "{owed:?}");
+    let refund = open(refund_id(1), &paid, &owed, now);
+    let refund = begin(kit, RefundDraft { refund, payment: paid, order: None }).await;
+    (made, refund)
+}
+
+pub(crate) async fn two_payments_pay_for_one_order(kit: &Kit) {
+    let (made, refund) = too_little(kit).await;
+    let mut rest = payment(2, PRICE.get());
+    rest.from = kit.payment(payment(1, 0).id).await.from;
+    kit.block(2, 0, vec![rest.clone()]).await;
+    let unrouted = kit.store.unrouted_payments(10).await.unwrap();
+    let begun = unrouted[0].candidates.iter().find_map(|candidate| candidate.begun).unwrap();
+    assert_eq!((begun.paid, begun.is_ready), (made.amount_due(2).unwrap(), true));
+    let settles = PaymentState::Settles { order: made.id, count: 3, excess: Sun::ZERO };
+    // As long as somebody is about to complete it the order does not expire.
+    assert!(
+        !kit.route(rest.id, PaymentState::Settles { order: made.id, count: 3, excess: Sun::new(1) }).await
+    );
+    assert!(kit.route(rest.id, settles).await);
+    assert!(!kit.route(rest.id, settles).await, "once");
+    assert_eq!(kit.payment(payment(1, 0).id).await.state, PaymentState::Part { order: made.id });
+    assert_eq!(kit.store.refund(refund.id).await.unwrap().unwrap().state, RefundState::Withdrawn);
+    assert!(
+        kit.store.refund_work(slot(100_000), None, 10).await.unwrap().is_empty(),
+        "nobody looks at it again"
+    );
+    assert!(kit.store.unrefunded(Height::new(2), None, 10).await.unwrap().is_empty());
+    let detail = kit.store.order_detail(made.id).await.unwrap().unwrap();
+    assert_eq!(detail.payment.unwrap().id, rest.id);
+    solid(kit, 3, Vec::new(), Vec::new()).await;
+    let violations = leyden_domain::invariants::check_all(&kit.store.book().await.unwrap());
+    assert!(violations.is_empty(), "{violations:?}");
+}
+
+pub(crate) async fn parts_go_back_with_their_order(kit: &Kit) {
+    let (made, refund) = too_little(kit).await;
+    // Of another sender it completes nothing; of one whose refund a person holds neither.
+    let mut rest = payment(2, PRICE.get());
+    kit.block(2, 0, vec![rest.clone()]).await;
+    let settles = PaymentState::Settles { order: made.id, count: 3, excess: Sun::ZERO };
+    assert_ne!(rest.from, kit.payment(payment(1, 0).id).await.from);
+    assert!(!kit.route(rest.id, settles).await);
+    assert!(kit.route(rest.id, LOST).await);
+    rest = Payment { from: kit.payment(payment(1, 0).id).await.from, ..payment(3, PRICE.get()) };
+    kit.block(3, 0, vec![rest.clone()]).await;
+    let target = RefundTarget::Refund(refund.id);
+    let held = kit.store.wish(wish(target, OperatorAction::Hold, 1, &policy())).await.unwrap().refund;
+    assert!(!kit.route(rest.id, settles).await);
+    // Let go, it is on its way: too late.
+    let waiting = Refund { state: refund.state.clone(), version: held.version + 1, ..held.clone() };
+    let transition = leyden_domain::refund::RefundTransition {
+        refund: waiting,
+        from_version: held.version,
+        from: RefundStateKind::Held,
+        event: "released",
+    };
+    let commit = RefundCommit { transition, order: None, transfer: None, note: None };
+    kit.store.commit_refund(commit).await.unwrap().unwrap();
+    assert!(kit.route(rest.id, settles).await);
+    assert_eq!(kit.payment(payment(1, 0).id).await.state, PaymentState::Part { order: made.id });
+    // The block of the rest leaves, and the order gives it up: what came before waits for its refund again.
+    kit.store.rewind(head(2, 0).block, slot(3)).await.unwrap();
+    let other = Payment { from: address(4_711), ..payment(4, made.amount_due(3).unwrap().get()) };
+    let next = BlockCommit { parent: block_id(2, 0), ..block(3, 1, vec![other.clone()], Vec::new()) };
+    kit.store.record_blocks(vec![next], head(2, 0), slot(3)).await.unwrap();
+    assert!(kit.route(other.id, settles).await);
+    assert_eq!(kit.payment(payment(1, 0).id).await.state, PaymentState::Under { order: made.id });
+    let work = kit.store.refund_work(slot(4), None, 10).await.unwrap();
+    assert_eq!(work.iter().map(|work| work.refund.id).collect::<Vec<_>>(), [refund.id]);
 }

@@ -103,7 +103,7 @@ impl Signer for KeyRing {
     async fn sign(&self, intent: &TransactionIntent) -> Result<SignedTransaction, SignError> {
         if self.needs_warrant(intent) {
             let refused = || SignError::Refused("this key signs by warrant only".to_owned());
-            self.warrants.as_ref().ok_or_else(refused)?.may_sign(&intent.action).await?;
+            self.warrants.as_ref().ok_or_else(refused)?.may_sign(intent).await?;
         }
         self.sign_now(intent)
     }

@@ -251,7 +251,7 @@ pub(super) struct VerifyArgs {
     /// The database, instead of the configured one.
     #[arg(long, value_name = "URL")]
     pub(super) database: Option<String>,
-    /// Ask the nodes too what our pool accounts have delegated.
+    /// Ask the nodes too what our pool accounts have delegated, and what is on our other accounts.
     #[arg(long)]
     pub(super) online: bool,
     /// Only what was written behind this entry: its number, and its hash behind a colon if it was noted.
@@ -259,7 +259,8 @@ pub(super) struct VerifyArgs {
     pub(super) from: Option<super::verify::Since>,
     /// Take the rows that differ for right as they are, and write down so, with this reason.
     ///
-    /// After a repair by hand, or after a version without a journal has written. All writers wait meanwhile.
+    /// After a repair by hand, or after a version without a journal has written. Writers wait while what was found is
+    /// read again and written down.
     #[arg(long, value_name = "REASON", conflicts_with_all = ["online", "from", "json"])]
     pub(super) accept: Option<String>,
     /// Print JSON.

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use leyden_domain::{
     AccountId, Address, Height, OrderId, ReconciliationId, RepairId, Sun, Timestamp,
     operation::Operation,
-    reconcile::{Decision, Pair, Reconciliation, Repair, RepairState, Say},
+    reconcile::{Decision, Holding, Pair, Reconciliation, Repair, RepairState, Say},
 };
 use leyden_ports::store::{
     BlockCommit, Page, ReconcileStore, ReconciliationRow, ReconciliationWish, RepairRefusal, StoreError,
@@ -201,6 +201,13 @@ async fn pair(
     })
 }
 
+/// What was on our accounts when it was compared, for the journal.
+#[derive(Serialize)]
+struct Held<'a> {
+    till: Option<(Height, i64)>,
+    refund_accounts: &'a [Holding],
+}
+
 async fn record(
     conn: &mut Conn,
     done: &Reconciliation,
@@ -226,6 +233,11 @@ async fn record(
         json(&done.differences)?,
         json(&done.refund_accounts)?,
     )?;
+    if done.till.is_some() || !done.refund_accounts.is_empty() {
+        // What the next comparison begins from.
+        let held = Held { till: done.till, refund_accounts: &done.refund_accounts };
+        conn.journal().told("note.reconciliation", done.id, &held);
+    }
     let mut kept = Vec::new();
     for repair in proposed {
         if repairs::propose(conn, repair).await? {

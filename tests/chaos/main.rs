@@ -13,6 +13,7 @@ mod demo;
 mod kills;
 mod leaders;
 mod refusals;
+mod verified;
 mod writer;
 
 use std::{

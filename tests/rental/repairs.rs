@@ -8,6 +8,7 @@ use crate::{
 use leyden_actors::StepHook;
 use leyden_domain::{
     Sun,
+    operation::OperationState,
     order::{CountRule, HoldReason, OrderEvent, OrderState, OrderStateKind as S},
     reconcile::{Class, Decision, Matter, RepairKind, RepairState, Say, SayRefusal},
 };
@@ -87,6 +88,38 @@ async fn it_is_taken_back_once_whoever_is_killed() {
         a_strangers_loan(Some(StepHook(Arc::new(hook)))).await.stop().await;
         assert!(died.load(Ordering::Relaxed), "{step} was never reached");
     }
+}
+
+#[actix_rt::test]
+async fn it_is_taken_back_once_although_the_power_fails_at_every_turn() {
+    let mut world = World::running().await;
+    world.until_observed().await;
+    world.lend_all_but(0, 65_000).await;
+    settled(&world).await;
+    compared(&world).await;
+    let proposed = until_repaired(&world, RepairState::Proposed).await;
+    let retake = Say::Approve(Some(RepairKind::Retake));
+    for by in ["key_1", "key_2"] {
+        world.ports.store.decide_repair(proposed.id, retake, word(&world, by)).await.unwrap();
+    }
+    world.handles().hint_reconciler();
+    // As soon as each state of it is reached, everything dies.
+    for reached in [OperationState::Intended, OperationState::Signed, OperationState::Included] {
+        world
+            .mine_while(reached.name(), async |world| {
+                let operation = world.ports.store.retake(proposed.id).await.unwrap();
+                operation.is_none_or(|operation| operation.state < reached)
+            })
+            .await;
+        world.stop().await;
+        world.start(None).await;
+    }
+    mined_until(&world, RepairState::Applied).await;
+    settled(&world).await;
+    let audit = world.delegations_to(keys::test_address(8)).await;
+    assert_eq!((audit.delegations, audit.undelegations, audit.out), (1, 1, audit.back), "{audit:?}");
+    assert_eq!(compared(&world).await.differences, []);
+    world.assert_books().await;
 }
 
 #[actix_rt::test]

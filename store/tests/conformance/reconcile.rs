@@ -83,6 +83,9 @@ pub(crate) async fn a_wish_becomes_a_comparison(kit: &Kit) {
     assert_eq!(kit.store.last_till().await, Ok(None));
     let done = Reconciliation { asked_by: "key".to_owned(), ..a_run(1, vec![a_difference(5)]) };
     kit.store.record_reconciliation(done.clone(), Vec::new()).await.unwrap();
+    let told = kit.store.journal_entries(0, 1_000).await.unwrap();
+    let told = told.iter().find(|entry| entry.kind == "note.reconciliation").unwrap();
+    assert!(told.subject == done.id.to_string() && told.body.contains("12"), "{told:?}");
     assert_eq!(kit.store.wanted_reconciliation().await, Ok(None));
     assert_eq!(kit.store.last_reconciliation().await, Ok(Some(done.clone())));
     assert_eq!(kit.store.last_till().await, Ok(Some((Height::new(7), 12))));

@@ -249,7 +249,7 @@ impl PaymentRouter {
                     match wait {
                         // Past the payment phase nobody watches: the order is taken further here.
                         OrderWait::PaymentChanged | OrderWait::RefundUndone => {
-                            drop(self.shared.drive_one_of_many(*order).await?)
+                            drop(self.shared.drive_one_of_many(*order).await?);
                         }
                         _ => self.look_at(*order).await?,
                     }

@@ -134,7 +134,9 @@ pub fn step(order: &Order, event: &OrderEvent, now: Timestamp) -> Result<Transit
 
     let state = match (&order.state, event) {
         (S::AwaitingPayment, E::PaymentMatched(funding)) => S::Paid { funding: *funding },
-        (S::AwaitingPayment, E::DeadlinePassed) => {
+        // Of one whose money is due back the payment is nowhere on the chain as far as it is solid: nothing is to be given
+        // back.
+        (S::AwaitingPayment, E::DeadlinePassed) | (S::RefundDue { .. }, E::PaymentUndone) => {
             effects.push(Effect::RequireUnpaid);
             S::Expired { at: now }
         }
@@ -230,12 +232,6 @@ pub fn step(order: &Order, event: &OrderEvent, now: Timestamp) -> Result<Transit
         }
 
         (S::Held { from, .. }, E::Release) => from.as_ref().clone(),
-        // The payment is nowhere on the chain as far as it is solid, so there is nothing to give back.
-        (S::RefundDue { .. }, E::PaymentUndone) => {
-            effects.push(Effect::RequireUnpaid);
-            S::Expired { at: now }
-        }
-
         // What is sent is followed to its end, and its order with it: there is nothing left to be decided.
         (S::Held { .. } | S::Refunding { .. }, E::Hold(_)) => return refuse(),
         (state, E::Hold(why)) if !state.kind().is_terminal() => {

@@ -5,7 +5,7 @@ use super::{
     dice::Dice,
     kit::{Account, CUSTOMERS, DENIED},
     oracle::Paid,
-    world::World,
+    world::{FAULTS_FROM, World},
 };
 use crate::{
     cli::hold,
@@ -133,7 +133,7 @@ fn visit(dice: &Dice, profile: &super::profile::Profile, number: u64, within: u6
     let many = dice.happens(3_000);
     let pays_for = if many { 1 + small(4) } else { 1 };
     Visit {
-        at: 2 + dice.below(within),
+        at: FAULTS_FROM + 1 + dice.below(within),
         number,
         who,
         recipient,

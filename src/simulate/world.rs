@@ -43,6 +43,9 @@ use tokio::{
 pub(super) const SLOT: Duration = Duration::from_secs(3);
 /// Settling looks at the books every so many slots.
 const LOOK_EVERY: u64 = 8;
+/// The slot from which on things go wrong, and customers come: what was paid before the service has read its first block
+/// is nobody's.
+pub(super) const FAULTS_FROM: u64 = 8;
 /// Chain time that the service has to come to rest after everything that has its own time is over: five minutes for
 /// payments, ten for reclaims, and what a transaction that died needs to be known dead.
 const PATIENCE: Span = Span::from_secs(15 * 60);
@@ -291,7 +294,6 @@ impl<'k> World<'k> {
         for visit in plan {
             visits.push(Box::pin(cast::play(self, visit)));
         }
-        self.set_faulty(true);
         let mut stage = Stage { active_until: last + 60, settling: None };
         let mut off = 0_u64;
         loop {
@@ -428,6 +430,9 @@ impl<'k> World<'k> {
 
     /// What the network does in a slot, and what is looked at then.
     async fn begin_slot(&self) {
+        if self.slot() == FAULTS_FROM {
+            self.set_faulty(true);
+        }
         if self.crashes.faulty.load(Relaxed) && self.profile.skewed > 0 && self.chance.happens(40) {
             let wrong = i64::try_from(self.chance.below(7_200_000)).unwrap_or(0) - 3_600_000;
             self.kit.clock.set_skew(Span::from_ms(wrong));

@@ -14,6 +14,7 @@ use leyden_domain::{
     halt::MoneyAct,
     operation::{ChainView, Operation, OperationKind, OperationState, RefusalMeaning},
     order::{Order, OrderEvent, OrderState, step as order_step},
+    planted::{Fault, planted},
     refund::{
         GuardTrip, KeptBy, Owed, Refund, RefundAccount, RefundCause, RefundEvent, RefundHold, RefundState,
         Subject, open, owed, step, terms_of,
@@ -73,7 +74,8 @@ impl RefundClerk {
         let Shared { ports, settings, .. } = self.shared.as_ref();
         let mut after: Option<PaymentId> = None;
         loop {
-            let page = ports.store.unrefunded(view.solid.height(), after, ROWS_AT_ONCE).await?;
+            let solid = if planted(Fault::RefundBeforeSolid) { view.head } else { view.solid };
+            let page = ports.store.unrefunded(solid.height(), after, ROWS_AT_ONCE).await?;
             let is_last = page.len() < usize::try_from(ROWS_AT_ONCE).unwrap_or(usize::MAX);
             after = page.last().map(|subject| subject.payment.id);
             let drafts: Vec<RefundDraft> =
@@ -117,11 +119,11 @@ impl RefundClerk {
         }
         let id = RefundId::new(ports.clock.now(), ports.entropy.for_id());
         let order = forfeited(subject, &owed, now);
-        Some(RefundDraft {
-            refund: open(id, &subject.payment, &owed, now),
-            payment: subject.payment.clone(),
-            order,
-        })
+        let mut refund = open(id, &subject.payment, &owed, now);
+        if let Some(order) = subject.order.as_ref().filter(|_| planted(Fault::RefundToRecipient)) {
+            refund.to = order.recipient;
+        }
+        Some(RefundDraft { refund, payment: subject.payment.clone(), order })
     }
 
     /// Takes every refund on that somebody must look at.
@@ -328,7 +330,7 @@ impl RefundClerk {
         if self.shared.own_addresses().contains(&refund.to) {
             return hold(RefundHold::OwnAddress);
         }
-        if policy.denied.contains(&refund.to) && !refund.checks_waived {
+        if policy.denied.contains(&refund.to) && !refund.checks_waived && !planted(Fault::RefundToDenied) {
             return hold(RefundHold::DeniedAddress);
         }
         let is_approved = !policy.needs_two(refund) || refund.approved_by.is_some();

@@ -54,6 +54,15 @@ faults! {
     RowsNotRewound "rows_not_rewound" "payments keep their block when it leaves the chain";
     ReservationKept "reservation_kept" "a hold is not given back when its delegation is taken back";
     KeyIgnored "key_ignored" "the idempotency key is not looked at";
+    TailReused "tail_reused" "an order's tail is free as soon as the order is paid";
+    JournalSkips "journal_skips" "a commit that changes several rows leaves one of them out of the journal";
+    HaltIgnored "halt_ignored" "commits do not ask whether money stands still";
+    RefundBeforeSolid "refund_before_solid" "a payment in any block is refunded as one in a solid block";
+    RefundSentAgain "refund_sent_again" "a refund whose transfer is not solid soon counts as failed, and is sent again";
+    RefundToRecipient "refund_to_recipient" "a refund goes to the order's recipient instead of the payer";
+    RefundGuardIgnored "refund_guard_ignored" "the spend guard lets everything pass";
+    RefundOfAll "refund_of_all" "with what was paid too much goes back what was bought";
+    RefundToDenied "refund_to_denied" "refunds go to addresses on the deny list by themselves";
 }
 
 #[cfg(feature = "planted-faults")]

@@ -12,6 +12,7 @@ use leyden_domain::{
     Sun, Timestamp,
     operation::{Operation, OperationKind, OperationState},
     order::{Effect, Order, OrderState, OrderStateKind, Transition},
+    planted::{Fault, planted},
 };
 use leyden_ports::store::{OrderCommit, ReclaimDraft, StoreError};
 use serde::Serialize;
@@ -62,6 +63,9 @@ async fn apply_steps(
         recount(conn, from, to).await?;
         if matches!(to, OrderStateKind::RefundDue | OrderStateKind::Reverted) {
             parts::give_back(conn, &order.id.to_string(), now).await?;
+        }
+        if from == OrderStateKind::AwaitingPayment && planted(Fault::TailReused) {
+            exec!(conn, "DELETE FROM taken_tails WHERE order_id = $1", order.id.to_string())?;
         }
         if to == OrderStateKind::AwaitingPayment {
             order_payment::reopen_seconds(conn, order, now).await?;

@@ -16,6 +16,7 @@ use leyden_domain::{
     halt::MoneyAct,
     order::Order,
     payment::{Expectation, Payment, PaymentState},
+    planted::{Fault, planted},
 };
 use leyden_ports::store::{
     Durability, Page, PaymentFilter, PaymentStore, Routing, StoreError, UnroutedPayment,
@@ -30,6 +31,13 @@ pub(crate) const BY_TAIL: &str = concat!(
     " FROM offered_prices p JOIN taken_tails t ON t.payment_address = p.payment_address \
      AND t.tail = $2 % p.unit_price AND t.unit_price = p.unit_price JOIN orders o ON o.id = t.order_id \
      WHERE p.payment_address = $1 AND $2 % p.unit_price > 0"
+);
+
+/// With the fault: one open order of the address, whatever its tail.
+const ANY_OPEN: &str = concat!(
+    "SELECT ",
+    order_columns!(),
+    " FROM orders o WHERE o.payment_address = $1 AND o.state = 'awaiting_payment' ORDER BY o.created_at LIMIT 1"
 );
 
 /// Open orders for the payer under whose price the amount is a plain multiple. A payment that is none looks at no order;
@@ -49,7 +57,11 @@ pub(crate) const UNROUTED: &str = "SELECT * FROM payments WHERE state = 'unroute
 /// The orders that a payment may be meant for, each once.
 async fn candidates(conn: &mut Conn, payment: &Payment) -> Result<Vec<Expectation>, StoreError> {
     let (from, to) = (payment.from.to_string(), payment.to.to_string());
-    let by_tail: Vec<OrderRow> = all!(conn, BY_TAIL, to.clone(), payment.amount)?;
+    let by_tail: Vec<OrderRow> = if planted(Fault::TailIgnored) {
+        all!(conn, ANY_OPEN, to.clone())?
+    } else {
+        all!(conn, BY_TAIL, to.clone(), payment.amount)?
+    };
     let by_recipient: Vec<OrderRow> = all!(conn, BY_RECIPIENT, from, to, payment.amount)?;
     let begun: Vec<OrderRow> = all!(conn, BEGUN, payment.from.to_string(), payment.to.to_string())?;
     let is_begun: BTreeSet<String> = begun.iter().map(|row| row.id.clone()).collect();

@@ -159,6 +159,12 @@ fn live(work: &OperationWork, newest: &TrackedAttempt, chain: ChainView) -> Next
         {
             NextAct::Solidify(delivery)
         }
+        Some(_)
+            if planted(Fault::RefundSentAgain)
+                && matches!(work.operation.kind, OperationKind::Refund { .. }) =>
+        {
+            NextAct::Fail(RefusalMeaning::AccountBroke)
+        }
         Some(_) => NextAct::Wait,
         None if recorded_included && planted(Fault::ExclusionForgotten) => NextAct::Wait,
         None if recorded_included => NextAct::Exclude,

@@ -87,7 +87,7 @@ impl Refund {
             (self.address_set_by, self.address_approved_by),
             (Some(one), Some(other)) if one != other
         );
-        self.to == payer || by_two
+        self.to == payer || by_two || crate::planted::planted(crate::planted::Fault::RefundToRecipient)
     }
 }
 

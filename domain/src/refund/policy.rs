@@ -8,6 +8,7 @@ use crate::{
     id::{OrderId, RefundId},
     order::{Order, OrderState, RefundReason},
     payment::{Payment, PaymentState, SuspenseReason},
+    planted::{Fault, planted},
     time::{Span, Timestamp},
 };
 use std::collections::BTreeSet;
@@ -131,12 +132,13 @@ pub fn owed(
     suspense_delay: Span,
 ) -> Option<(RefundCause, i64, Timestamp)> {
     let payment = &subject.payment;
-    let block = payment.block.filter(|at| at.block.height() <= solid)?;
+    let block = payment.block.filter(|at| at.block.height() <= solid || planted(Fault::RefundBeforeSolid))?;
     let all = payment.amount;
     match payment.state {
         PaymentState::Unrouted | PaymentState::Part { .. } => None,
         PaymentState::Settles { excess, .. } => {
-            let excess = (excess.get() > 0).then_some((RefundCause::Over, excess.get(), now));
+            let too_much = if planted(Fault::RefundOfAll) { all } else { excess.get() };
+            let excess = (excess.get() > 0).then_some((RefundCause::Over, too_much, now));
             match &subject.order.as_ref()?.state {
                 OrderState::RefundDue { why, .. } => Some((RefundCause::Unservable { why: *why }, all, now)),
                 // Only once nothing can undo the delivery: before that all of it may be owed.
@@ -191,8 +193,9 @@ pub fn terms_of(
     // What the rest may still complete waits for it; nothing is decided about its size before.
     let may_be_completed = cause == RefundCause::Under && until > now;
     let is_too_little = policy.is_too_little(asset, rest) && !may_be_completed;
-    let denied = policy.denied.contains(&to)
-        || matches!(cause, RefundCause::Suspense { reason: SuspenseReason::SenderDenied });
+    let denied = (policy.denied.contains(&to)
+        || matches!(cause, RefundCause::Suspense { reason: SuspenseReason::SenderDenied }))
+        && !planted(Fault::RefundToDenied);
     let was_away = policy.hold_read_late > Span::ZERO && subject.read_behind > policy.hold_read_late;
     let may_be_answered = was_away && matches!(cause, RefundCause::Suspense { .. } | RefundCause::Late);
     let held = |why| RefundState::Held { why, retry_at: None };

@@ -46,6 +46,8 @@ pub struct Chain {
     /// How many times blocks were abandoned: other witnesses sign the replacements, so their ids differ.
     pub(crate) rewinds: usize,
     witnesses: Arc<Vec<(Address, SecretKey)>>,
+    /// Blocks are made without their witness's signature.
+    is_unsigned: bool,
     journal: Option<Journal>,
 }
 
@@ -72,6 +74,7 @@ impl Chain {
             solid: 0,
             rewinds: 0,
             witnesses: Arc::new(witnesses),
+            is_unsigned: false,
             journal: None,
         };
         let first = chain.seal(chain.config.genesis_time, Vec::new());
@@ -95,6 +98,7 @@ impl Chain {
             solid: self.solid,
             rewinds: self.rewinds,
             witnesses: Arc::clone(&self.witnesses),
+            is_unsigned: self.is_unsigned,
             journal: None,
         }
     }
@@ -332,13 +336,24 @@ impl Chain {
         self.world.push();
     }
 
+    /// From now on blocks carry no signature of their witness, which is what most of the time of making one goes to.
+    /// For a chain whose blocks are read as they are here and not over a wire.
+    pub const fn leave_unsigned(&mut self) {
+        self.is_unsigned = true;
+    }
+
     /// Signs the block after the head, by the witness whose turn it is.
     fn seal(&self, timestamp: i64, included: Vec<Included>) -> StoredBlock {
         let slot = usize::try_from(timestamp / self.config.block_time_ms.max(1)).unwrap_or(0);
         let turn = slot.wrapping_add(self.rewinds) % self.witnesses.len().max(1);
         let [first, ..] = self.witnesses.as_slice() else { unreachable!("there are 27 witnesses") };
         let (address, key) = self.witnesses.get(turn).unwrap_or(first);
-        StoredBlock::seal(self.blocks.last().map(AsRef::as_ref), timestamp, (*address, key), included)
+        StoredBlock::seal(
+            self.blocks.last().map(AsRef::as_ref),
+            timestamp,
+            (*address, (!self.is_unsigned).then_some(key)),
+            included,
+        )
     }
 
     /// Writes to the journal where there is one.

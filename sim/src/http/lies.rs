@@ -51,7 +51,8 @@ pub(super) fn block(honest: &StoredBlock, lie: Lie, usdt: Address) -> StoredBloc
             let key = keys::test_key(LIARS_KEY);
             let mut transactions = told.transactions.clone();
             transactions.extend(payment(honest, to, sun));
-            let mut forged = StoredBlock::seal(None, honest.timestamp(), (key.address(), &key), transactions);
+            let mut forged =
+                StoredBlock::seal(None, honest.timestamp(), (key.address(), Some(&key)), transactions);
             forged.raw.number = honest.number();
             forged.raw.parent_hash.clone_from(&honest.raw.parent_hash);
             let signature = key.sign(&sha256(&forged.raw.encode_to_vec())).to_vec();

@@ -1,7 +1,7 @@
 //! `leyden simulate`: one seed or many, and what was found.
 
 use super::{Failure, args::SimulateArgs, aside, line};
-use crate::simulate::{PROFILES, Profile, Simulator, run_many};
+use crate::simulate::{Failed, PROFILES, Profile, Simulator, run_many};
 use std::{
     fs, thread,
     time::{Duration, Instant},
@@ -10,7 +10,9 @@ use std::{
 /// Exit code where something was found.
 const FOUND: u8 = 1;
 /// Failing seeds after which a long run ends.
-const ENOUGH: usize = 5;
+const ENOUGH: usize = 100;
+/// Failing seeds of which a long run shows how it came to it.
+const TRACED: usize = 5;
 /// Lines of a failing seed's trace that are shown.
 const SHOWN: usize = 60;
 
@@ -65,14 +67,18 @@ fn many(arguments: &SimulateArgs, seeds: super::args::Seeds) -> Result<u8, Failu
         Some(profile) => profile,
         None => &PROFILES[usize::try_from(seed).unwrap_or(0) % PROFILES.len()],
     };
-    let told = |done: u64| {
-        if done.is_multiple_of(5_000) {
-            // Whoever does not listen misses nothing.
+    // Whoever does not listen misses nothing: all of it is said again at the end.
+    let told = |done: u64, failed: Option<&Failed>| {
+        if let Some((seed, profile, outcome)) = failed {
+            let broken = outcome.broken.first().map_or("", |broken| broken.check.as_str());
+            drop(aside(format_args!("{broken}: leyden simulate --seed {seed} --profile {}", profile.name)));
+        }
+        if done.is_multiple_of(1_000) {
             drop(aside(format_args!("{done} seeds after {} s", began.elapsed().as_secs())));
         }
     };
     let report = run_many((seeds.from, seeds.to), profile_of, jobs, ENOUGH, told).map_err(Failure::new)?;
-    for (seed, profile, outcome) in &report.failures {
+    for (seed, profile, outcome) in report.failures.iter().take(TRACED) {
         show(*seed, profile, outcome)?;
     }
     let took = began.elapsed().max(Duration::from_millis(1));
@@ -103,7 +109,7 @@ fn mutants(arguments: &SimulateArgs) -> Result<u8, Failure> {
     line(format_args!("|---|---|---|---|---|"))?;
     for fault in Fault::ALL.iter().filter(|fault| arguments.fault.is_none_or(|one| one == **fault)) {
         plant(Some(*fault));
-        let report = run_many((from, from + most), profile_of, jobs, 1, |_| {}).map_err(Failure::new)?;
+        let report = run_many((from, from + most), profile_of, jobs, 1, |_, _| {}).map_err(Failure::new)?;
         let found = report.failures.first().map_or_else(
             || "nobody | – | –".to_owned(),
             |(seed, profile, outcome)| {

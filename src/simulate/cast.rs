@@ -96,13 +96,16 @@ pub(super) struct Visit {
     newest_reference: bool,
 }
 
+/// Visits begin within this many slots.
+const WITHIN: u64 = 60;
+
 /// Who comes, and when.
 pub(super) fn plan(world: &World<'_>, hours: Option<f64>) -> Vec<Visit> {
     let dice = &world.customers;
     let profile = &world.profile;
     let (least, most) = profile.visits;
     let count = dice.between(least, most);
-    let mut plan: Vec<Visit> = (0..count).map(|number| visit(dice, profile, number, 90)).collect();
+    let mut plan: Vec<Visit> = (0..count).map(|number| visit(dice, profile, number, WITHIN)).collect();
     // Longer runs are more of the same: another round of visits every six minutes.
     let slots = hours.map_or(0, |hours| {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of slots")]
@@ -112,7 +115,7 @@ pub(super) fn plan(world: &World<'_>, hours: Option<f64>) -> Vec<Visit> {
     let mut from = 120;
     while from < slots {
         for n in 0..count {
-            let mut next = visit(dice, profile, from * 100 + n, 90);
+            let mut next = visit(dice, profile, from * 100 + n, WITHIN);
             next.at += from;
             plan.push(next);
         }
@@ -261,7 +264,8 @@ async fn order(world: &World<'_>, visit: &Visit) -> Option<Order> {
         match answer {
             Some(Ok((order, replayed))) => {
                 world.note(format_args!("order {} replayed {replayed}", order.id));
-                let same = world.oracle.borrow_mut().acknowledged(&key, &order);
+                let now = world.kit.clock.true_now();
+                let same = world.oracle.borrow_mut().acknowledged(&key, &order, now);
                 if let Err(why) = same {
                     world.broken("idempotency", why);
                 }

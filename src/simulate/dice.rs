@@ -27,6 +27,8 @@ pub(super) enum Concern {
     Crashes,
     /// The wall clock.
     Clock,
+    /// What operators do.
+    Operators,
 }
 
 /// One stream of chance.

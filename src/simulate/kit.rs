@@ -60,14 +60,49 @@ pub(super) struct Account {
     pub(super) address: Address,
 }
 
-/// Settings that customers notice: how long an order waits, how long a rental lasts, what waits until it is solid.
-const VARIANTS: [(&str, &str, &str, &str, &str); 6] = [
-    ("4m", "10m", "5m", "1000", "0s"),
-    ("3m", "5m", "1h", "10", "0s"),
-    ("6m", "20m", "10m", "2", "30s"),
-    ("2m", "1h", "3m", "1000", "5s"),
-    ("10m", "10m", "24h", "5", "0s"),
-    ("5m", "30m", "2h", "1000", "1m"),
+/// Settings that differ from world to world.
+struct Variant {
+    /// How long an order waits for its payment.
+    timeout: &'static str,
+    /// How long its tail is kept for payments that come late.
+    late: &'static str,
+    rental: &'static str,
+    /// What waits until it is solid, in TRX.
+    solid_above: &'static str,
+    /// How long energy stays beyond its rental.
+    grace: &'static str,
+    /// How long a signed transaction can be included.
+    lifetime: &'static str,
+    /// The largest tail.
+    tails: &'static str,
+    /// Most that goes back for one payment, in TRX.
+    most_back: &'static str,
+}
+
+impl Variant {
+    #[expect(clippy::too_many_arguments, reason = "a line of a table")]
+    const fn new(
+        timeout: &'static str,
+        late: &'static str,
+        rental: &'static str,
+        solid_above: &'static str,
+        grace: &'static str,
+        lifetime: &'static str,
+        tails: &'static str,
+        most_back: &'static str,
+    ) -> Self {
+        Self { timeout, late, rental, solid_above, grace, lifetime, tails, most_back }
+    }
+}
+
+/// Of these each world has one.
+const VARIANTS: [Variant; 6] = [
+    Variant::new("4m", "10m", "5m", "1000", "0s", "60s", "9999", "2000"),
+    Variant::new("3m", "5m", "1h", "10", "0s", "24s", "20", "2000"),
+    Variant::new("6m", "20m", "10m", "2", "30s", "36s", "9999", "4"),
+    Variant::new("2m", "1h", "3m", "1000", "5s", "60s", "9999", "2000"),
+    Variant::new("10m", "10m", "24h", "5", "0s", "60s", "12", "3"),
+    Variant::new("5m", "30m", "2h", "1000", "1m", "30s", "9999", "2000"),
 ];
 
 impl Kit {
@@ -94,7 +129,7 @@ impl Kit {
         };
         let variants: Vec<Arc<Settings>> = VARIANTS
             .iter()
-            .map(|variant| settings(*variant, &pool, payee, customers[DENIED as usize].address).map(Arc::new))
+            .map(|variant| settings(variant, &pool, payee, customers[DENIED as usize].address).map(Arc::new))
             .collect::<Result<_, _>>()?;
         let store = open(&clock, &gate, &pool, [&shop, &operator]).map_err(|error| text(&error))?;
         let mut ring = KeyRing::new();
@@ -151,20 +186,23 @@ fn first_chain(pool: &[Address]) -> SimNode {
             };
         }
     }
-    SimNode::new(config)
+    let node = SimNode::new(config);
+    // Nobody here reads blocks over a wire, where a signature would tell them from forged ones.
+    node.chain().leave_unsigned();
+    node
 }
 
 fn settings(
-    (timeout, late, rental, solid_above, grace): (&str, &str, &str, &str, &str),
+    Variant { timeout, late, rental, solid_above, grace, lifetime, tails, most_back }: &Variant,
     pool: &[Address],
     payee: Address,
     denied: Address,
 ) -> Result<Settings, String> {
     let text = format!(
-        "[payments]\ntimeout = \"{timeout}\"\nlate_window = \"{late}\"\nsolid_above_trx = \"{solid_above}\"\n\
+        "[payments]\ntimeout = \"{timeout}\"\nlate_window = \"{late}\"\nsolid_above_trx = \"{solid_above}\"\ntail_max_sun = {tails}\n\
          complete_under = false\n\
-         [sales]\nrental = \"{rental}\"\n[pool]\nreclaim_grace = \"{grace}\"\ncapacity_patience = \"3m\"\n\
-         max_attempts = 4\n[refund]\nserve_late = false\nsuspense_delay = \"20m\"\nhold_read_late = \"0s\"\nminimum_trx = \"0.2\"\n[actors]\nsweep_interval = \"20s\"\n"
+         [sales]\nrental = \"{rental}\"\n[pool]\ntransaction_lifetime = \"{lifetime}\"\nreclaim_grace = \"{grace}\"\ncapacity_patience = \"3m\"\n\
+         max_attempts = 4\n[refund]\nserve_late = false\nper_payment_trx = \"{most_back}\"\nsuspense_delay = \"20m\"\nhold_read_late = \"0s\"\nminimum_trx = \"0.2\"\n[actors]\nsweep_interval = \"20s\"\n"
     );
     let none = Environment::of([]);
     let mut settings = Settings::from_layers(&[&text], &none).map_err(|error| error.to_string())?;

@@ -9,13 +9,16 @@ use std::{
     thread,
 };
 
+/// A seed that found something.
+pub type Failed = (u64, &'static Profile, Outcome);
+
 /// What came of many seeds.
 #[derive(Debug, Default)]
 pub struct Report {
     /// How many were run.
     pub seeds: u64,
     /// Those that found something, in the order they were found.
-    pub failures: Vec<(u64, &'static Profile, Outcome)>,
+    pub failures: Vec<Failed>,
     /// How much time passed in all worlds together, in milliseconds.
     pub simulated_ms: i64,
     /// What happened in them.
@@ -23,7 +26,8 @@ pub struct Report {
 }
 
 /// Runs seeds `from..to`, each in the profile that `profile_of` gives it, on so many threads; stops early after
-/// `most_failures`. `told` is called after each seed with the number of seeds done.
+/// `most_failures`. `told` is called after each seed with the number of seeds done, and with what was found if something
+/// was.
 ///
 /// # Errors
 ///
@@ -33,7 +37,7 @@ pub fn run_many(
     profile_of: impl Fn(u64) -> &'static Profile + Sync,
     jobs: usize,
     most_failures: usize,
-    told: impl Fn(u64) + Sync,
+    told: impl Fn(u64, Option<&Failed>) + Sync,
 ) -> Result<Report, String> {
     let next = AtomicU64::new(from);
     let enough = AtomicBool::new(false);
@@ -51,11 +55,10 @@ pub fn run_many(
             report.seeds += 1;
             report.simulated_ms += outcome.simulated_ms;
             report.tally.add(&outcome.tally);
-            if !outcome.broken.is_empty() {
-                report.failures.push((seed, profile, outcome));
-                enough.fetch_or(report.failures.len() >= most_failures, Ordering::Relaxed);
-            }
-            told(report.seeds);
+            let failed = (!outcome.broken.is_empty()).then_some((seed, profile, outcome));
+            told(report.seeds, failed.as_ref());
+            report.failures.extend(failed);
+            enough.fetch_or(report.failures.len() >= most_failures, Ordering::Relaxed);
         }
     };
     thread::scope(|scope| {

@@ -10,6 +10,7 @@ mod books;
 mod calls;
 mod cast;
 mod clock;
+mod desk;
 mod dice;
 mod kit;
 mod many;
@@ -20,7 +21,7 @@ mod profile;
 mod trace;
 mod world;
 
-pub use many::{Report, run_many};
+pub use many::{Failed, Report, run_many};
 pub use profile::{PROFILES, Profile};
 pub use world::{Broken, Outcome, Tally};
 

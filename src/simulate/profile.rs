@@ -53,6 +53,8 @@ pub struct Profile {
     pub(super) scarce: u64,
     /// Whether money goes back by itself.
     pub(super) refunds: bool,
+    /// Of a seed: somebody sits at the operators' desk.
+    pub(super) desk: u64,
 }
 
 const CALM: Profile = Profile {
@@ -80,6 +82,7 @@ const CALM: Profile = Profile {
     skewed: 0,
     scarce: 500,
     refunds: false,
+    desk: 1_000,
 };
 
 /// All kinds.
@@ -148,6 +151,7 @@ pub const PROFILES: &[Profile] = &[
         wrong: 8_500,
         repeated: 3_000,
         operators: 1_500,
+        desk: 3_000,
         scarce: 4_000,
         forks: 60,
         ..CALM
@@ -158,6 +162,7 @@ pub const PROFILES: &[Profile] = &[
         visits: (3, 8),
         wrong: 8_000,
         refunds: true,
+        desk: 6_000,
         panics: 60,
         cuts: 100,
         fatal: 1_000,
@@ -192,6 +197,7 @@ pub const PROFILES: &[Profile] = &[
         wrong: 5_000,
         repeated: 4_000,
         operators: 2_000,
+        desk: 3_000,
         panics: 250,
         cuts: 350,
         fatal: 3_000,

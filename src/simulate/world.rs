@@ -3,7 +3,7 @@
 
 use super::{
     calls::Door,
-    cast,
+    cast, desk,
     dice::{Concern, Dice},
     kit::{Kit, LEAST_STAKE, NoCache},
     network::Network,
@@ -22,8 +22,11 @@ use leyden_actors::{
     kernel::{Shutdown, State},
     start,
 };
-use leyden_domain::{AccountId, Span};
-use leyden_ports::{ChainReader, Clock, Entropy, Store, store::NewRefundAccount};
+use leyden_domain::{AccountId, Span, book::Book, journal::Head};
+use leyden_ports::{
+    ChainReader, Clock, Entropy, Store, StoreError,
+    store::{JournalStore as _, NewRefundAccount},
+};
 use leyden_sim::{SimNode, config::TRX};
 use std::{
     cell::{Cell, RefCell},
@@ -42,7 +45,7 @@ use tokio::{
 /// Time between two slots.
 pub(super) const SLOT: Duration = Duration::from_secs(3);
 /// Settling looks at the books every so many slots.
-const LOOK_EVERY: u64 = 8;
+const LOOK_EVERY: u64 = 10;
 /// The slot from which on things go wrong, and customers come: what was paid before the service has read its first block
 /// is nobody's.
 pub(super) const FAULTS_FROM: u64 = 8;
@@ -128,6 +131,7 @@ pub(super) struct World<'k> {
     pub(super) node: SimNode,
     pub(super) nodes: Arc<SimNodes>,
     pub(super) customers: Dice,
+    pub(super) operators: Dice,
     pub(super) door: Door,
     pub(super) oracle: RefCell<Oracle>,
     pub(super) network: RefCell<Network>,
@@ -146,6 +150,8 @@ struct Knobs {
     poll_ms: u64,
     sweep_ms: u64,
     observe_ms: u64,
+    guard_ms: u64,
+    reconcile_ms: Option<u64>,
     batch: u32,
     at_once: bool,
 }
@@ -216,9 +222,12 @@ impl<'k> World<'k> {
             drop(node.stake_energy(*address, more * TRX));
         }
         let knobs = Knobs {
-            poll_ms: knob.between(1, 5) * 3_000 - 700,
-            sweep_ms: knob.between(15, 60) * 1_000,
-            observe_ms: knob.between(20, 120) * 1_000,
+            poll_ms: knob.between(1, 8) * 3_000 - 700,
+            sweep_ms: knob.between(20, 90) * 1_000,
+            observe_ms: knob.between(40, 240) * 1_000,
+            // It reads much of the books; the world itself reads all of them.
+            guard_ms: knob.between(60, 300) * 1_000,
+            reconcile_ms: knob.happens(1_500).then(|| knob.between(120, 400) * 1_000),
             batch: u32::try_from(knob.between(2, 20)).unwrap_or(1),
             at_once: !knob.happens(2_500),
         };
@@ -237,6 +246,7 @@ impl<'k> World<'k> {
             node,
             nodes,
             customers: dice(Concern::Customers),
+            operators: dice(Concern::Operators),
             door: Door::default(),
             oracle: RefCell::new(Oracle::new(kit, settings, solid)),
             entropy: Arc::new(dice(Concern::Entropy)),
@@ -252,7 +262,7 @@ impl<'k> World<'k> {
             slots: Cell::new(0),
             began: Cell::new(None),
             chance: dice(Concern::Clock),
-            audit_every: knob.between(8, 20),
+            audit_every: knob.between(20, 60),
         };
         world.note(format_args!("world {seed} {} {:?}", profile.name, world.knobs));
         world
@@ -294,7 +304,10 @@ impl<'k> World<'k> {
         for visit in plan {
             visits.push(Box::pin(cast::play(self, visit)));
         }
-        let mut stage = Stage { active_until: last + 60, settling: None };
+        if self.operators.happens(self.profile.desk) {
+            visits.push(Box::pin(desk::work(self)));
+        }
+        let mut stage = Stage { active_until: last + 30, settling: None };
         let mut off = 0_u64;
         loop {
             for _ in 0..off {
@@ -381,6 +394,7 @@ impl<'k> World<'k> {
                 match rest {
                     super::oracle::Rest::Quiet => {
                         let found = self.oracle.borrow_mut().settle(&book, &self.node);
+                        self.verify().await;
                         for broken in found {
                             self.broken(&broken.check, broken.detail);
                         }
@@ -454,12 +468,27 @@ impl<'k> World<'k> {
         }
     }
 
-    /// Reads the books and checks everything; `None` where something is wrong.
-    async fn audit(&self) -> Option<leyden_domain::book::Book> {
+    /// Whether the journal is whole and the books are what it says.
+    async fn verify(&self) {
+        self.kit.gate.pause(true);
+        let verified = self.kit.store.verify(Head::genesis()).await;
+        self.kit.gate.pause(false);
+        if let Err(difference) = verified {
+            self.broken("journal", difference.to_string());
+        }
+    }
+
+    /// The books as they are, read past everything that goes wrong.
+    pub(super) async fn book(&self) -> Result<Book, StoreError> {
         self.kit.gate.pause(true);
         let read = self.kit.store.book().await;
         self.kit.gate.pause(false);
-        let book = match read {
+        read
+    }
+
+    /// Reads the books and checks everything; `None` where something is wrong.
+    async fn audit(&self) -> Option<Book> {
+        let book = match self.book().await {
             Ok(book) => book,
             Err(error) => {
                 self.broken("books", error.to_string());
@@ -519,6 +548,10 @@ impl<'k> World<'k> {
         told.poll_interval = Duration::from_millis(self.knobs.poll_ms);
         told.sweep_interval = Duration::from_millis(self.knobs.sweep_ms);
         told.observe_interval = Duration::from_millis(self.knobs.observe_ms);
+        told.guard.interval = Duration::from_millis(self.knobs.guard_ms);
+        if let Some(often) = self.knobs.reconcile_ms {
+            told.reconcile.interval = Duration::from_millis(often);
+        }
         told.catch_up_batch = self.knobs.batch;
         told.serve_at_once = self.knobs.at_once;
         told.step_hook = Some(self.hook());

@@ -59,7 +59,7 @@ fn what_was_found_before_is_not_found_again() {
 fn many_worlds_have_nothing_wrong() {
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let profile_of = |seed: u64| &PROFILES[usize::try_from(seed).unwrap() % PROFILES.len()];
-    let report = run_many((1, SEEDS + 1), profile_of, jobs, 3, |_| {}).unwrap();
+    let report = run_many((1, SEEDS + 1), profile_of, jobs, 3, |_, _| {}).unwrap();
     let failures: String =
         report.failures.iter().map(|(seed, profile, outcome)| told(*seed, profile, outcome)).collect();
     assert!(report.failures.is_empty(), "{failures}");

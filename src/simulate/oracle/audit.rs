@@ -160,8 +160,12 @@ impl Oracle {
             let bought = self
                 .payments()
                 .filter(|(block, _)| block.height < first)
-                .filter(|(block, _)| order.channel == Channel::Orderless || block.time <= order.expires_at)
-                .filter_map(|(_, payment)| Self::buys(order, payment))
+                .filter(|(block, payment)| {
+                    order.channel == Channel::Orderless
+                        || block.time <= order.expires_at
+                        || self.is_assigned(payment)
+                })
+                .filter_map(|(_, payment)| self.pays(order, payment))
                 .max();
             let Some(count) = bought else {
                 found.push(broken(
@@ -201,7 +205,7 @@ impl Oracle {
                 payment.tx_id == funding.payment.tx_id && payment.index == funding.payment.index
             });
             if let Some((_, payment)) = on_chain
-                && Self::buys(terms, payment).is_none_or(|count| count < funding.count)
+                && self.pays(terms, payment).is_none_or(|count| count < funding.count)
             {
                 found.push(broken(
                     "paid_for_what_it_says",

@@ -13,7 +13,7 @@ use super::{
 use crate::Settings;
 use chain::{Facts, Move};
 use leyden_domain::{
-    Address, Asset, EnergyRatio, OrderId, Sun, Timestamp, TxId,
+    Address, Asset, EnergyRatio, OrderId, PaymentId, Sun, Timestamp, TxId,
     book::Book,
     chain::{Head, Transfer},
     operation::OperationState,
@@ -65,6 +65,10 @@ pub(crate) struct Oracle {
     sent: Vec<Paid>,
     /// Orders whose cancellation was acknowledged.
     called_off: BTreeSet<OrderId>,
+    /// Which payments operators wanted to pay for which orders.
+    assigned: BTreeSet<(OrderId, PaymentId)>,
+    /// Payments whose refund an operator let go.
+    released: BTreeSet<PaymentId>,
     /// Blocks were undone at some time.
     forked: bool,
     /// The chain was turned below a solid block.
@@ -86,6 +90,8 @@ impl Oracle {
             keys: BTreeMap::new(),
             sent: Vec::new(),
             called_off: BTreeSet::new(),
+            assigned: BTreeSet::new(),
+            released: BTreeSet::new(),
             forked: false,
             lost_faith: false,
             tally: Tally::default(),
@@ -94,7 +100,7 @@ impl Oracle {
     }
 
     /// An order was acknowledged under a key. The same key makes the same order.
-    pub(crate) fn acknowledged(&mut self, key: &str, order: &Order) -> Result<(), String> {
+    pub(crate) fn acknowledged(&mut self, key: &str, order: &Order, now: Timestamp) -> Result<(), String> {
         let known = *self.keys.entry(key.to_owned()).or_insert(order.id);
         if known != order.id {
             return Err(format!("{key} made {known} and {}", order.id));
@@ -119,6 +125,15 @@ impl Oracle {
             }
             Some(_) => Ok(()),
             None => {
+                let has_its_tail = |other: &&Order| {
+                    order.tail > Sun::ZERO
+                        && other.tail == order.tail
+                        && other.payment_address == order.payment_address
+                        && now < other.closes_at
+                };
+                if let Some(other) = self.orders.values().find(has_its_tail) {
+                    return Err(format!("{} and {} have the tail {}", other.id, order.id, order.tail));
+                }
                 self.tally.orders += 1;
                 self.orders.insert(order.id, order.clone());
                 Ok(())
@@ -129,6 +144,33 @@ impl Oracle {
     /// A customer sent a payment.
     pub(crate) fn paid(&mut self, paid: Paid) {
         self.sent.push(paid);
+    }
+
+    /// An operator wants a payment to pay for an order.
+    pub(crate) fn assigned(&mut self, order: OrderId, payment: PaymentId) {
+        self.assigned.insert((order, payment));
+    }
+
+    /// An operator wants a refund sent that is held.
+    pub(crate) fn released(&mut self, payment: PaymentId) {
+        self.released.insert(payment);
+    }
+
+    /// Whether an operator wanted a payment to pay for something.
+    fn is_assigned(&self, payment: &Transfer) -> bool {
+        self.assigned.iter().any(|(_, id)| *id == PaymentId { tx_id: payment.tx_id, index: payment.index })
+    }
+
+    /// How many transfers of an order a payment pays for, also where an operator said so.
+    fn pays(&self, order: &Order, payment: &Transfer) -> Option<u32> {
+        let id = PaymentId { tx_id: payment.tx_id, index: payment.index };
+        if self.assigned.contains(&(order.id, id)) && payment.asset == Asset::Trx {
+            let most = match order.count {
+                CountRule::Fixed { count: most } | CountRule::Open { max: most } => most,
+            };
+            return u32::try_from(payment.amount / order.unit_price.get()).ok().map(|count| count.min(most));
+        }
+        Self::buys(order, payment)
     }
 
     /// A cancellation was acknowledged.

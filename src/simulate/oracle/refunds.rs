@@ -46,6 +46,14 @@ impl Oracle {
             if !goes_home || transfer.asset != payment.asset || transfer.amount > payment.amount {
                 found.push(broken("refunds_the_payer", format!("{transfer:?} for {payment:?}")));
             }
+            let is_denied = self.settings.payments.denied_senders.contains(&transfer.to);
+            if is_denied && refund.address_set_by.is_none() && !self.released.contains(&refund.payment) {
+                found.push(broken("refunds_nobody_denied", format!("{transfer:?}")));
+            }
+            let most = self.settings.refund.per_payment_trx.get();
+            if transfer.asset == Asset::Trx && transfer.amount > most && !refund.guard_waived {
+                found.push(broken("refunds_within_limits", format!("{transfer:?}, at most {most}")));
+            }
             if block.height < paid_in.height + SOLID_AFTER {
                 found.push(broken(
                     "refunds_what_is_final",

@@ -93,6 +93,9 @@ impl Oracle {
 
     /// What should have become of a payment, by what customers were told.
     fn expected(&self, book: &Book, block: &Facts, payment: &Transfer) -> Expected {
+        if self.is_assigned(payment) {
+            return Expected::Unclear;
+        }
         if payment.asset == Asset::Usdt {
             return Expected::Suspense(SuspenseReason::WrongAsset);
         }
@@ -126,7 +129,8 @@ impl Oracle {
             let is_own = amount % order.unit_price.get() == 0 && paid.from == order.recipient;
             paid.asset == Asset::Trx && paid.tx_id != payment.tx_id && (names_it || is_own)
         };
-        let has_rivals = self.sent.iter().any(|paid| is_alone(&paid));
+        let has_rivals = self.sent.iter().any(|paid| is_alone(&paid))
+            || self.assigned.iter().any(|(assigned, _)| *assigned == order.id);
         let in_time = block.time <= order.expires_at;
         let paid_for = payment.amount / order.unit_price.get();
         let least = match order.count {

@@ -97,7 +97,7 @@ pub(super) struct Visit {
 }
 
 /// Visits begin within this many slots.
-const WITHIN: u64 = 60;
+const WITHIN: u64 = 45;
 
 /// Who comes, and when.
 pub(super) fn plan(world: &World<'_>, hours: Option<f64>) -> Vec<Visit> {

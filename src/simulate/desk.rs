@@ -11,7 +11,7 @@ use leyden_domain::{
     payment::PaymentState,
     refund::{Operator, OperatorAction},
 };
-use leyden_ports::store::{HaltStore as _, RefundTarget};
+use leyden_ports::store::RefundTarget;
 use std::collections::BTreeSet;
 
 /// Slots within which shifts begin.

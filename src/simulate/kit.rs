@@ -97,12 +97,12 @@ impl Variant {
 
 /// Of these each world has one.
 const VARIANTS: [Variant; 6] = [
-    Variant::new("4m", "10m", "5m", "1000", "0s", "60s", "9999", "2000"),
+    Variant::new("2m", "10m", "5m", "1000", "0s", "60s", "9999", "2000"),
     Variant::new("3m", "5m", "1h", "10", "0s", "24s", "20", "2000"),
-    Variant::new("6m", "20m", "10m", "2", "30s", "36s", "9999", "4"),
+    Variant::new("150s", "20m", "10m", "2", "30s", "36s", "9999", "4"),
     Variant::new("2m", "1h", "3m", "1000", "5s", "60s", "9999", "2000"),
-    Variant::new("10m", "10m", "24h", "5", "0s", "60s", "12", "3"),
-    Variant::new("5m", "30m", "2h", "1000", "1m", "30s", "9999", "2000"),
+    Variant::new("4m", "10m", "24h", "5", "0s", "60s", "12", "3"),
+    Variant::new("3m", "30m", "2h", "1000", "1m", "30s", "9999", "2000"),
 ];
 
 impl Kit {

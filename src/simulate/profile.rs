@@ -184,7 +184,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "load",
         about: "many customers at once",
-        visits: (15, 30),
+        visits: (10, 20),
         wrong: 3_000,
         panics: 20,
         scarce: 2_000,

@@ -5,6 +5,7 @@ use crate::{handles::Handles, messages::Look, shared::Shared};
 use leyden_domain::{
     HaltId,
     halt::{Halt, HaltCause, Lift, MoneyAct, stopped_by},
+    planted::{Fault, planted},
 };
 use leyden_ports::{
     StoreError,
@@ -33,7 +34,7 @@ impl Shared {
         let fork = doubted.then_some(HaltCause::ForkBelowSolid);
         !self.settings.observe_only
             && stopped_by(fork, act).is_none()
-            && self.boards.halts.read().stops(act).is_none()
+            && (self.boards.halts.read().stops(act).is_none() || planted(Fault::HaltIgnored))
     }
 
     /// Reads the open halts and shows them.

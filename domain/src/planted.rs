@@ -58,7 +58,7 @@ faults! {
     JournalSkips "journal_skips" "a commit that changes several rows leaves one of them out of the journal";
     HaltIgnored "halt_ignored" "commits do not ask whether money stands still";
     RefundBeforeSolid "refund_before_solid" "a payment in any block is refunded as one in a solid block";
-    RefundSentAgain "refund_sent_again" "a refund whose transfer is not solid soon counts as failed, and is sent again";
+    RefundSentAgain "refund_sent_again" "a refund's transfer that is in no block after a while is signed again";
     RefundToRecipient "refund_to_recipient" "a refund goes to the order's recipient instead of the payer";
     RefundGuardIgnored "refund_guard_ignored" "the spend guard lets everything pass";
     RefundOfAll "refund_of_all" "with what was paid too much goes back what was bought";

@@ -190,9 +190,10 @@ pub(super) async fn play(world: &World<'_>, visit: Visit) {
             pay(world, &visit, owner, plain, id).await;
         }
         Mind::Under => {
-            // Under a fixed count one transfer less is too little; under an open one nothing is.
+            // Under a fixed count one transfer less is too little; under an open one, less than one. What is a sun short
+            // of an order's tail would be another's where tails are few.
             let less = due.get() - price.get();
-            let amount = if less > price.get() { less } else { due.get() - 1 };
+            let amount = if less > price.get() { less } else { price.get() / 2 };
             pay(world, &visit, me, Sun::new(amount), id).await;
         }
         Mind::Over => {

@@ -62,14 +62,14 @@ pub(crate) async fn stop(conn: &mut Conn, act: MoneyAct) -> Result<Option<HaltCa
         .iter()
         .map(|(cause,)| Place::new("halts", cause).parse("cause", cause))
         .collect::<Result<Vec<HaltCause>, _>>()?;
-    Ok(stopped_by(causes, act))
+    Ok(stopped_by(causes, act).filter(|_| !planted(Fault::HaltIgnored)))
 }
 
 /// Refuses an act that a halt stops. To be called by every write that would begin one.
 pub(crate) async fn refuse(conn: &mut Conn, act: MoneyAct) -> Result<(), StoreError> {
     match stop(conn, act).await? {
-        Some(cause) if !planted(Fault::HaltIgnored) => Err(StoreError::Halted(cause)),
-        _ => Ok(()),
+        Some(cause) => Err(StoreError::Halted(cause)),
+        None => Ok(()),
     }
 }
 

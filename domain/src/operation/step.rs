@@ -159,15 +159,10 @@ fn live(work: &OperationWork, newest: &TrackedAttempt, chain: ChainView) -> Next
         {
             NextAct::Solidify(delivery)
         }
-        Some(_)
-            if planted(Fault::RefundSentAgain)
-                && matches!(work.operation.kind, OperationKind::Refund { .. }) =>
-        {
-            NextAct::Fail(RefusalMeaning::AccountBroke)
-        }
         Some(_) => NextAct::Wait,
         None if recorded_included && planted(Fault::ExclusionForgotten) => NextAct::Wait,
         None if recorded_included => NextAct::Exclude,
+        None if planted(Fault::RefundSentAgain) && is_unanswered(work, newest, chain) => NextAct::Bury,
         None => match death_of(newest, chain) {
             // Past its expiration a node can only say so, which would hide what it said before.
             None if chain.head.timestamp >= newest.attempt.expiration => NextAct::Wait,
@@ -177,6 +172,12 @@ fn live(work: &OperationWork, newest: &TrackedAttempt, chain: ChainView) -> Next
             Some(death) => after_death(work, newest, death),
         },
     }
+}
+
+/// With the fault: whether a refund's transfer is in no block after a while.
+fn is_unanswered(work: &OperationWork, newest: &TrackedAttempt, chain: ChainView) -> bool {
+    matches!(work.operation.kind, OperationKind::Refund { .. })
+        && chain.head.timestamp >= newest.attempt.expiration.minus(Span::from_secs(20))
 }
 
 /// Its transaction is provably dead: decide between another one and none.

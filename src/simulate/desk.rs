@@ -44,7 +44,7 @@ fn operator(world: &World<'_>) -> Operator {
 fn begun(book: &Book) -> BTreeSet<OperationId> {
     let moves_money = |kind: &OperationKind| match kind {
         OperationKind::Delegate { .. } | OperationKind::Refund { .. } => true,
-        OperationKind::Undelegate { .. } => false,
+        OperationKind::Undelegate { .. } | OperationKind::Retake { .. } => false,
     };
     book.operations.iter().filter(|operation| moves_money(&operation.kind)).map(|o| o.id).collect()
 }

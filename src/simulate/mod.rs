@@ -17,13 +17,14 @@ mod many;
 mod network;
 mod nodes;
 mod oracle;
+mod outcome;
 mod profile;
 mod trace;
 mod world;
 
 pub use many::{Failed, Report, run_many};
+pub use outcome::{Broken, Outcome, Tally};
 pub use profile::{PROFILES, Profile};
-pub use world::{Broken, Outcome, Tally};
 
 use kit::Kit;
 use std::{

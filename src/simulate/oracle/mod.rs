@@ -8,7 +8,7 @@ mod settle;
 
 use super::{
     kit::Kit,
-    world::{Broken, Tally},
+    outcome::{Broken, Tally},
 };
 use crate::Settings;
 use chain::{Facts, Move};

@@ -92,8 +92,8 @@ async fn decide(world: &World<'_>) {
         OperatorAction::Release,
         OperatorAction::Release,
         OperatorAction::Hold,
-        OperatorAction::Approve,
-        OperatorAction::Reject,
+        OperatorAction::Approve { version: refund.version },
+        OperatorAction::Reject { version: refund.version },
         OperatorAction::Forfeit,
     ]);
     world.oracle.borrow_mut().released(refund.payment);

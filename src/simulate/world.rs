@@ -47,6 +47,8 @@ use tokio::{
 pub(super) const SLOT: Duration = Duration::from_secs(3);
 /// Settling looks at the books every so many slots.
 const LOOK_EVERY: u64 = 12;
+/// Slots after the end of all faults within which a world must have come to rest, quiet stretches not counted.
+const ENDLESS: u64 = 4_000;
 /// The slot from which on things go wrong, and customers come: what was paid before the service has read its first block
 /// is nobody's.
 pub(super) const FAULTS_FROM: u64 = 8;
@@ -319,6 +321,10 @@ impl<'k> World<'k> {
                 true
             }
             None => true,
+            Some(settling) if slot - settling.since > ENDLESS => {
+                self.broken("endless", format!("no rest {ENDLESS} slots after the faults"));
+                false
+            }
             Some(settling) if !(slot - settling.since).is_multiple_of(LOOK_EVERY) => true,
             Some(settling) => {
                 let Some(book) = self.audit().await else { return false };

@@ -25,7 +25,7 @@ use std::{
 };
 
 /// Who is asking: the holder of a good key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Caller {
     /// The key.
     pub(crate) key: ApiKeyId,
@@ -47,7 +47,14 @@ impl Caller {
 
 /// Keys that were looked up lately. A key that is taken back works on for at most the configured while.
 #[derive(Debug, Clone)]
-pub(crate) struct KeyCache(Cache<ApiKeyId, Arc<ApiKeyRecord>>);
+pub(crate) struct KeyCache(Cache<ApiKeyId, Arc<KnownKey>>);
+
+/// A key as the books have it, and what follows from that for every request that presents it.
+#[derive(Debug)]
+struct KnownKey {
+    record: ApiKeyRecord,
+    scopes: Scopes,
+}
 
 impl KeyCache {
     pub(crate) fn new(keep: Duration) -> Self {
@@ -59,18 +66,18 @@ impl KeyCache {
         id: ApiKeyId,
         state: &AppState,
         address: Option<IpAddr>,
-    ) -> Result<Option<Arc<ApiKeyRecord>>, ApiError> {
-        if let Some(record) = self.0.get(&id).await {
-            return Ok(Some(record));
+    ) -> Result<Option<Arc<KnownKey>>, ApiError> {
+        if let Some(known) = self.0.get(&id).await {
+            return Ok(Some(known));
         }
         // Made-up keys must not reach the books as fast as somebody can make them up.
         if let Some(address) = address {
             state.limits.ask_look_up(address)?;
         }
         let Some(record) = state.store.api_key(id).await? else { return Ok(None) };
-        let record = Arc::new(record);
-        self.0.insert(id, Arc::clone(&record)).await;
-        Ok(Some(record))
+        let known = Arc::new(KnownKey { scopes: Scopes::from_names(&record.scopes), record });
+        self.0.insert(id, Arc::clone(&known)).await;
+        Ok(Some(known))
     }
 }
 
@@ -94,13 +101,14 @@ pub(crate) async fn check(
     address: Option<IpAddr>,
 ) -> Result<Caller, ApiError> {
     let refusal = || ApiError::plain(Code::InvalidApiKey);
-    let record = state.keys.find(key.id, state, address).await?.ok_or_else(refusal)?;
+    let known = state.keys.find(key.id, state, address).await?.ok_or_else(refusal)?;
+    let record = &known.record;
     let now = state.clock.now();
     let over = record.revoked_at.is_some() || record.expires_at.is_some_and(|at| at <= now);
     if !key.fits(&record.secret_hash) || over {
         return Err(refusal());
     }
-    Ok(Caller { key: record.id, scopes: Scopes::from_names(&record.scopes) })
+    Ok(Caller { key: record.id, scopes: known.scopes })
 }
 
 /// A scope that a handler can ask for in its signature.
@@ -134,7 +142,7 @@ impl<N: Needs> FromRequest for Permit<N> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(match request.extensions().get::<Caller>() {
             None => Err(ApiError::plain(Code::Unauthenticated)),
-            Some(caller) if caller.scopes.allow(N::SCOPE) => Ok(Self(caller.clone(), PhantomData)),
+            Some(caller) if caller.scopes.allow(N::SCOPE) => Ok(Self(*caller, PhantomData)),
             Some(_) => {
                 Err(ApiError::new(Code::ScopeMissing, format!("the API key lacks the scope {}", N::SCOPE)))
             }
@@ -151,6 +159,6 @@ impl FromRequest for Visitor {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(request.extensions().get::<Caller>().cloned())))
+        ready(Ok(Self(request.extensions().get::<Caller>().copied())))
     }
 }

@@ -33,7 +33,7 @@ pub struct ApiError {
     /// Methods that the path does know.
     pub allow: Option<String>,
     /// The limit that was reached.
-    pub(crate) limit: Option<Standing>,
+    pub(crate) limit: Option<Box<Standing>>,
 }
 
 /// A member of the request that is to blame.
@@ -125,7 +125,7 @@ impl ApiError {
         if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
             response.insert_header((header::ALLOW, allow));
         }
-        for header in self.limit.into_iter().flat_map(Standing::headers) {
+        for header in self.limit.as_deref().cloned().into_iter().flat_map(Standing::headers) {
             response.insert_header(header);
         }
         if status == StatusCode::UNAUTHORIZED {

@@ -5,6 +5,7 @@ use super::{
     auth,
     code::Code,
     error::{ApiError, Language},
+    meters::Meters,
     rate_limit::Standing,
     state::AppState,
 };
@@ -28,6 +29,9 @@ use tracing::Instrument;
 /// The longest path and query together. No route needs a tenth of it.
 const LONGEST_URI: usize = 8_192;
 
+/// How many characters of a path are logged.
+const LONGEST_LOGGED: usize = 200;
+
 /// Paths that whoever watches over us asks as often as it likes.
 const HEALTH: [&str; 4] = ["/api/health", "/health/live", "/health/ready", "/health/startup"];
 
@@ -43,14 +47,14 @@ pub(crate) struct RequestId(pub(crate) Arc<str>);
 /// Lets a request through, or does not.
 pub(crate) async fn guard(
     state: web::Data<AppState>,
+    meters: web::Data<Meters>,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = RequestId(new_id(&state).into());
     let language = Language::preferred(request.headers().get(header::ACCEPT_LANGUAGE));
     let method = request.method().clone();
-    let path: String = request.path().chars().take(200).collect();
-    let span = tracing::info_span!("request", id = %id.0, %method, path);
+    let span = tracing::info_span!("request", id = %id.0, %method, path = beginning(request.path()));
     request.extensions_mut().insert(id.clone());
     if method == Method::HEAD {
         // Answered like GET; the connection leaves the body out.
@@ -66,12 +70,9 @@ pub(crate) async fn guard(
         Ok(response) => (response.status(), response.request().match_pattern()),
         Err(error) => (error.as_response_error().status_code(), None),
     };
-    let route = route.unwrap_or_else(|| "none".to_owned());
+    let route = route.as_deref().unwrap_or("none");
     let took = began.elapsed();
-    metrics::counter!("leyden_http_requests_total", "route" => route.clone(), "method" => label(&method),
-        "status" => status.as_u16().to_string())
-    .increment(1);
-    metrics::histogram!("leyden_http_request_seconds", "route" => route.clone()).record(took);
+    meters.count(route, label(&method), status, took);
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     span.in_scope(|| tracing::info!(route, status = status.as_u16(), duration_ms, "answered"));
     answer
@@ -91,7 +92,7 @@ async fn answer(
             return Ok(request.into_response(response));
         }
     };
-    let sign = |response| sign(response, id, standing);
+    let sign = |response| sign(response, id, standing.clone());
     let mut response = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => match response.response().error().map(refusal_of) {
             None => response.map_into_boxed_body(),
@@ -139,8 +140,16 @@ fn label(method: &Method) -> &'static str {
     METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
+/// As much of a path as a log line needs.
+fn beginning(path: &str) -> &str {
+    path.char_indices().nth(LONGEST_LOGGED).map_or(path, |(end, _)| path.split_at(end).0)
+}
+
 /// Whether `Accept-Encoding` rules out every coding that we have, the plain one among them.
 fn nothing_is_acceptable(request: &ServiceRequest) -> bool {
+    if !request.headers().contains_key(header::ACCEPT_ENCODING) {
+        return false;
+    }
     let ours = [Encoding::identity(), Encoding::gzip(), Encoding::deflate()];
     AcceptEncoding::parse(request).is_ok_and(|accepted| accepted.negotiate(ours.iter()).is_none())
 }

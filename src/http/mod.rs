@@ -15,6 +15,7 @@ mod health;
 pub(crate) mod idempotency;
 mod json;
 pub(crate) mod lookup;
+mod meters;
 mod metrics;
 mod monitoring;
 mod number;
@@ -42,7 +43,7 @@ mod view;
 pub use state::{AppState, Parts};
 pub(crate) use time::{iso as show_time, parse as parse_time};
 
-use self::{code::Code, error::ApiError};
+use self::{code::Code, error::ApiError, meters::Meters};
 use actix_web::{
     App, Error, HttpRequest, HttpServer,
     body::MessageBody,
@@ -55,35 +56,50 @@ use std::{io, net::TcpListener};
 /// All routes.
 fn routes(config: &mut ServiceConfig) {
     config
+        // Paths without a parameter first: they are compared, the others are matched, and each request goes through them
+        // in this order.
+        .service(pool::read)
+        .service(orders::create)
+        .service(orders::list)
+        .service(quotes::ask)
+        .service(status::status)
+        .service(status::status_json)
+        .service(health::health)
+        .service(health::liveness)
+        .service(health::readiness)
+        .service(health::startup)
+        .service(metrics::metrics)
+        .service(metrics::api_metrics)
         .service(flash::create_order)
         .service(flash::confirm_payment)
-        .service(flash::order_status)
-        .service(flash::cancel_order)
-        .service(flash::delete_order)
         .service(monitoring::start)
         .service(monitoring::stop)
         .service(monitoring::status)
-        .service(orders::create)
-        .service(orders::list)
-        .service(orders::read)
-        .service(orders::timeline)
-        .service(orders::cancel)
-        .service(orders::release)
-        .service(orders::confirm_payment)
-        .service(quotes::ask)
-        .service(pool::read)
         .service(lookup::lookup)
         .service(payments::list)
         .service(halts::list)
         .service(halts::raise)
-        .service(halts::lift)
         .service(reconciliations::list)
-        .service(reconciliations::read)
         .service(reconciliations::run)
         .service(repairs::list)
+        .service(refunds::list)
+        .service(unexplained::list)
+        .service(unexplained::explain)
+        .service(configs::list_prices)
+        .service(configs::list_resources)
+        .service(openapi::document)
+        .service(orders::read)
+        .service(orders::timeline)
+        .service(flash::order_status)
+        .service(flash::cancel_order)
+        .service(flash::delete_order)
+        .service(orders::cancel)
+        .service(orders::release)
+        .service(orders::confirm_payment)
+        .service(halts::lift)
+        .service(reconciliations::read)
         .service(repairs::approve)
         .service(repairs::reject)
-        .service(refunds::list)
         .service(refunds::read)
         .service(refunds::release)
         .service(refunds::hold)
@@ -95,23 +111,10 @@ fn routes(config: &mut ServiceConfig) {
         .service(refunds::hold_payment)
         .service(refunds::assign)
         .service(refunds::refund_order)
-        .service(unexplained::list)
-        .service(unexplained::explain)
-        .service(configs::list_prices)
         .service(configs::read_price)
         .service(configs::put_price)
-        .service(configs::list_resources)
         .service(configs::read_resource)
         .service(configs::put_resource)
-        .service(status::status)
-        .service(status::status_json)
-        .service(health::health)
-        .service(health::liveness)
-        .service(health::readiness)
-        .service(health::startup)
-        .service(metrics::api_metrics)
-        .service(metrics::metrics)
-        .service(openapi::document)
         .default_service(web::to(nothing_here));
 }
 
@@ -141,6 +144,7 @@ pub fn app(
 > {
     App::new()
         .app_data(state)
+        .app_data(web::Data::new(Meters::default()))
         .configure(routes)
         .wrap(Compress::default())
         .wrap(from_fn(guard::guard))

@@ -10,7 +10,8 @@ use super::{
     time::iso,
     view::{Answer, PoolAccountView},
 };
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpResponse, get, http::header::ContentType, web};
+use arc_swap::ArcSwapOption;
 use leyden_actors::boards::PoolStatus;
 use leyden_domain::{
     Energy, Span,
@@ -19,7 +20,7 @@ use leyden_domain::{
 use leyden_ports::CacheKey;
 use leyden_store::Fresh;
 use serde::{Deserialize, Serialize};
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 use utoipa::ToSchema;
 
 /// Cache tag of what the pool can give.
@@ -66,6 +67,39 @@ impl PoolView {
     }
 }
 
+/// What was answered for a board, kept while that board is the newest: most readers come between two of them.
+#[derive(Debug, Default)]
+pub(super) struct PoolPage(ArcSwapOption<Rendered>);
+
+#[derive(Debug)]
+struct Rendered {
+    of: Arc<PoolStatus>,
+    for_everybody: web::Bytes,
+    for_operators: web::Bytes,
+}
+
+impl PoolPage {
+    fn of(&self, pool: &Arc<PoolStatus>, with_accounts: bool) -> Option<web::Bytes> {
+        let rendered = self.0.load();
+        let rendered = rendered.as_ref().filter(|rendered| Arc::ptr_eq(&rendered.of, pool))?;
+        Some(if with_accounts { rendered.for_operators.clone() } else { rendered.for_everybody.clone() })
+    }
+
+    fn render(&self, pool: &Arc<PoolStatus>, mut view: PoolView, with_accounts: bool) -> web::Bytes {
+        let for_operators = json_of(&view);
+        view.accounts = None;
+        let for_everybody = json_of(&view);
+        let answer = if with_accounts { for_operators.clone() } else { for_everybody.clone() };
+        self.0.store(Some(Arc::new(Rendered { of: Arc::clone(pool), for_everybody, for_operators })));
+        answer
+    }
+}
+
+fn json_of(view: &PoolView) -> web::Bytes {
+    // A view of numbers and texts can always be written.
+    serde_json::to_vec(&Answer::new(view)).map(web::Bytes::from).unwrap_or_default()
+}
+
 /// Reads what the pool can give
 #[utoipa::path(operation_id = "readPool", tag = "pool", security(("key" = ["data:read"]), ("bearer" = ["data:read"])),
     responses((status = 200, description = "what the pool can give", body = Answer<PoolView>), Refusals))]
@@ -74,16 +108,24 @@ pub(super) async fn read(
     Permit(caller, _): Permit<DataRead>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
+    let with_accounts = caller.scopes.allow(Scope::OpsRead);
     let pool = state.handles.boards().pool.read();
+    let old = state.clock.now().since(pool.read_at) > OLD;
+    let json = |bytes| HttpResponse::Ok().content_type(ContentType::json()).body::<web::Bytes>(bytes);
+    if let Some(answer) = state.pool_page.of(&pool, with_accounts).filter(|_| !old) {
+        return Ok(json(answer));
+    }
     let here = || PoolView::new(&pool, &state.settings.plan_policy(), true);
     let load =
         async || Ok::<_, Infallible>(Fresh { value: here(), keep: state.settings.cache.pool_ttl.span() });
     let Ok(shown) = state.loader.read(&CacheKey::fact(POOL_TAG, "state"), load).await;
     let ours = here();
-    let old = state.clock.now().since(pool.read_at) > OLD;
+    if !old {
+        return Ok(json(state.pool_page.render(&pool, ours, with_accounts)));
+    }
     // Times of this form are in order as texts are.
-    let mut view = if old && shown.as_of > ours.as_of { shown } else { ours };
-    if !caller.scopes.allow(Scope::OpsRead) {
+    let mut view = if shown.as_of > ours.as_of { shown } else { ours };
+    if !with_accounts {
         view.accounts = None;
     }
     Ok(HttpResponse::Ok().json(Answer::new(view)))

@@ -13,16 +13,22 @@ use leyden_domain::ApiKeyId;
 use std::{
     fmt,
     hash::Hash,
+    iter,
     net::IpAddr,
     num::NonZeroU32,
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// After so many questions the table is rid of those who have long been quiet.
 const SWEEP_EVERY: u32 = 4096;
 
 /// One table of limits.
 struct Table<K: Hash + Eq + Clone> {
+    /// What the headers say of the limit itself.
+    policy: HeaderValue,
     name: &'static str,
     per_minute: NonZeroU32,
     limiter: RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>,
@@ -30,8 +36,9 @@ struct Table<K: Hash + Eq + Clone> {
 }
 
 /// What a limit says of one request, for its headers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Standing {
+    policy: HeaderValue,
     name: &'static str,
     per_minute: u32,
     remaining: u32,
@@ -42,7 +49,8 @@ impl<K: Hash + Eq + Clone> Table<K> {
         let per_minute = NonZeroU32::new(per_minute)?;
         let limiter = RateLimiter::dashmap_with_clock(Quota::per_minute(per_minute), DefaultClock::default())
             .with_middleware::<StateInformationMiddleware>();
-        Some(Self { name, per_minute, limiter, asked: AtomicU32::new(0) })
+        let policy = HeaderValue::from_str(&format!("\"{name}\";q={per_minute};w=60")).ok()?;
+        Some(Self { policy, name, per_minute, limiter, asked: AtomicU32::new(0) })
     }
 
     fn ask(&self, key: &K) -> Result<Standing, ApiError> {
@@ -50,20 +58,24 @@ impl<K: Hash + Eq + Clone> Table<K> {
             self.limiter.retain_recent();
         }
         match self.limiter.check_key(key) {
-            Ok(snapshot) => Ok(Standing {
-                name: self.name,
-                per_minute: self.per_minute.get(),
-                remaining: snapshot.remaining_burst_capacity(),
-            }),
+            Ok(snapshot) => Ok(self.standing(snapshot.remaining_burst_capacity())),
             Err(not_until) => {
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
                 let seconds = u32::try_from(wait.as_secs()).unwrap_or(60).saturating_add(1);
                 let detail = format!("more than {} requests a minute; wait {seconds} s", self.per_minute);
                 let mut refusal = ApiError::new(Code::RateLimited, detail).retry_after(seconds);
-                refusal.limit =
-                    Some(Standing { name: self.name, per_minute: self.per_minute.get(), remaining: 0 });
+                refusal.limit = Some(Box::new(self.standing(0)));
                 Err(refusal)
             }
+        }
+    }
+
+    fn standing(&self, remaining: u32) -> Standing {
+        Standing {
+            policy: self.policy.clone(),
+            name: self.name,
+            per_minute: self.per_minute.get(),
+            remaining,
         }
     }
 }
@@ -129,11 +141,9 @@ impl Standing {
     pub(crate) fn headers(self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let used = self.per_minute.saturating_sub(self.remaining);
         let full_in = u64::from(used).saturating_mul(60).div_ceil(u64::from(self.per_minute.max(1)));
-        let policy = format!("\"{}\";q={};w=60", self.name, self.per_minute);
         let limit = format!("\"{}\";r={};t={full_in}", self.name, self.remaining);
-        [("ratelimit-policy", policy), ("ratelimit", limit)].into_iter().filter_map(|(name, value)| {
-            Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?))
-        })
+        let limit = HeaderValue::from_str(&limit).ok().map(|limit| (LIMIT, limit));
+        iter::once((POLICY, self.policy)).chain(limit)
     }
 }
 

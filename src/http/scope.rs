@@ -1,6 +1,6 @@
 //! What an API key may do.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 macro_rules! scopes {
     ($($variant:ident $text:literal $about:literal;)*) => {
@@ -19,6 +19,10 @@ macro_rules! scopes {
                 match self {
                     $(Self::$variant => $text,)*
                 }
+            }
+
+            const fn bit(self) -> u8 {
+                1 << self as u8
             }
 
             /// What it allows.
@@ -58,20 +62,21 @@ impl FromStr for Scope {
     }
 }
 
-/// A set of scopes as the books keep it, with what follows from them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Scopes(BTreeSet<Scope>);
+/// A set of scopes as the books keep it, with what follows from them. One bit for each, because every request asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scopes(u8);
 
 impl Scopes {
     /// From names; one that this version does not know gives nothing.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a String>) -> Self {
-        Self(names.into_iter().filter_map(|name| name.parse().ok()).collect())
+        let scopes = names.into_iter().filter_map(|name| name.parse::<Scope>().ok());
+        Self(scopes.fold(0, |bits, scope| bits | scope.bit()))
     }
 
     /// Whether a thing is allowed. `admin` may everything; who may act for the operator may also look; and who may
     /// write may read what was written.
-    pub fn allow(&self, wanted: Scope) -> bool {
-        let has = |scope| self.0.contains(&scope);
+    pub fn allow(self, wanted: Scope) -> bool {
+        let has = |scope: Scope| self.0 & scope.bit() != 0;
         has(Scope::Admin)
             || has(wanted)
             || match wanted {

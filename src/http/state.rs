@@ -1,6 +1,6 @@
 //! What handlers work with: the ports, the way to the actors, the configuration.
 
-use super::{auth::KeyCache, health::Pulse, lookup::Reports, rate_limit::RateLimits};
+use super::{auth::KeyCache, health::Pulse, lookup::Reports, pool::PoolPage, rate_limit::RateLimits};
 use crate::{gauges::Census, settings::Settings};
 use leyden_actors::Handles;
 use leyden_ports::{Cache, ChainReader, Clock, Entropy, Store};
@@ -48,6 +48,7 @@ pub struct AppState {
     /// Changes of configurations go one by one, so that what is told of them last is what is in the books.
     pub(crate) configs: Mutex<()>,
     pub(crate) pulse: Pulse,
+    pub(super) pool_page: PoolPage,
     pub(crate) census: Census,
 }
 
@@ -67,6 +68,7 @@ impl AppState {
             reports: Reports::default(),
             configs: Mutex::new(()),
             pulse: Pulse::default(),
+            pool_page: PoolPage::default(),
             census: Census::default(),
         }
     }

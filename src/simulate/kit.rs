@@ -46,7 +46,7 @@ pub(super) struct Kit {
     pub(super) payee: Address,
     /// Whose money goes back to customers.
     pub(super) refunder: Address,
-    pub(super) ring: Arc<KeyRing>,
+    keys: Vec<(KeyId, SecretKey, KeyPolicy)>,
     pub(super) variants: Vec<Arc<Settings>>,
     pub(super) metrics: PrometheusHandle,
     pub(super) shop: Caller,
@@ -132,13 +132,12 @@ impl Kit {
             .map(|variant| settings(variant, &pool, payee, customers[DENIED as usize].address).map(Arc::new))
             .collect::<Result<_, _>>()?;
         let store = open(&clock, &gate, &pool, [&shop, &operator]).map_err(|error| text(&error))?;
-        let mut ring = KeyRing::new();
-        for (n, address) in (0..).zip(&pool) {
-            let id = KeyId { owner: *address, permission_id: 0 };
-            ring.insert(id, keys::pool_key(n), KeyPolicy::Delegation);
-        }
-        ring.insert(KeyId { owner: refunder, permission_id: 0 }, refund_key, KeyPolicy::Refunds);
-        let ring = by_warrant(ring, &variants[0], &store);
+        let of = |owner: Address| KeyId { owner, permission_id: 0 };
+        let keys = (0..)
+            .zip(&pool)
+            .map(|(n, address)| (of(*address), keys::pool_key(n), KeyPolicy::Delegation))
+            .chain([(of(refunder), refund_key, KeyPolicy::Refunds)])
+            .collect();
         gate.guard(&store);
         // Simulated books are waited for on the spot.
         let image = store.image().now_or_never().ok_or("the books make somebody wait")?;
@@ -153,7 +152,7 @@ impl Kit {
             pool,
             payee,
             refunder,
-            ring: Arc::new(ring),
+            keys,
             variants,
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             shop,
@@ -163,6 +162,15 @@ impl Kit {
 }
 
 impl Kit {
+    /// The signer of one life of the service, which remembers nothing of the life before.
+    pub(super) fn ring(&self, settings: &Settings) -> KeyRing {
+        let mut ring = KeyRing::new();
+        for (id, key, policy) in &self.keys {
+            ring.insert(*id, key.clone(), *policy);
+        }
+        by_warrant(ring, settings, &self.store)
+    }
+
     /// What stake is worth on the chain, before worlds add a little to it.
     pub(super) fn ratio(&self) -> EnergyRatio {
         let resources = self.node.chain().resources(View::Head, &self.payee);

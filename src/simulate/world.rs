@@ -267,6 +267,7 @@ impl<'k> World<'k> {
                         }
                     } else {
                         self.note(format_args!("the power is cut"));
+                        self.kit.store.forget();
                     }
                     self.crashes.cut.store(false, Relaxed);
                 }
@@ -481,7 +482,7 @@ impl<'k> World<'k> {
             store: Arc::clone(&store),
             chain: Arc::clone(&chain),
             writer: Arc::clone(&self.nodes) as _,
-            signer: Arc::clone(&self.kit.ring) as _,
+            signer: Arc::new(self.kit.ring(&self.settings)),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
         };

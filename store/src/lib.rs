@@ -193,9 +193,14 @@ impl SqlStore {
         self.db.image().await
     }
 
+    /// Forgets what this process remembers of simulated books, as its end does.
+    pub fn forget(&self) {
+        self.writer.forget();
+    }
+
     /// Makes simulated books what they were, as the loss of power does to what was not on the disk yet.
     pub async fn put_back(&self, image: &[u8]) -> Result<(), StoreError> {
-        self.writer.forget();
+        self.forget();
         self.db.put_back(image).await
     }
 

@@ -44,6 +44,16 @@ fn the_same_seed_is_the_same_world_in_two_processes() {
 }
 
 #[test]
+fn a_world_knows_nothing_of_those_before_it() {
+    let one_after_the_other = Simulator::new().unwrap();
+    for (seed, profile) in (1..).zip(PROFILES) {
+        let after_others = one_after_the_other.run(seed, profile, None, false);
+        let alone = Simulator::new().unwrap().run(seed, profile, None, false);
+        assert_eq!(after_others.hash, alone.hash, "seed {seed}, {}", profile.name);
+    }
+}
+
+#[test]
 fn what_was_found_before_is_not_found_again() {
     let simulator = Simulator::new().unwrap();
     for line in FOUND_BEFORE.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {

@@ -139,7 +139,7 @@ impl Handles {
 
     /// How many orders are being watched, and how many may be.
     pub fn watchers(&self) -> (usize, usize) {
-        let watched = self.shared.wires.watchers.get().map_or(0, crate::kernel::Group::len);
+        let watched = self.shared.wires.watchers().map_or(0, |watchers| watchers.len());
         (watched, self.shared.settings.max_watchers)
     }
 
@@ -155,7 +155,7 @@ impl Handles {
             }
             match self.shared.decide(&order, &OrderEvent::Cancelled(by), None).await {
                 Ok(cancelled) => {
-                    if let Some(watchers) = self.shared.wires.watchers.get() {
+                    if let Some(watchers) = self.shared.wires.watchers() {
                         watchers.stop(&id);
                     }
                     return Ok(cancelled);
@@ -182,7 +182,7 @@ impl Handles {
             Err(StepError::Store(error)) => return Err(error.into()),
         };
         // A watcher that was quarantined on it gets a clean record with the next one.
-        if let Some(watchers) = self.shared.wires.watchers.get() {
+        if let Some(watchers) = self.shared.wires.watchers() {
             watchers.stop(&id);
         }
         self.watch_order(id);

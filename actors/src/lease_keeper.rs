@@ -137,7 +137,7 @@ impl LeaseKeeper {
         let Shared { ports, .. } = self.shared.as_ref();
         for account in ports.store.pool_accounts().await? {
             // An instance with another configuration may have made it known after we started.
-            if let Some(agents) = self.shared.wires.agents.get()
+            if let Some(agents) = self.shared.wires.agents()
                 && let Err(error) = agents.start(account.id)
             {
                 tracing::error!(account = %account.address, %error, "an account has no agent here");
@@ -178,7 +178,7 @@ impl LeaseKeeper {
         self.hold(None);
         tracing::warn!(holder, epoch = lease.epoch, why, "this instance does the work no longer");
         metrics::gauge!("leyden_leader").set(0.0);
-        if let Some(watchers) = self.shared.wires.watchers.get() {
+        if let Some(watchers) = self.shared.wires.watchers() {
             for order in watchers.keys() {
                 watchers.stop(&order);
             }

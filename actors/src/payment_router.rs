@@ -266,7 +266,7 @@ impl PaymentRouter {
 
     /// Makes sure that an order has a watcher.
     fn watch(&self, order: OrderId) {
-        if let Some(watchers) = self.shared.wires.watchers.get()
+        if let Some(watchers) = self.shared.wires.watchers()
             && let Err(error) = watchers.start(order)
             && matches!(error, StartError::Full { .. })
         {
@@ -276,7 +276,7 @@ impl PaymentRouter {
 
     /// Tells an order's watcher to look, making one if there is none; does it itself where there is no room.
     async fn look_at(&self, order: OrderId) -> Result<(), Trouble> {
-        let started = self.shared.wires.watchers.get().map(|watchers| watchers.start(order));
+        let started = self.shared.wires.watchers().map(|watchers| watchers.start(order));
         match started {
             // One that is down has just failed on this order, and must not take the router with it: a sweep comes back.
             Some(Ok(watcher)) if watcher.cast(Look) != Cast::Full => {}

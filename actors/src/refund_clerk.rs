@@ -433,7 +433,7 @@ impl Shared {
     /// Shows the refund accounts to whoever asks, and sees to it that each has its agent.
     pub(crate) async fn post_refund_accounts(&self) -> Result<(), StoreError> {
         let accounts = self.ports.store.refund_accounts().await?;
-        if let Some(agents) = self.wires.agents.get() {
+        if let Some(agents) = self.wires.agents() {
             for account in &accounts {
                 // While the service ends none are started, and none are needed.
                 if let Err(error) = agents.start(account.id)

@@ -4,7 +4,7 @@
 use crate::{
     account_agent::AccountAgent,
     handles::Boards,
-    kernel::{Group, Outlet},
+    kernel::{Group, Outlet, WeakGroup},
     leadership::Lead,
     messages::Look,
     payment_watcher::PaymentWatcher,
@@ -59,12 +59,23 @@ pub(crate) struct Wires {
     pub(crate) listener: OnceLock<Outlet<Look>>,
     pub(crate) router: OnceLock<Outlet<Look>>,
     pub(crate) allocator: OnceLock<Outlet<Look>>,
-    pub(crate) watchers: OnceLock<Watchers>,
-    pub(crate) agents: OnceLock<Agents>,
+    // Their children hold these wires, so the wires must not hold them: the tree does.
+    pub(crate) watchers: OnceLock<WeakGroup<Looper<PaymentWatcher>, OrderId>>,
+    pub(crate) agents: OnceLock<WeakGroup<Looper<AccountAgent>, AccountId>>,
     pub(crate) clerk: OnceLock<Outlet<Look>>,
     pub(crate) standby: OnceLock<Outlet<Look>>,
     pub(crate) guard: OnceLock<Outlet<Look>>,
     pub(crate) reconciler: OnceLock<Outlet<Look>>,
+}
+
+impl Wires {
+    pub(crate) fn watchers(&self) -> Option<Watchers> {
+        self.watchers.get()?.upgrade()
+    }
+
+    pub(crate) fn agents(&self) -> Option<Agents> {
+        self.agents.get()?.upgrade()
+    }
 }
 
 /// What all actors hold. The handles hold the same with the books unfenced: what a request asks for may be done by any
@@ -130,7 +141,7 @@ impl Shared {
 
     /// Tells the agents of these accounts to look.
     pub(crate) fn hint_agents(&self, accounts: impl IntoIterator<Item = AccountId>) {
-        let Some(agents) = self.wires.agents.get() else { return };
+        let Some(agents) = self.wires.agents() else { return };
         let accounts: BTreeSet<AccountId> = accounts.into_iter().collect();
         for account in accounts {
             if let Some(agent) = agents.get(&account) {
@@ -141,7 +152,7 @@ impl Shared {
 
     /// Tells the watchers of these orders to look, where there are any.
     pub(crate) fn hint_watchers(&self, orders: &[OrderId]) {
-        let Some(watchers) = self.wires.watchers.get() else { return };
+        let Some(watchers) = self.wires.watchers() else { return };
         for order in orders {
             if let Some(watcher) = watchers.get(order) {
                 watcher.cast(Look);
@@ -151,7 +162,7 @@ impl Shared {
 
     /// Tells all agents to look.
     pub(crate) fn hint_all_agents(&self) {
-        if let Some(agents) = self.wires.agents.get() {
+        if let Some(agents) = self.wires.agents() {
             self.hint_agents(agents.keys());
         }
     }

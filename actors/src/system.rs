@@ -175,7 +175,7 @@ fn plant_pool(shared: &Arc<Shared>, pool: &Supervisor, accounts: Vec<AccountId>)
     let agents = pool.group(spec, move |account: &AccountId, _| {
         Looper::new(AccountAgent::new(Arc::clone(&made), *account))
     })?;
-    shared.wires.agents.get_or_init(|| agents.clone());
+    shared.wires.agents.get_or_init(|| agents.downgrade());
 
     let held = Arc::clone(shared);
     let allocator = pool.supervise(ActorSpec::new("pool_allocator", Policy::permanent()), move |_| {
@@ -209,7 +209,7 @@ fn plant_intake(shared: &Arc<Shared>, intake: &Supervisor) -> Result<(), SystemE
     let watchers = intake.group(spec, move |order: &OrderId, _| {
         Looper::resting(PaymentWatcher { shared: Arc::clone(&made), order: *order })
     })?;
-    shared.wires.watchers.get_or_init(|| watchers);
+    shared.wires.watchers.get_or_init(|| watchers.downgrade());
 
     let held = Arc::clone(shared);
     let router = intake.supervise(ActorSpec::new("payment_router", Policy::permanent()), move |_| {

@@ -94,7 +94,28 @@ pub struct Group<A: Actor<Context = Context<A>>, K: Key> {
     pub(crate) inner: Arc<Inner<A, K>>,
 }
 
+/// A group that is not kept alive, for whoever its children hold.
+pub struct WeakGroup<A: Actor<Context = Context<A>>, K: Key>(Weak<Inner<A, K>>);
+
+impl<A: Actor<Context = Context<A>>, K: Key> WeakGroup<A, K> {
+    /// The group, while its tree is there.
+    pub fn upgrade(&self) -> Option<Group<A, K>> {
+        self.0.upgrade().map(|inner| Group { inner })
+    }
+}
+
+impl<A: Actor<Context = Context<A>>, K: Key> fmt::Debug for WeakGroup<A, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakGroup")
+    }
+}
+
 impl<A: Actor<Context = Context<A>>, K: Key> Group<A, K> {
+    /// The same, not kept alive by it.
+    pub fn downgrade(&self) -> WeakGroup<A, K> {
+        WeakGroup(Arc::downgrade(&self.inner))
+    }
+
     /// The child called `key`, started if there is none. One that is just ending may still be found; as with every
     /// lost hint, the sweep that comes next starts it afresh.
     pub fn start(&self, key: K) -> Result<ActorRef<A>, StartError> {

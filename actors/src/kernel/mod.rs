@@ -93,7 +93,7 @@ use std::fmt;
 
 pub use actor_ref::{ActorRef, AskError, Cast};
 pub use context::Context;
-pub use group::{Group, GroupSpec, Key};
+pub use group::{Group, GroupSpec, Key, WeakGroup};
 pub use health::{
     ActorEvent, ActorStatus, Dropped, FailureKind, GroupStatus, LastError, MailboxStatus, Observer, State,
     Tally, TreeStatus,

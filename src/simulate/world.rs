@@ -33,7 +33,7 @@ use std::{
     cell::{Cell, RefCell},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -125,12 +125,21 @@ pub(super) fn run(kit: &Kit, seed: u64, profile: &Profile, hours: Option<f64>, a
         Some(Ok(())) => {}
         other => return Outcome::failed("books", &format!("{other:?}")),
     }
-    runtime.block_on(async {
+    let mut rest = Weak::new();
+    let mut outcome = runtime.block_on(async {
         let world = World::new(kit, seed, *profile, all_lines);
         let from = kit.clock.true_now();
         world.run(hours).await;
+        rest = Arc::downgrade(&world.entropy);
         world.outcome(kit.clock.true_now().since(from))
-    })
+    });
+    drop(runtime);
+    let lives = rest.strong_count();
+    if lives > 0 {
+        let detail = format!("{lives} lives of the service are kept by something after their end");
+        outcome.broken.push(Broken { check: "remains".to_owned(), detail });
+    }
+    outcome
 }
 
 impl<'k> World<'k> {

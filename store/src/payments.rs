@@ -34,7 +34,7 @@ pub(crate) const BY_TAIL: &str = concat!(
 );
 
 /// With the fault: one open order of the address, whatever its tail.
-const ANY_OPEN: &str = concat!(
+pub(crate) const ANY_OPEN: &str = concat!(
     "SELECT ",
     order_columns!(),
     " FROM orders o WHERE o.payment_address = $1 AND o.state = 'awaiting_payment' ORDER BY o.created_at LIMIT 1"

@@ -37,6 +37,7 @@ fn named() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("WORK", vec![operations::WORK, refunds::WORK]),
         ("UNROUTED", vec![payments::UNROUTED]),
         ("BY_TAIL", vec![payments::BY_TAIL]),
+        ("ANY_OPEN", vec![payments::ANY_OPEN]),
         ("BY_RECIPIENT", vec![payments::BY_RECIPIENT]),
         ("UNREFUNDED", vec![refunds::UNREFUNDED]),
         ("UNSERVED", vec![refunds::UNSERVED]),

@@ -187,7 +187,7 @@ pub(crate) const fn end(row: Row, fate: Fate) -> End {
             if on_chain {
                 sent_back(S::Refunded, "settled")
             } else {
-                unpaid(S::RefundDue)
+                unpaid(S::Expired)
             }
         }
     }

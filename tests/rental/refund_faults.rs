@@ -226,6 +226,12 @@ async fn an_order_whose_payment_is_gone_for_good_is_not_due_for_ever() {
     world.decide(order.id, &leyden_domain::order::OrderEvent::Unservable(reason)).await;
     world.node.fork(&ForkPlan::of_depth(3).keeping(Keep::Nothing)).unwrap();
     world.caught_up().await;
+    // Until its time is over the payment may come back.
+    for _ in 0..30 {
+        world.block().await;
+    }
+    assert_eq!(world.state(order.id).await, S::RefundDue);
+    world.node.skip(order.expires_at.since(order.created_at).ms()).unwrap();
     world.mine_until(order.id, S::Expired).await;
     assert!(sent_to(&world, 1).await.is_empty());
     world.assert_books().await;

@@ -106,8 +106,11 @@ pub fn next_event(order: &Order, facts: &Facts<'_>) -> Option<OrderEvent> {
         OrderState::Reclaiming { .. } => reclaiming(facts),
 
         OrderState::RefundDue { funding, .. } => {
-            let is_final = funding.block.block.height() <= facts.chain.solid.height();
-            (is_final && funding_now.is_none()).then_some(OrderEvent::PaymentUndone)
+            // It may come back on another branch for as long as an order would wait for it.
+            let solid = facts.chain.solid;
+            let is_over =
+                funding.block.block.height() <= solid.height() && solid.timestamp > order.expires_at;
+            (is_over && funding_now.is_none()).then_some(OrderEvent::PaymentUndone)
         }
 
         OrderState::Completed { .. }

@@ -81,6 +81,8 @@ fn routes(config: &mut ServiceConfig) {
         .service(halts::raise)
         .service(reconciliations::list)
         .service(reconciliations::run)
+        // Not the comparison of that name.
+        .route("/api/v1/reconciliations/run", web::route().to(nothing_here))
         .service(repairs::list)
         .service(refunds::list)
         .service(unexplained::list)

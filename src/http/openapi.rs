@@ -191,8 +191,12 @@ pub(super) async fn document() -> HttpResponse {
         .body(DOCUMENT.1.as_str())
 }
 
-/// The methods that a path knows; empty where there is nothing at it.
+/// The methods that a path knows; empty where there is nothing at it. A path that is written out is not also one of those
+/// that a template stands for.
 pub(super) fn methods_of(path: &str) -> Vec<&'static str> {
+    if let Some(item) = DOCUMENT.0.paths.paths.get(path) {
+        return methods(item);
+    }
     let mut methods: Vec<&'static str> = DOCUMENT
         .0
         .paths

@@ -107,6 +107,7 @@ fn what_is_not_there_is_told_apart_from_what_cannot_be() {
             (Method::GET, FLASH, code(405, "METHOD_NOT_ALLOWED")),
             (Method::PATCH, "/api/v1/orders", code(405, "METHOD_NOT_ALLOWED")),
             (Method::POST, "/status", code(405, "METHOD_NOT_ALLOWED")),
+            (Method::GET, "/api/v1/reconciliations/run", code(405, "METHOD_NOT_ALLOWED")),
         ] {
             let reply = app.send(app.request(method, path).header("X-API-Key", &app.admin)).await;
             assert_eq!((reply.status.as_u16(), reply.refusal()), expected, "{path}");

@@ -85,7 +85,9 @@ impl Postgres {
         // Begun before the server, so that there is no moment in which nobody would end it.
         let watchdog = Watchdog::start(
             programs.plain_command("/bin/sh".as_ref()),
-            r#""$1" stop -D "$2/data" -m immediate -s; rm -rf "$2""#,
+            // A frozen server does not hear that it is to stop.
+            r#"pid=$(head -n 1 "$2/data/postmaster.pid" 2>/dev/null) && kill -CONT $pid $(cat "/proc/$pid/task/$pid/children")
+               "$1" stop -D "$2/data" -m immediate -s; rm -rf "$2""#,
             &[&programs.folder.join("pg_ctl").to_string_lossy(), &folder.to_string_lossy()],
         )?;
         let port = free_port()?;
@@ -315,6 +317,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
     use super::{Postgres, PostgresOptions};
+    use std::fs;
 
     #[test]
     fn it_starts_stops_and_starts_again() {
@@ -336,8 +339,11 @@ mod tests {
         server.stop_immediate().unwrap_or_default();
         server.start_again().unwrap();
         assert_eq!(server.sql("copy", "SELECT text FROM notes").unwrap(), "kept");
-        let folder = server.folder.clone();
+        server.pause().unwrap();
+        let (folder, process) = (server.folder.clone(), format!("/proc/{}/exe", server.pid().unwrap()));
         drop(server);
         assert!(!folder.exists());
+        // One that ended and was not waited for has no program any more.
+        assert!(fs::read_link(process).is_err(), "a frozen server ends too");
     }
 }

@@ -636,10 +636,12 @@ async fn a_fork_that_takes_the_rest_away_leaves_the_first_to_be_refunded() {
     let first = order.amount_due(1).unwrap();
     world.pay(0, first);
     world.mine_until_refund(K::Waiting).await;
+    let before = world.height().await;
     world.pay(0, PRICE);
     world.mine_until(order.id, S::Active).await;
-    let keep = leyden_sim::Keep::Nothing;
-    world.node.fork(&ForkPlan::of_depth(4).keeping(keep)).unwrap();
+    // How many blocks the rental took is the machine's affair: all of them go, and the first payment stays.
+    let depth = u32::try_from(world.height().await - before).unwrap();
+    world.node.fork(&ForkPlan::of_depth(depth).keeping(leyden_sim::Keep::Nothing)).unwrap();
     world.caught_up().await;
     world.mine_until_late(order.id, S::Expired).await;
     world.mine_until_refund(K::Refunded).await;

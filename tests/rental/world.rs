@@ -319,6 +319,11 @@ impl World {
         self.node.transfer(&keys::test_key(customer), payment_address(), amount.get()).unwrap();
     }
 
+    /// The number of the chain's newest block.
+    pub(crate) async fn height(&self) -> i64 {
+        ChainReader::head(&self.node).await.unwrap().block.height().get()
+    }
+
     pub(crate) async fn detail(&self, id: OrderId) -> OrderDetail {
         // On a machine with much else to do the books in memory may be busy for longer than a reader is made to wait.
         for _ in 0..20 {

@@ -51,7 +51,8 @@ pub fn one_settling_payment(book: &Book) -> Vec<Violation> {
     findings.done()
 }
 
-/// A settling payment's amount, with what the same sender had paid too little before, is exactly what it bought, the order's tail where it carries one, and the excess.
+/// A settling payment's amount, with what the same sender had paid too little before, is exactly what it bought, the
+/// order's tail where it carries one, and the excess.
 pub fn settlement_adds_up(book: &Book) -> Vec<Violation> {
     let mut findings = Findings::of("settlement_adds_up");
     let mut parts: BTreeMap<OrderId, i64> = BTreeMap::new();

@@ -38,7 +38,7 @@ pub(crate) struct HaltView {
     stops_reclaims: bool,
     /// Since when.
     since: String,
-    /// Who raised it, and who found more: actors, API keys' ids, or `cli`.
+    /// Who raised it, and who found more: actors, API keys' ids, `books` where they refused what was too much, or `cli`.
     raised_by: String,
     /// When it was lifted.
     #[serde(skip_serializing_if = "Option::is_none")]

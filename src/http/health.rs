@@ -65,8 +65,11 @@ pub(crate) struct LivenessView {
 /// One thing that was looked at.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CheckView {
+    /// What was looked at.
     name: &'static str,
+    /// Whether it is as it should be.
     ok: bool,
+    /// What is to be said of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'static str>,
 }

@@ -40,8 +40,11 @@ pub(crate) struct ShortStatus {
 /// A block's place and time.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HeadView {
+    /// Its height.
     height: i64,
+    /// Its id.
     id: String,
+    /// Its slot's time.
     time: String,
 }
 
@@ -229,14 +232,18 @@ pub(crate) enum StatusView {
 /// How many and how much.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SumView {
+    /// How many.
     count: u64,
+    /// How much, in sun.
     sun: i64,
 }
 
 /// Orders being watched, and how many may be.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WatchersView {
+    /// How many are.
     watched: usize,
+    /// How many may be.
     limit: usize,
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct PaymentView {
     from_address: String,
     /// Which of our addresses received it.
     to_address: String,
-    /// `unrouted`, `settled`, `over`, `under`, `late`, `second` or `suspense`.
+    /// `unrouted`, `settled`, `over`, `under`, `part`, `late`, `second` or `suspense`.
     state: &'static str,
     /// The order it belongs to or was meant for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,20 +144,29 @@ impl PoolAccountView {
 /// A row of the view `payment_monitoring_status`, with requirement 001's names.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct MonitoringView {
+    /// The order.
     order_id: String,
+    /// Where it is to be paid.
     payment_address: String,
     /// `monitoring`, `completed`, `timeout` or `error`.
     monitoring_status: String,
+    /// Since when its payment is watched for.
     monitoring_started_at: String,
+    /// When that ended.
     monitoring_stopped_at: Option<String>,
-    /// TRX.
+    /// TRX that came.
     detected_amount: Option<Number>,
+    /// Who paid.
     detected_from_address: Option<String>,
+    /// The order's state in the words of the `energy-flash` routes.
     order_status: String,
-    /// TRX.
+    /// TRX that the order was paid with.
     paid_amount: Option<Number>,
+    /// Transfers bought.
     transaction_count: Option<u32>,
+    /// Until when a payment is in time, by the chain's clock.
     expires_at: String,
+    /// Whether that is over.
     is_expired: bool,
 }
 

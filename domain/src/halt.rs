@@ -116,7 +116,7 @@ pub struct Halt {
     pub evidence: Vec<String>,
     /// Since when, by the wall clock.
     pub since: Timestamp,
-    /// Who raised it, and who told it more: actors' names, API keys' ids, or `cli`.
+    /// Who raised it, and who told it more: actors' names, API keys' ids, `books`, or `cli`.
     pub raised_by: String,
     /// How it ended, if it did.
     pub lifted: Option<Lift>,

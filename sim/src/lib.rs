@@ -2,7 +2,7 @@
 //! at any speed. Tests and demonstrations run against it, in process or over java-tron's HTTP API; forks, failures
 //! and lies of a node can be had on demand.
 //!
-//! What it does not simulate (votes, TRC-10, deploying contracts, missed slots) it refuses. Rules are cited as the
+//! What it does not simulate (votes, TRC-10, deploying contracts) it refuses. Rules are cited as the
 //! names of java-tron's source files.
 
 pub mod abi;

@@ -137,7 +137,7 @@ pub(super) async fn create(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListOrders {
-    /// Only in these states, separated by commas.
+    /// Only in these states (an order's `state`), separated by commas.
     status: Option<String>,
     /// Only for this recipient.
     address: Option<String>,

@@ -78,10 +78,12 @@ pub(crate) struct OperationView {
 pub(crate) struct OrderView {
     /// Its id.
     order_id: String,
-    /// The exact state.
+    /// The exact state: `awaiting_payment`, `paid`, `funded`, `reserved`, `delegating`, `active`, `reclaiming`, `completed`,
+    /// `reverted`, `refund_due`, `refunding`, `refunded`, `forfeited`, `expired`, `cancelled` or `held`.
     #[schema(example = "awaiting_payment")]
     state: &'static str,
-    /// The state in the words of the `energy-flash` routes.
+    /// The state in the words of the `energy-flash` routes: `pending`, `paid`, `processing`, `completed`, `expired`, `cancelled`,
+    /// `failed` or `refunded`.
     #[schema(example = "pending")]
     status: &'static str,
     /// `energy_flash`, `standard` or `orderless`.

@@ -89,7 +89,7 @@ pub(crate) struct ClaimView {
     /// The transaction.
     tx_hash: String,
     /// `not_seen`: in no block yet. `ahead`: in a block that is about to be read. `not_a_payment`: it pays nothing to
-    /// us. `pending`: recorded, about to be looked at. `matched`: it is this order's payment. `matched_elsewhere`:
+    /// us. `pending`: recorded, about to be looked at. `matched`: it is this order's payment, or a part of it. `matched_elsewhere`:
     /// it belongs to another. `waiting`: under, late, second or unmatched, as `payment` says. `unknown`: not in the books,
     /// and no node could be asked.
     outcome: &'static str,
@@ -152,7 +152,7 @@ fn judged(found: &Lookup, order: OrderId) -> (&'static str, Option<&Payment>, Op
     if let Some(payment) = first {
         return match payment.state {
             PaymentState::Unrouted => ("pending", None, None),
-            PaymentState::Settles { order: of, .. } if of == order => {
+            PaymentState::Settles { order: of, .. } | PaymentState::Part { order: of } if of == order => {
                 ("matched", Some(payment), height(payment))
             }
             _ if payment.state.order() == Some(order) => ("waiting", Some(payment), height(payment)),

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 /// The names that `state` may have, and `unmatched` for those that wait for a person or a rule.
-const STATES: [&str; 7] = ["unrouted", "settled", "over", "under", "late", "second", "suspense"];
+const STATES: [&str; 8] = ["unrouted", "settled", "over", "under", "part", "late", "second", "suspense"];
 const UNMATCHED: [&str; 4] = ["under", "late", "second", "suspense"];
 
 /// Which payments to list.
@@ -26,7 +26,8 @@ const UNMATCHED: [&str; 4] = ["under", "late", "second", "suspense"];
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListPayments {
-    /// Only in these states, separated by commas; `unmatched` stands for under, late, second and suspense.
+    /// Only in these states, separated by commas: `unrouted`, `settled`, `over`, `under`, `part`, `late`, `second` or
+    /// `suspense`; `unmatched` stands for under, late, second and suspense.
     state: Option<String>,
     /// Only those of this order.
     order: Option<String>,

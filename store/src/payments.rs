@@ -96,6 +96,11 @@ async fn with_candidates(conn: &mut Conn, row: PaymentRow) -> Result<Option<Unro
     }
 }
 
+/// The name of a payment that is a part, which the column does not have.
+const PART: &str = "part";
+/// The one that the column has instead.
+const UNDER: &str = "under";
+
 fn count<T>(rows: &[T]) -> i64 {
     i64::try_from(rows.len()).unwrap_or(i64::MAX)
 }
@@ -219,7 +224,20 @@ pub(crate) async fn unrouted(conn: &mut Conn, limit: u32) -> Result<Vec<Unrouted
 /// The query for a page of payments, newest block first; those without a block come last.
 pub(crate) fn list_query(filter: &PaymentFilter, page: &Page) -> Built {
     let mut query = Built::new("SELECT * FROM payments WHERE 1 = 1");
-    query.among("state", filter.states.iter().cloned());
+    // A part is one of those that were too little, which are not shown as such any more.
+    let (parts, mut columns): (Vec<&String>, Vec<&String>) =
+        filter.states.iter().partition(|state| *state == PART);
+    let has_under = columns.iter().any(|state| *state == UNDER);
+    let under = UNDER.to_owned();
+    if !parts.is_empty() && !has_under {
+        columns.push(&under);
+    }
+    query.among("state", columns.into_iter().cloned());
+    match (parts.is_empty(), has_under) {
+        (false, false) => query.push(" AND (state <> 'under' OR part = 1)"),
+        (true, true) => query.push(" AND (state <> 'under' OR part IS NULL)"),
+        (true, false) | (false, true) => &mut query,
+    };
     if let Some(order) = filter.order {
         query.push(" AND order_id = ").bind(Arg::Text(order.to_string()));
     }

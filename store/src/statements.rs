@@ -241,7 +241,11 @@ fn built_statements() -> Vec<String> {
     let at = Timestamp::from_ms(1);
     let order = OrderId::standard(at, [0; 10]);
     let page = Page { after: Some((at, "x".to_owned())), limit: 10 };
-    let filter = PaymentFilter { states: vec!["x".to_owned()], order: Some(order), tx_id: None };
+    let in_states = |states: &[&str]| PaymentFilter {
+        states: states.iter().map(|state| (*state).to_owned()).collect(),
+        order: Some(order),
+        tx_id: None,
+    };
     order_list::every_query()
         .into_iter()
         .chain(book_part::every_query())
@@ -255,7 +259,9 @@ fn built_statements() -> Vec<String> {
         ])
         .chain([
             payments::list_query(&PaymentFilter::default(), &page),
-            payments::list_query(&filter, &page),
+            payments::list_query(&in_states(&["under"]), &page),
+            payments::list_query(&in_states(&["late", "part"]), &page),
+            payments::list_query(&in_states(&["late", "under", "part"]), &page),
             monitoring::status_query(None, 10),
             monitoring::status_query(Some(order), 10),
         ])

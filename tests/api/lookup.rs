@@ -148,6 +148,63 @@ fn each_rule_that_refuses_a_payment_says_so_and_what_can_be_done() {
 }
 
 #[test]
+fn an_order_that_was_completed_by_a_second_payment_shows_both() {
+    with(settings(), async |app| {
+        let shop = app.key(&[Scope::OrdersWrite]).await;
+        let fixed = json!({"recipientAddress": keys::test_address(1), "transactionCount": 3});
+        let make = app.request(Method::POST, "/api/v1/orders").bearer_auth(&shop).json(&fixed);
+        let order = app.send(make).await.data();
+        let tail = order["tailSun"].as_i64().unwrap();
+        let first = app.pay(1, Sun::new(1_500_000 + tail));
+        app.block().await;
+        app.until_payment(&first).await;
+        let listed = async |state: &str| {
+            let path = format!("/api/v1/payments?state={state}&order={}", order["orderId"].as_str().unwrap());
+            let found = app.get(&path).await.data();
+            let hashes =
+                found.as_array().unwrap().iter().map(|one| one["txHash"].as_str().unwrap().to_owned());
+            hashes.collect::<Vec<_>>()
+        };
+        assert_eq!((listed("under").await, listed("part").await), (vec![first.clone()], vec![]));
+        // It is a part as soon as it is solid and its refund waits.
+        app.node.mine_until_solid().unwrap();
+        app.block().await;
+        let rest = app.pay(1, Sun::new(3_000_000));
+        app.block().await;
+        app.mine_until(order["orderId"].as_str().unwrap(), "completed").await;
+        let part = ask(&app, &shop, &first).await["payments"][0].clone();
+        assert_eq!((part["state"].as_str(), part["rule"].as_str()), (Some("part"), Some("part")), "{part}");
+        assert_eq!(part["refund"]["state"], "withdrawn", "{part}");
+        let whole = ask(&app, &shop, &rest).await["payments"][0].clone();
+        assert_eq!((whole["state"].as_str(), whole["rule"].as_str()), (Some("settled"), Some("settled")));
+        for payment in [&part, &whole] {
+            assert_eq!(payment["order"]["relation"], "yours");
+            assert_eq!(payment["order"]["orderId"], order["orderId"]);
+        }
+        assert_eq!(
+            part["amountMicro"].as_i64().unwrap() + whole["amountMicro"].as_i64().unwrap(),
+            4_500_000 + tail
+        );
+        // It waits for nobody any more, so it is not among those that are too little.
+        assert_eq!((listed("part").await, listed("under").await), (vec![first.clone()], vec![]));
+        assert_eq!(listed("unmatched").await, Vec::<String>::new());
+        assert_eq!(listed("settled").await, [rest.clone()]);
+        let mut both = listed("settled,part").await;
+        both.sort_unstable();
+        let mut known = vec![first.clone(), rest.clone()];
+        known.sort_unstable();
+        assert_eq!(both, known);
+        assert_eq!(listed("under,part").await, [first.clone()]);
+        // Who claims either is told the same order.
+        for tx_hash in [&first, &rest] {
+            let path = format!("/api/v1/orders/{}/confirm-payment", order["orderId"].as_str().unwrap());
+            let said = app.post(&path, &json!({"txHash": tx_hash})).await.data();
+            assert_eq!(said["outcome"], "matched", "{said}");
+        }
+    });
+}
+
+#[test]
 fn a_silent_node_leaves_what_the_books_say() {
     with(settings(), async |app| {
         app.state().handles.pause_reading(true);

@@ -295,7 +295,7 @@ impl From<RepairRefusal> for ApiError {
             }
             RepairRefusal::Rule(SayRefusal::SamePerson) => Self::plain(Code::FourEyes),
             RepairRefusal::Rule(SayRefusal::NotProposed) => Self::plain(Code::RepairNotProposed),
-            RepairRefusal::Rule(refusal @ SayRefusal::NotAChoice(_)) => {
+            RepairRefusal::Rule(refusal @ (SayRefusal::NotAChoice(_) | SayRefusal::Unnamed(_))) => {
                 Self::new(Code::InvalidBody, refusal.to_string()).at("kind")
             }
             RepairRefusal::Store(error) => error.into(),

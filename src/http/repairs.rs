@@ -151,7 +151,8 @@ pub(crate) struct Approval {
     /// Why, for those who read it later: 1 to 500 printable characters.
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
-    /// As one of the repair's `choices`, instead of what it proposes.
+    /// As one of the repair's `choices`, instead of what it proposes. Where another person has chosen already, whoever
+    /// agrees names the same.
     kind: Option<String>,
 }
 

@@ -174,7 +174,12 @@ fn what_acts_on_the_chain_waits_for_a_second_person() {
         let alone = app.post(&approve, &json!({"reason": "still not ours"})).await;
         assert_eq!((alone.status.as_u16(), alone.refusal().as_str()), (403, "FOUR_EYES"));
         let second = app.key(&[Scope::OpsWrite, Scope::OpsRead]).await;
-        let body = json!({"reason": "I see it too"});
+        // Who has looked before somebody chose agrees to something else.
+        let unseen = json!({"reason": "I see it too"});
+        let unseen = app.send(app.request(Method::POST, &approve).bearer_auth(&second).json(&unseen)).await;
+        assert_eq!((unseen.status.as_u16(), unseen.refusal().as_str()), (422, "INVALID_BODY"));
+        assert!(unseen.text.contains("retake"), "{unseen:?}");
+        let body = json!({"reason": "I see it too", "kind": "retake"});
         let agreed = app.send(app.request(Method::POST, &approve).bearer_auth(&second).json(&body)).await;
         assert_eq!(
             (agreed.status.as_u16(), &agreed.data()["state"]),

@@ -137,6 +137,9 @@ pub enum SayRefusal {
     /// That would not mend this.
     #[error("{} is no way to mend this", .0.name())]
     NotAChoice(RepairKind),
+    /// Somebody wants something else by now than was proposed: whoever agrees says to what.
+    #[error("it is to be done as {} now: who agrees to that must name it", .0.name())]
+    Unnamed(RepairKind),
     /// Two must want it.
     #[error("whoever asked for it cannot be the second person")]
     SamePerson,
@@ -162,6 +165,13 @@ impl Repair {
             next.kind = kind;
             kind.effect().clone_into(&mut next.effect);
             next.asked = None;
+        }
+        // What was proposed first needs no name. What a person has put in its place may be news to the next one.
+        if wanted.is_none() && choices(&self.difference, true).first() != Some(&self.kind) {
+            return Err(match &self.asked {
+                Some(first) if first.by == decision.by => SayRefusal::SamePerson,
+                _ => SayRefusal::Unnamed(self.kind),
+            });
         }
         if next.kind.needs_two() {
             match &next.asked {

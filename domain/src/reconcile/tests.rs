@@ -161,7 +161,10 @@ fn what_acts_on_the_chain_two_persons_must_want() {
     let asked = proposed.decide(Say::Approve(Some(RepairKind::Retake)), a_word("a")).unwrap();
     assert_eq!((asked.state, asked.kind), (RepairState::Proposed, RepairKind::Retake));
     assert_eq!(asked.decide(Say::Approve(None), a_word("a")), Err(SayRefusal::SamePerson));
-    let agreed = asked.decide(Say::Approve(None), a_word("b")).unwrap();
+    // Who has looked before it became this agrees to something else.
+    let unseen = asked.decide(Say::Approve(None), a_word("b"));
+    assert_eq!(unseen, Err(SayRefusal::Unnamed(RepairKind::Retake)));
+    let agreed = asked.decide(Say::Approve(Some(RepairKind::Retake)), a_word("b")).unwrap();
     assert_eq!(agreed.state, RepairState::Approved);
     assert_eq!((agreed.asked, agreed.decision), (Some(a_word("a")), Some(a_word("b"))));
     // The second wants something else: that is another wish, and the first person's does not count for it.

@@ -176,7 +176,7 @@ async fn a_halt_of_another_life_holds_until_it_is_lifted() {
 }
 
 /// Changes rows past the service.
-async fn past_the_service(url: &str, sql: String) {
+pub(crate) async fn past_the_service(url: &str, sql: String) {
     use sqlx::Connection as _;
     let mut conn = sqlx::SqliteConnection::connect(url).await.unwrap();
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();

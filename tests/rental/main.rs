@@ -10,10 +10,12 @@
 mod books;
 mod forks;
 mod halts;
+mod halves;
 mod killed;
 mod ordinary;
 mod reconcile;
 mod refund_faults;
+mod refund_people;
 mod refunds;
 mod refusals;
 mod repairs;

@@ -212,19 +212,15 @@ async fn an_order_and_its_refund_end_together_whoever_dies() {
 
 #[actix_rt::test]
 async fn an_order_whose_payment_is_gone_for_good_is_not_due_for_ever() {
-    let mut world = World::new().await;
-    world.settings.refunds.policy.enabled = false;
-    world.start(None).await;
-    for pool in 0..keys::POOL_ACCOUNTS {
-        world.lend_all_but(pool, 10_000).await;
-    }
-    world.until_observed().await;
+    let world = World::sold_out(|settings| settings.refunds.policy.enabled = false).await;
     let order = world.order(1, CountRule::Fixed { count: 1 }).await;
     world.pay(1, order.amount_due(1).unwrap());
     world.mine_until(order.id, S::Funded).await;
     let reason = leyden_domain::order::RefundReason::Operator;
     world.decide(order.id, &leyden_domain::order::OrderEvent::Unservable(reason)).await;
-    world.node.fork(&ForkPlan::of_depth(3).keeping(Keep::Nothing)).unwrap();
+    let paid = world.detail(order.id).await.payment.unwrap().block.unwrap();
+    let fork = world.fork_off(paid.block.height()).await;
+    world.node.fork(&fork.keeping(Keep::Nothing)).unwrap();
     world.caught_up().await;
     // Until its time is over the payment may come back.
     for _ in 0..30 {

@@ -2,6 +2,7 @@
 //! by the word of two persons, whatever dies in between.
 
 use crate::{
+    halts::past_the_service,
     reconcile::{compared, repairs, settled, until_repaired},
     world::{World, refund_address},
 };
@@ -53,7 +54,9 @@ async fn a_strangers_loan(hook: Option<StepHook>) -> World {
         0,
         "one person is not enough"
     );
-    let agreed = store.decide_repair(proposed.id, Say::Approve(None), word(&world, "key_2")).await.unwrap();
+    let unseen = store.decide_repair(proposed.id, Say::Approve(None), word(&world, "key_2")).await;
+    assert_eq!(unseen, Err(RepairRefusal::Rule(SayRefusal::Unnamed(RepairKind::Retake))));
+    let agreed = store.decide_repair(proposed.id, retake, word(&world, "key_2")).await.unwrap();
     assert_eq!(agreed.state, RepairState::Approved);
     world.handles().hint_reconciler();
     mined_until(&world, RepairState::Applied).await;
@@ -135,7 +138,7 @@ async fn what_has_changed_since_it_was_approved_is_left_alone() {
     // Its owner has taken it back meanwhile.
     world.take_back(0, keys::test_address(8), Sun::new(excess));
     settled(&world).await;
-    world.ports.store.decide_repair(proposed.id, Say::Approve(None), word(&world, "key_2")).await.unwrap();
+    world.ports.store.decide_repair(proposed.id, retake, word(&world, "key_2")).await.unwrap();
     world.handles().hint_reconciler();
     until_repaired(&world, RepairState::Failed).await;
     settled(&world).await;
@@ -174,6 +177,56 @@ async fn a_rental_that_its_owner_took_back_is_let_go_by_two_persons() {
     settled(&world).await;
     assert_eq!(compared(&world).await.differences, []);
     world.assert_books().await;
+}
+
+#[actix_rt::test]
+async fn what_was_lent_twice_is_taken_back_once_by_two_persons() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut world, url) = World::in_file(&dir).await;
+    world.start(None).await;
+    world.until_observed().await;
+    let order = world.order(0, CountRule::Fixed { count: 1 }).await;
+    world.pay(0, order.amount_due(1).unwrap());
+    world.mine_until(order.id, S::Active).await;
+    let given = world.detail(order.id).await.delegations[0].clone();
+    let n = (0..keys::POOL_ACCOUNTS).find(|n| keys::pool_address(*n) == given.owner).unwrap();
+    // The chain has executed a second transaction of the same delegation, one that the books had given up as dead.
+    let twice = world.lend(n, order.recipient, given.balance);
+    let sql = format!(
+        "INSERT INTO attempts (tx_id, operation_id, number, bytes, reference_block, reference_height, expiration, \
+         signed_at, dead) SELECT '{twice}', operation_id, number + 1, bytes, reference_block, reference_height, \
+         expiration, signed_at, 1 FROM attempts WHERE operation_id = '{}'",
+        given.id
+    );
+    past_the_service(&url, sql).await;
+    settled(&world).await;
+    let found: Vec<_> =
+        compared(&world).await.differences.iter().map(|one| (one.matter, one.class, one.excess())).collect();
+    assert_eq!(found, [(Matter::Delegation, Class::Duplicate, given.balance.get())]);
+    let proposed = until_repaired(&world, RepairState::Proposed).await;
+    assert_eq!(proposed.kind, RepairKind::Retake, "nothing else mends it");
+    let write_off = Say::Approve(Some(RepairKind::WriteOff));
+    let refused = world.ports.store.decide_repair(proposed.id, write_off, word(&world, "key_1")).await;
+    assert_eq!(refused, Err(RepairRefusal::Rule(SayRefusal::NotAChoice(RepairKind::WriteOff))));
+    for by in ["key_1", "key_2"] {
+        world.ports.store.decide_repair(proposed.id, Say::Approve(None), word(&world, by)).await.unwrap();
+    }
+    world.handles().hint_reconciler();
+    // Books that were given the lie may have stopped everything, this too: a person has seen what it is.
+    world
+        .mine_while("it is taken back", async |world| {
+            for halt in world.ports.store.open_halts().await.unwrap() {
+                world.handles().lift_halt(halt.id, "key_1", "lent twice, being taken back").await.unwrap();
+            }
+            !repairs(world).await.iter().any(|repair| repair.state == RepairState::Applied)
+        })
+        .await;
+    world.mine_until(order.id, S::Completed).await;
+    settled(&world).await;
+    let audit = world.delegations_to(order.recipient).await;
+    assert_eq!((audit.delegations, audit.undelegations, audit.out), (2, 2, audit.back), "{audit:?}");
+    assert_eq!(compared(&world).await.differences, []);
+    assert_eq!(repairs(&world).await.len(), 1);
 }
 
 #[actix_rt::test]

@@ -10,7 +10,7 @@ use leyden_actors::{
     start,
 };
 use leyden_domain::{
-    AccountId, Address, Energy, OrderId, Span, Sun, Timestamp, UsdtMicro,
+    AccountId, Address, Energy, Height, OrderId, Span, Sun, Timestamp, TxId, UsdtMicro,
     chain::ResourceAction,
     invariants, journal,
     operation::OperationPolicy,
@@ -26,7 +26,7 @@ use leyden_ports::{
         OrderDetail, Page, PaymentFilter,
     },
 };
-use leyden_sim::{ChainConfig, SimNode, build::Options, keys};
+use leyden_sim::{ChainConfig, ForkPlan, SimNode, build::Options, keys};
 use leyden_store::{OpenOptions, SqlStore};
 use leyden_tron::{
     keys::{KeyId, KeyPolicy, KeyRing},
@@ -175,6 +175,18 @@ impl World {
         world
     }
 
+    /// A world whose settings are changed before its actors run, and whose pool has nothing left for anybody.
+    pub(crate) async fn sold_out(change: impl FnOnce(&mut ActorSettings)) -> Self {
+        let mut world = Self::new().await;
+        change(&mut world.settings);
+        world.start(None).await;
+        for n in 0..keys::POOL_ACCOUNTS {
+            world.lend_all_but(n, 10_000).await;
+        }
+        world.until_observed().await;
+        world
+    }
+
     /// Starts the actors, with a hook after each of their steps.
     pub(crate) async fn start(&mut self, hook: Option<StepHook>) {
         self.settings.step_hook = hook;
@@ -215,16 +227,22 @@ impl World {
     pub(crate) async fn lend_all_but(&self, n: u32, energy: i64) {
         let state = self.ports.chain.pool_account(keys::pool_address(n)).await.unwrap();
         let kept = state.ratio.stake_for_with_margin(Energy::new(energy), 100).unwrap();
+        self.lend(n, keys::test_address(8), state.delegatable.minus(kept).unwrap());
+    }
+
+    /// Pool account `n` lends stake to somebody, past the service; the transaction.
+    pub(crate) fn lend(&self, n: u32, receiver: Address, balance: Sun) -> TxId {
         let message = DelegateResourceContract {
             owner_address: keys::pool_address(n).to_bytes().to_vec(),
             resource: ResourceCode::Energy.into(),
-            balance: state.delegatable.minus(kept).unwrap().get(),
-            receiver_address: keys::test_address(8).to_bytes().to_vec(),
+            balance: balance.get(),
+            receiver_address: receiver.to_bytes().to_vec(),
             lock: false,
             lock_period: 0,
         };
         let offer = self.node.send(&keys::pool_key(n), &message, Options::default()).unwrap();
         assert_eq!(offer.message, "");
+        offer.tx_id
     }
 
     /// Pool account `n` takes stake back from somebody, past the service.
@@ -376,6 +394,11 @@ impl World {
         self.mine_until(id, state).await;
     }
 
+    /// A fork that undoes the block of this height: how many blocks came since is the machine's affair.
+    pub(crate) async fn fork_off(&self, height: Height) -> ForkPlan {
+        ForkPlan::of_depth(u32::try_from(self.height().await - height.get() + 1).unwrap())
+    }
+
     /// Waits until the books hold the node's head. Gives up waiting, not testing, where something is being killed.
     pub(crate) async fn caught_up(&self) {
         for _ in 0..50 {
@@ -416,7 +439,7 @@ impl World {
         let head = ChainReader::head(&self.node).await.unwrap();
         let mut audit = Audit::default();
         for height in 1..=head.height().get() {
-            let Some(block) = self.node.block(leyden_domain::Height::new(height)).await.unwrap() else {
+            let Some(block) = self.node.block(Height::new(height)).await.unwrap() else {
                 continue;
             };
             for event in block.resource_events {

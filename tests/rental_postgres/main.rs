@@ -11,6 +11,8 @@ mod books;
 mod forks;
 #[path = "../rental/halts.rs"]
 mod halts;
+#[path = "../rental/halves.rs"]
+mod halves;
 #[path = "../rental/killed.rs"]
 mod killed;
 #[path = "../rental/ordinary.rs"]
@@ -19,6 +21,8 @@ mod ordinary;
 mod reconcile;
 #[path = "../rental/refund_faults.rs"]
 mod refund_faults;
+#[path = "../rental/refund_people.rs"]
+mod refund_people;
 #[path = "../rental/refunds.rs"]
 mod refunds;
 #[path = "../rental/refusals.rs"]

@@ -188,13 +188,13 @@ fn an_order_that_was_completed_by_a_second_payment_shows_both() {
         // It waits for nobody any more, so it is not among those that are too little.
         assert_eq!((listed("part").await, listed("under").await), (vec![first.clone()], vec![]));
         assert_eq!(listed("unmatched").await, Vec::<String>::new());
-        assert_eq!(listed("settled").await, [rest.clone()]);
+        assert_eq!(listed("settled").await, std::slice::from_ref(&rest));
         let mut both = listed("settled,part").await;
         both.sort_unstable();
         let mut known = vec![first.clone(), rest.clone()];
         known.sort_unstable();
         assert_eq!(both, known);
-        assert_eq!(listed("under,part").await, [first.clone()]);
+        assert_eq!(listed("under,part").await, std::slice::from_ref(&first));
         // Who claims either is told the same order.
         for tx_hash in [&first, &rest] {
             let path = format!("/api/v1/orders/{}/confirm-payment", order["orderId"].as_str().unwrap());

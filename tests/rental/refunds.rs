@@ -210,7 +210,7 @@ async fn usdt_goes_back_as_usdt_by_its_contract() {
 }
 
 /// Two customers' USDT, which nobody asked for, in one block: what goes back to each.
-async fn two_pay_usdt(world: &World) -> [(Address, i64); 2] {
+fn two_pay_usdt(world: &World) -> [(Address, i64); 2] {
     [(3, 5_000_000_i64), (4, 6_000_000)].map(|(n, amount)| {
         world.node.stake_energy(keys::test_address(n), Sun::from_trx(20_000).get()).unwrap();
         world.node.transfer_usdt(&keys::test_key(n), payment_address(), amount).unwrap();
@@ -234,7 +234,7 @@ async fn both_paid_back(world: &World) -> bool {
 #[actix_rt::test]
 async fn two_usdt_refunds_go_at_once_each_once() {
     let world = World::running().await;
-    let owed = two_pay_usdt(&world).await;
+    let owed = two_pay_usdt(&world);
     assert!(both_paid_back(&world).await, "neither waits for the other");
     for _ in 0..30 {
         world.block().await;
@@ -257,7 +257,7 @@ async fn two_usdt_refunds_go_one_after_the_other_where_there_is_a_fee_for_one() 
         world.block().await;
     }
     world.explain_all().await;
-    let owed = two_pay_usdt(&world).await;
+    let owed = two_pay_usdt(&world);
     assert!(!both_paid_back(&world).await, "what the first may burn is not there for the second");
     for (to, amount) in owed {
         assert_eq!(world.sent_to(to, Asset::Usdt).await, [amount]);

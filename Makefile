@@ -112,7 +112,7 @@ cache-test: ## makes Redis ill N times under load: make cache-test N=40
 SHARD ?= 0/1
 JOBS ?= 1
 domain-mutants: ## changes the domain crate in every way and asks whether a test notices (needs cargo-mutants): make domain-mutants SHARD=0/8 JOBS=2
-	LEYDEN_FEWER_CASES=1 PROPTEST_MAX_SHRINK_ITERS=0 PROPTEST_CASES=32 CARGO_INCREMENTAL=1 $(CARGO) mutants --package leyden-domain \
+	LEYDEN_FEWER_CASES=1 PROPTEST_MAX_SHRINK_ITERS=0 PROPTEST_CASES=32 PROPTEST_RNG_SEED=1 RUST_BACKTRACE=0 CARGO_INCREMENTAL=1 $(CARGO) mutants --package leyden-domain \
 		--shard $(SHARD) --sharding round-robin --jobs $(JOBS)
 
 clean: ## removes what was built

@@ -1,6 +1,9 @@
 //! Of tables that only grow a replay keeps the newest rows and one hash: the same as the table's own, or none.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[expect(dead_code, reason = "each test uses a part of the kit")]
+mod kit;
+
 use leyden_domain::{
     Timestamp,
     journal::{
@@ -122,7 +125,7 @@ fn other_tables_are_kept_whole_and_a_part_is_a_part() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig { cases: kit::cases(16), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_other_row_is_another_hash(height in 1_i64..900, fork in 1_i64..9) {

@@ -172,7 +172,7 @@ fn check(world: &World, over: &mut Vec<Order>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: kit::cases(48), max_shrink_iters: kit::cases(4_000), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: kit::cases(48), max_shrink_iters: kit::shrinks(4_000), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_orders_stay_right_and_end(happenings in prop::collection::vec(happening(), 1..220)) {

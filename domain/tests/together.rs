@@ -2,12 +2,16 @@
 //! for `make domain-mutants`, which builds them a thousand times and cannot wait for eight programs to be linked.
 #![expect(clippy::unwrap_used, clippy::duplicate_mod, reason = "tests; each has its own kit")]
 
+#[path = "completing.rs"]
+mod completing;
 #[path = "edges.rs"]
 mod edges;
 #[path = "follow_props.rs"]
 mod follow_props;
 #[path = "invariants.rs"]
 mod invariants;
+#[path = "journal_folds.rs"]
+mod journal_folds;
 #[path = "journal_props.rs"]
 mod journal_props;
 #[path = "matching_props.rs"]

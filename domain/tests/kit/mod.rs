@@ -26,6 +26,11 @@ pub(crate) const fn cases(full: u32) -> u32 {
     if option_env!("LEYDEN_FEWER_CASES").is_some() { full.div_ceil(8) } else { full }
 }
 
+/// How often a failure is made smaller before it is shown: not at all where nobody reads it.
+pub(crate) const fn shrinks(full: u32) -> u32 {
+    if option_env!("LEYDEN_FEWER_CASES").is_some() { 0 } else { full }
+}
+
 /// Ten bytes that differ for each number.
 fn entropy(n: u64) -> [u8; 10] {
     let mut bytes = [0; 10];

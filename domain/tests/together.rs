@@ -1,5 +1,5 @@
 //! All tests of this crate's `tests/` in one program. Not run by `cargo test`, which runs each on its own; it is there
-//! for `make domain-mutants`, which builds them a thousand times and cannot wait for eight programs to be linked.
+//! for `make domain-mutants`, which builds them a thousand times and cannot wait for one per file to be linked.
 #![expect(clippy::unwrap_used, clippy::duplicate_mod, reason = "tests; each has its own kit")]
 
 #[path = "completing.rs"]
@@ -8,6 +8,8 @@ mod completing;
 mod edges;
 #[path = "follow_props.rs"]
 mod follow_props;
+#[path = "halts.rs"]
+mod halts;
 #[path = "invariants.rs"]
 mod invariants;
 #[path = "journal_folds.rs"]
@@ -22,8 +24,12 @@ mod operation_props;
 mod order_model;
 #[path = "order_table.rs"]
 mod order_table;
+#[path = "payment_search.rs"]
+mod payment_search;
 #[path = "pool_props.rs"]
 mod pool_props;
+#[path = "reconciling.rs"]
+mod reconciling;
 #[path = "refunds.rs"]
 mod refunds;
 #[path = "value_props.rs"]

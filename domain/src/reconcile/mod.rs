@@ -229,6 +229,3 @@ pub struct Decision {
     /// Why.
     pub reason: String,
 }
-
-#[cfg(test)]
-mod tests;

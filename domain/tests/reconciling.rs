@@ -1,14 +1,13 @@
 //! Tables and properties of what differences are called.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use super::{
-    Class, Decision, Difference, Matter, Outgoings, Pair, Repair, RepairKind, RepairState, Say, SayRefusal,
-    Till, Verdict, choices, classify, classify_outgoings, classify_stake, classify_till, plan,
-};
-use crate::{
-    address::Height,
-    id::{ReconciliationId, RepairId},
-    time::Timestamp,
+use leyden_domain::{
+    Height, ReconciliationId, RepairId, Timestamp,
+    reconcile::{
+        Class, Decision, Difference, Matter, Outgoings, Pair, Repair, RepairKind, RepairState, Say,
+        SayRefusal, Till, Verdict, choices, classify, classify_outgoings, classify_stake, classify_till,
+        plan,
+    },
 };
 use proptest::prelude::*;
 

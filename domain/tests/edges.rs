@@ -131,14 +131,9 @@ fn completed() -> World {
     let mut world = World::new(1);
     let due = world.book.orders[0].amount_due(1).unwrap();
     world.pay(due);
-    for _ in 0..100 {
-        if matches!(world.book.orders[0].state, OrderState::Completed { .. }) {
-            assert_eq!(check_all(&world.book), []);
-            return world;
-        }
-        world.quiet_round().unwrap();
-    }
-    panic!("the order was never served");
+    world.quiet_until(|world| matches!(world.book.orders[0].state, OrderState::Completed { .. }));
+    assert_eq!(check_all(&world.book), []);
+    world
 }
 
 /// Which checks find fault with books.
@@ -179,9 +174,7 @@ fn a_delegation_in_a_later_block_begins_the_rental_anew() {
     let mut world = World::new(1);
     let due = world.book.orders[0].amount_due(1).unwrap();
     world.pay(due);
-    while !matches!(world.book.orders[0].state, OrderState::Active { .. }) {
-        world.quiet_round().unwrap();
-    }
+    world.quiet_until(|world| matches!(world.book.orders[0].state, OrderState::Active { .. }));
     assert_eq!(world.due(0), None, "nothing is due while the rental lasts");
     // All of it is there, but in the block after.
     let given = world.book.operations.iter_mut().find(|o| o.delivery.is_some()).unwrap();

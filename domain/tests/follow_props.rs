@@ -143,6 +143,14 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Reads all that a node shows, which does not change its mind meanwhile.
+    fn read_all(&mut self, node: &Node) {
+        let answers = (0..=node.branch().len()).map(|_| self.ask(node)).take_while(Option::is_some).count();
+        assert!(answers <= node.branch().len(), "{answers} answers and no end");
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Move {
     Extend(usize),
@@ -213,7 +221,7 @@ proptest! {
     fn a_fork_below_the_solid_block_is_reported(read in 30..60_i64, below in 1..10_i64) {
         let node = Node::new(read);
         let mut reader = Reader::new();
-        while reader.ask(&node).is_some() {}
+        reader.read_all(&node);
         let solid = read - LAG;
         prop_assert_eq!(reader.solid, Height::new(solid));
         // Another chain that parts from ours below our solid block.
@@ -223,12 +231,10 @@ proptest! {
         other.extend(usize::try_from(read + 5).unwrap());
         reader.follower.note_head(other.head());
         let recorded = reader.recorded.clone();
-        let at = loop {
-            match reader.ask(&other) {
-                Some(Resolution::Compare) => {}
-                Some(Resolution::BelowSolid { at }) => break at,
-                other => prop_assert!(false, "{:?}", other),
-            }
+        let answers = (0..recorded.len()).map(|_| reader.ask(&other));
+        let last = answers.into_iter().find(|answer| *answer != Some(Resolution::Compare)).flatten();
+        let Some(Resolution::BelowSolid { at }) = last else {
+            return Err(TestCaseError::fail(format!("{last:?}")));
         };
         prop_assert!(at <= Height::new(solid));
         prop_assert_eq!(reader.recorded, recorded);
@@ -239,7 +245,7 @@ proptest! {
 fn reader() -> (Node, Reader) {
     let node = Node::new(12);
     let mut reader = Reader::new();
-    while reader.ask(&node).is_some() {}
+    reader.read_all(&node);
     reader.follower.solidified(Height::new(2));
     (node, reader)
 }

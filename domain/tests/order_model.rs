@@ -328,13 +328,15 @@ fn energy_that_arrived_without_its_payment_is_taken_back() {
     let mut world = World::new(1);
     world.solid_above = Sun::from_trx(1_000);
     world.pay(world.book.orders[0].amount_due(1).unwrap());
-    while world.book.orders[0].state.kind() != OrderStateKind::Active {
-        world.quiet_round().unwrap();
-    }
+    world.quiet_until(|world| world.book.orders[0].state.kind() == OrderStateKind::Active);
     // The chain forbids this; the books are asked what they would do.
-    while world.act(0) != NextAct::Wait || world.book.operations[0].state != OperationState::Solid {
+    for _ in 0..100 {
+        if world.act(0) == NextAct::Wait && world.book.operations[0].state == OperationState::Solid {
+            break;
+        }
         world.produce(1, true);
     }
+    assert_eq!(world.book.operations[0].state, OperationState::Solid);
     let index = world.book.payments.iter().position(|p| p.state.order().is_some()).unwrap();
     world.book.payments[index].block = None;
     assert_eq!(world.due(0), Some(OrderEvent::PaymentUndone));

@@ -561,4 +561,15 @@ impl World {
         }
         Ok(())
     }
+
+    /// Quiet rounds until something is so, which takes fewer than a hundred.
+    pub(crate) fn quiet_until(&mut self, is_so: impl Fn(&Self) -> bool) {
+        for _ in 0..100 {
+            if is_so(self) {
+                return;
+            }
+            self.quiet_round().unwrap();
+        }
+        panic!("it does not come: {:#?}", self.book.orders);
+    }
 }

@@ -108,7 +108,7 @@ impl Reconciler {
             return Ok(None);
         }
         let pair = ports.store.pair(account.id, account.address, receiver, at.height()).await?;
-        if pair.in_flight != 0 || pair.later != 0 {
+        if pair.in_flight != 0 || pair.later != 0 || pair.strangers_later != 0 {
             // Something between these two is under way: the chain merges it with what is to be mended.
             return Ok(None);
         }

@@ -93,11 +93,17 @@ pub(crate) const IN_FLIGHT: &str = "SELECT op.receiver, CAST(SUM(CASE \
      AND (op.state = 'signed') = EXISTS (SELECT 1 FROM resource_events e WHERE e.tx_id = a.tx_id) \
      GROUP BY op.receiver";
 
-/// What recorded blocks above one show, whoever did it.
-pub(crate) const LATER: &str = "SELECT receiver, \
-     CAST(SUM(CASE action WHEN 'delegate' THEN balance ELSE -balance END) AS BIGINT) FROM resource_events \
-     WHERE owner = $1 AND height > $2 AND action IN ('delegate', 'undelegate') AND resource = 'ENERGY' \
-     GROUP BY receiver";
+/// What recorded blocks above one show of our transactions. What strangers do there is in none of our figures, so it is
+/// not to be taken off them.
+pub(crate) const LATER: &str = "SELECT e.receiver, \
+     CAST(SUM(CASE e.action WHEN 'delegate' THEN e.balance ELSE -e.balance END) AS BIGINT) FROM resource_events e \
+     WHERE e.owner = $1 AND e.height > $2 AND e.action IN ('delegate', 'undelegate') AND e.resource = 'ENERGY' \
+     AND EXISTS (SELECT 1 FROM attempts a WHERE a.tx_id = e.tx_id) GROUP BY e.receiver";
+
+/// How often recorded blocks above one show a stranger between the two.
+pub(crate) const STRANGERS_LATER: &str = "SELECT COUNT(*) FROM resource_events e WHERE e.owner = $1 AND e.height > $3 \
+     AND e.receiver = $2 AND e.resource = 'ENERGY' AND e.action IN ('delegate', 'undelegate') \
+     AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.tx_id = e.tx_id)";
 
 pub(crate) const WRITTEN_OFF: &str = "SELECT subject, CAST(SUM(excess) AS BIGINT) FROM repairs \
      WHERE state = 'applied' AND kind = 'write_off' AND subject >= $1 AND subject < $2 GROUP BY subject";
@@ -184,6 +190,7 @@ async fn pair(
     let later: ByReceiver = all!(conn, LATER, from.clone(), at.get())?;
     let off = written_off(conn, owner).await?;
     let (foreign, _): (i64, i64) = one!(conn, FOREIGN, from.clone(), to.clone(), at.get())?;
+    let (strangers_later,): (i64,) = one!(conn, STRANGERS_LATER, from.clone(), to.clone(), at.get())?;
     let (doubled,): (i64,) = one!(conn, DOUBLED, from.clone(), to.clone(), at.get())?;
     let (undone,): (i64,) = one!(conn, UNDONE, id, to.clone())?;
     let (known,): (i64,) = one!(conn, KNOWN, from, to.clone())?;
@@ -195,6 +202,7 @@ async fn pair(
         undone,
         foreign,
         later: of(&later, &to),
+        strangers_later,
         written_off: of(&off, &to),
         is_known: known > 0 || ours != 0,
         theirs: 0,

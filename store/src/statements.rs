@@ -73,6 +73,7 @@ fn named() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("RETURNING", vec![reconcile::RETURNING]),
         ("IN_FLIGHT", vec![reconcile::IN_FLIGHT]),
         ("LATER", vec![reconcile::LATER]),
+        ("STRANGERS_LATER", vec![reconcile::STRANGERS_LATER]),
         ("WRITTEN_OFF", vec![reconcile::WRITTEN_OFF]),
         ("FOREIGN", vec![reconcile::FOREIGN]),
         ("DOUBLED", vec![reconcile::DOUBLED]),

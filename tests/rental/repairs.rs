@@ -147,6 +147,33 @@ async fn what_has_changed_since_it_was_approved_is_left_alone() {
 }
 
 #[actix_rt::test]
+async fn what_a_stranger_is_just_changing_is_waited_for() {
+    let world = World::running().await;
+    world.until_observed().await;
+    world.lend_all_but(0, 65_000).await;
+    settled(&world).await;
+    let excess = compared(&world).await.differences[0].excess();
+    let proposed = until_repaired(&world, RepairState::Proposed).await;
+    let retake = Say::Approve(Some(RepairKind::Retake));
+    // Its owner is taking it back, in a block that is not solid: at the solid one all is as it was approved.
+    world.take_back(0, keys::test_address(8), Sun::new(excess));
+    world.block().await;
+    for by in ["key_1", "key_2"] {
+        world.ports.store.decide_repair(proposed.id, retake, word(&world, by)).await.unwrap();
+    }
+    for _ in 0..3 {
+        world.handles().hint_reconciler();
+        world.block().await;
+    }
+    assert_eq!(world.ports.store.retake(proposed.id).await.unwrap(), None, "nothing is intended yet");
+    settled(&world).await;
+    world.handles().hint_reconciler();
+    until_repaired(&world, RepairState::Failed).await;
+    assert_eq!(world.delegations_to(keys::test_address(8)).await.undelegations, 1, "by its owner alone");
+    assert_eq!(compared(&world).await.differences, []);
+}
+
+#[actix_rt::test]
 async fn a_rental_that_its_owner_took_back_is_let_go_by_two_persons() {
     let world = World::running().await;
     world.until_observed().await;

@@ -16,8 +16,11 @@ pub struct Pair {
     pub undone: i64,
     /// What recorded blocks show of transactions that are not ours; negative where more was taken back.
     pub foreign: i64,
-    /// What recorded blocks show beyond the block that the chain was asked at; negative where more is taken back.
+    /// What recorded blocks show of our transactions beyond the block that the chain was asked at; negative where more is
+    /// taken back.
     pub later: i64,
+    /// How many of somebody else's they show there.
+    pub strangers_later: i64,
     /// What persons have written off.
     pub written_off: i64,
     /// Whether the books know of anything at all between the two.

@@ -167,6 +167,10 @@ pub(crate) async fn what_is_lent_is_told_at_any_block(kit: &Kit) {
         ..strangers(900, 1, 1)
     };
     kit.events(6, vec![to_same, strangers(901, 77, 40)], 1).await;
+    // At the block before, nothing of it was there, and nobody who asks about that one should find it.
+    assert_eq!((lent(5).await, judged(5, stake).await), (Some(stake), Verdict::Agrees));
+    let unknown = kit.store.pair(id, owner, address(77), Height::new(5)).await.unwrap();
+    assert_eq!((unknown.expected(), unknown.strangers_later, unknown.foreign), (0, 1, 0));
     assert_eq!(judged(6, stake + 70).await, Verdict::Differs(Class::ExternalMovement));
     let other = kit.store.pair(id, owner, address(77), Height::new(6)).await.unwrap();
     assert_eq!((other.ours, other.foreign, other.is_known), (0, 40, true));

@@ -3,7 +3,7 @@
 
 use super::{keys::weight_of, report::Report};
 use crate::{Settings, wiring::open_keys};
-use leyden_domain::{Address, Sun, chain::ContractKind};
+use leyden_domain::{Address, Sun, UsdtMicro, chain::ContractKind};
 use leyden_ports::{
     ChainReader, StoreError,
     store::{RefundStore, ServiceStore},
@@ -134,7 +134,7 @@ async fn balance(settings: &Settings, address: Address, node: &NodeClient, repor
         Ok(None) => report.bad(WHAT, &format!("{address} was never activated"), "send TRX to it"),
         Ok(Some(account)) => {
             let usdt = match node.usdt_balance(address).await {
-                Ok(usdt) => format!("{usdt} USDT"),
+                Ok(usdt) => format!("{} USDT", UsdtMicro::new(usdt)),
                 Err(error) => format!("USDT unknown ({error})"),
             };
             let found = format!("{address} holds {} TRX and {usdt}", account.balance);

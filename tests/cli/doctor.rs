@@ -1,9 +1,15 @@
 //! The doctor, against installations with something wrong in each: what it finds and what it says to do.
 
-use crate::{Done, Running, finish, leyden, run};
+use crate::{
+    Done, Running, finish, leyden,
+    process::{Client, WAIT, transfer},
+    run,
+};
+use leyden_domain::Address;
 use leyden_sim::keys;
 use leyden_test_servers::{Postgres, PostgresOptions, RedisServer};
-use serde_json::Value;
+use leyden_tron::node::http_client;
+use serde_json::{Value, json};
 use std::{fs, path::Path, process::Command};
 
 /// A configuration; `more` may say anything that is not said here.
@@ -74,7 +80,7 @@ fn what_is_wrong_on_the_chain_is_found_address_by_address() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let chain = chain(here);
-    let stranger = leyden_domain::Address::from_bytes(&[0x41; 21]).unwrap();
+    let stranger = Address::from_bytes(&[0x41; 21]).unwrap();
     configure(here, &chain.url, "sqlite:books.sqlite", "");
     let text = fs::read_to_string(here.join("l.toml")).unwrap();
     let usdt = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t";
@@ -114,6 +120,100 @@ fn a_node_that_is_not_there_and_books_that_cannot_be_opened_are_both_reported() 
     expect(&findings, "odd", "Redis", &["cannot be used", "cache.redis_url"]);
     fs::write(here.join("l.toml"), "[http]\nlisten = 5\n").unwrap();
     assert_eq!(run(here, &["-c", "l.toml", "doctor"], "").code, 78);
+}
+
+/// The account that refunds are paid from.
+const REFUNDS: u32 = 8;
+
+/// A configuration whose refunds are paid from an account by a permission of it.
+fn configure_refunds(folder: &Path, chain: &str, account: Address, permission: u8) {
+    let more = format!("[refund]\naddress = '{account}'\npermission_id = {permission}\n");
+    configure(folder, chain, "sqlite:books.sqlite", &more);
+}
+
+fn import_refunds(folder: &Path, arguments: &[&str]) {
+    let arguments: Vec<&str> = ["-c", "l.toml", "keys", "import"].iter().chain(arguments).copied().collect();
+    let done = run(folder, &arguments, &keys::test_key_hex(REFUNDS));
+    assert_eq!(done.code, 0, "{}", done.err);
+}
+
+#[test]
+fn what_is_wrong_with_the_refund_account_is_found_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let chain = chain(here);
+    let account = keys::test_address(REFUNDS);
+    configure_refunds(here, &chain.url, account, 0);
+    assert_eq!(run(here, &["-c", "l.toml", "migrate"], "").code, 0);
+    expect(&doctor(here).1, "bad", "refund account", &["there is no key for", "--refunds"]);
+    // A key that would sign anything.
+    import_refunds(here, &[]);
+    expect(&doctor(here).1, "bad", "refund account", &["signs more than refunds", "import it anew"]);
+    import_refunds(here, &["--refunds"]);
+    let (_, findings) = doctor(here);
+    let signs = format!("signs for {account} what a refund in the books is for");
+    expect(&findings, "ok", "refund account", &[&signs]);
+    expect(&findings, "ok", "refund account", &["holds 1000000.000000 TRX and 100000.000000 USDT"]);
+    assert!(
+        !findings.iter().any(|f| f["what"] == "refund account" && f["verdict"] == "bad"),
+        "{findings:#?}"
+    );
+
+    let text = account.to_string();
+    configure_refunds(here, &chain.url, account, 3);
+    import_refunds(here, &["--refunds", "--account", &text, "--permission-id", "3"]);
+    expect(&doctor(here).1, "bad", "refund account", &["has no permission 3", "refund.permission_id"]);
+    let nobody = Address::from_evm([0x77; 20]);
+    configure_refunds(here, &chain.url, nobody, 0);
+    let (_, findings) = doctor(here);
+    expect(&findings, "bad", "refund account", &["there is no key for"]);
+    expect(&findings, "bad", "refund account", &["was never activated", "send TRX"]);
+}
+
+#[test]
+fn money_that_left_the_refund_account_past_the_service_is_found_until_it_is_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let chain = chain(here);
+    configure_refunds(here, &chain.url, keys::test_address(REFUNDS), 0);
+    let text = fs::read_to_string(here.join("l.toml")).unwrap();
+    let text = text.replace("[keys]\n", "[keys]\nallow_owner_keys = true\n");
+    fs::write(here.join("l.toml"), text).unwrap();
+    let imported = run(here, &["-c", "l.toml", "keys", "import"], &keys::pool_key_hex(0));
+    assert_eq!(imported.code, 0, "{}", imported.err);
+    import_refunds(here, &["--refunds"]);
+    let made =
+        run(here, &["-c", "l.toml", "keys", "api", "--name", "t", "--scope", "ops:read,ops:write"], "");
+    let key = made.out.trim().to_owned();
+    actix_rt::System::new().block_on(async {
+        let client = Client { http: http_client(WAIT, WAIT).unwrap(), key };
+        let service = Running::start(leyden(here, &["-c", "l.toml", "serve"]));
+        client.until(&format!("{}/status", service.url), |s| s["chain"]["processed"].is_object()).await;
+        let tx_id = transfer(&client, &chain.url, REFUNDS, keys::test_address(5), 7_000_000).await;
+        let path = format!("{}/api/v1/unexplained-transfers", service.url);
+        let shown = client.until(&path, |body| body["data"][0].is_object()).await;
+        assert_eq!(
+            (&shown["data"][0]["txHash"], &shown["data"][0]["amountMicro"]),
+            (&json!(tx_id), &json!(7_000_000))
+        );
+        let (code, findings) = doctor(here);
+        assert_eq!(code, 1);
+        let words = [tx_id.as_str(), "7000000", "TRX", "nothing is paid back", "refunds.md"];
+        expect(&findings, "bad", "refund account", &words);
+        let explain = format!("{path}/explain");
+        let unknown = json!({"txHash": "ab".repeat(32), "reason": "mine"});
+        assert_eq!(client.post(&explain, &unknown).await["code"], "TRANSFER_NOT_FOUND");
+        let body = json!({"txHash": tx_id, "reason": "float moved back to the treasury"});
+        assert_eq!(client.post(&explain, &body).await["data"]["txHash"], json!(tx_id));
+        assert_eq!(client.post(&explain, &body).await["success"], true, "asked again it answers the same");
+        assert_eq!(client.get(&path).await["data"], json!([]));
+        let (_, findings) = doctor(here);
+        assert!(
+            !findings.iter().any(|f| f["what"] == "refund account" && f["verdict"] == "bad"),
+            "{findings:#?}"
+        );
+        assert_eq!(service.terminate(), 0);
+    });
 }
 
 /// Runs deploy/postgres/roles.sh against a private server, as an operator would against theirs.

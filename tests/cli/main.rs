@@ -3,6 +3,7 @@
 
 mod commands;
 mod doctor;
+mod online;
 #[expect(dead_code, reason = "this test uses a part of it")]
 #[path = "../common/process.rs"]
 mod process;

@@ -2,7 +2,7 @@
 
 use crate::{
     Running, finish, leyden,
-    process::{Client, WAIT, install, pay},
+    process::{Client, WAIT, install, lend, pay},
     run,
 };
 use leyden_sim::keys;
@@ -67,9 +67,10 @@ fn restored_books_sign_nothing_until_what_was_signed_since_is_settled() {
     actix_rt::System::new().block_on(async {
         let client = Client { http: http_client(WAIT, WAIT).unwrap(), key };
         let observing = serve("true");
-        let ready =
-            |status: &Value| status["pool"]["availableEnergy"].as_i64().is_some_and(|energy| energy > 0)
- && status["chain"]["processed"].is_object();
+        let ready = |status: &Value| {
+            status["pool"]["availableEnergy"].as_i64().is_some_and(|energy| energy > 0)
+                && status["chain"]["processed"].is_object()
+        };
         client.until(&format!("{}/status", observing.url), ready).await;
         let body = json!({"recipientAddress": keys::test_address(1), "chatId": 1});
         let order = client.post(&format!("{}/api/energy-flash/create-order", observing.url), &body).await;
@@ -79,16 +80,7 @@ fn restored_books_sign_nothing_until_what_was_signed_since_is_settled() {
         client.until(&url, |body| body["data"]["state"] == "funded").await;
 
         // What the lost service had done after the backup.
-        let lent = json!({
-            "owner_address": keys::pool_address(0).to_string(), "receiver_address": keys::test_address(1).to_string(),
-            "balance": 10_000_000_000_i64, "resource": "ENERGY", "visible": true
-        });
-        let mut transaction = client.post(&format!("{}/wallet/delegateresource", chain.url), &lent).await;
-        let raw = hex::decode(transaction["raw_data_hex"].as_str().unwrap_or_else(|| panic!("{transaction}"))).unwrap();
-        let signature = keys::pool_key(0).sign(&leyden_tron::crypto::sha256(&raw));
-        transaction["signature"] = json!([hex::encode(signature)]);
-        let sent = client.post(&format!("{}/wallet/broadcasttransaction", chain.url), &transaction).await;
-        assert_eq!(sent["result"], true, "{sent}");
+        lend(&client, &chain.url, "delegateresource", keys::test_address(1), 10_000_000_000).await;
         let found = tokio::time::timeout(WAIT, async {
             loop {
                 let doctor = run(here, &["-c", "l.toml", "doctor"], "");

@@ -1,6 +1,8 @@
 //! The built binary as processes: commands, the service, a chain, and a client that speaks HTTP with them.
 
+use leyden_domain::Address;
 use leyden_sim::keys;
+use leyden_tron::crypto::SecretKey;
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -151,16 +153,36 @@ impl Client {
     }
 }
 
-/// Has the simulated node make, sign and send a transfer of a test account.
-pub(crate) async fn pay(client: &Client, chain: &str, from: u32, sun: i64) {
-    let transfer = json!({
-        "owner_address": keys::test_address(from).to_string(), "to_address": keys::test_address(9).to_string(),
-        "amount": sun, "visible": true
-    });
-    let mut transaction = client.post(&format!("{chain}/wallet/createtransaction"), &transfer).await;
-    let raw = hex::decode(transaction["raw_data_hex"].as_str().unwrap()).unwrap();
-    let signature = keys::test_key(from).sign(&leyden_tron::crypto::sha256(&raw));
+/// Has the simulated node make a transaction, signs it past the service and sends it; its id.
+pub(crate) async fn send(client: &Client, chain: &str, act: &str, key: &SecretKey, what: &Value) -> String {
+    let mut transaction = client.post(&format!("{chain}/wallet/{act}"), what).await;
+    let raw = transaction["raw_data_hex"].as_str().unwrap_or_else(|| panic!("{transaction}"));
+    let signature = key.sign(&leyden_tron::crypto::sha256(&hex::decode(raw).unwrap()));
     transaction["signature"] = json!([hex::encode(signature)]);
     let answer = client.post(&format!("{chain}/wallet/broadcasttransaction"), &transaction).await;
     assert_eq!(answer["result"], true, "{answer}");
+    transaction["txID"].as_str().unwrap().to_owned()
+}
+
+/// A test account sends somebody TRX; the transaction's id.
+pub(crate) async fn transfer(client: &Client, chain: &str, from: u32, to: Address, sun: i64) -> String {
+    let what = json!({
+        "owner_address": keys::test_address(from).to_string(), "to_address": to.to_string(),
+        "amount": sun, "visible": true
+    });
+    send(client, chain, "createtransaction", &keys::test_key(from), &what).await
+}
+
+/// A test account pays.
+pub(crate) async fn pay(client: &Client, chain: &str, from: u32, sun: i64) {
+    transfer(client, chain, from, keys::test_address(9), sun).await;
+}
+
+/// The pool account's owner lends energy, or takes some back, past the service.
+pub(crate) async fn lend(client: &Client, chain: &str, act: &str, receiver: Address, balance: i64) {
+    let what = json!({
+        "owner_address": keys::pool_address(0).to_string(), "receiver_address": receiver.to_string(),
+        "balance": balance, "resource": "ENERGY", "visible": true
+    });
+    send(client, chain, act, &keys::pool_key(0), &what).await;
 }

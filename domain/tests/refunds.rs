@@ -59,10 +59,9 @@ fn what_is_owed_is_as_the_table_says() {
     let under =
         terms(&subject(PaymentState::Under { order: id }, Some(OrderState::AwaitingPayment))).unwrap();
     let until = order(1).expires_at;
-    let expected = if until > slot(NOW) { RefundState::Waiting { until } } else { RefundState::Due };
     assert_eq!(
         (under.cause, under.amount, under.fee, under.state),
-        (RefundCause::Under, 3_000_000, 100_000, expected)
+        (RefundCause::Under, 3_000_000, 100_000, RefundState::Waiting { until })
     );
     let over_now = OrderState::Expired { at: slot(41) };
     let under = terms(&subject(PaymentState::Under { order: id }, Some(over_now.clone()))).unwrap();
@@ -130,13 +129,18 @@ fn nothing_is_owed_before_it_is_solid_and_too_little_is_kept() {
     assert_eq!((kept.state, kept.fee), (RefundState::Kept { rule: KeptBy::BelowMinimum }, 0));
     odd.payment.amount = 600_000;
     assert_eq!(terms(&odd).unwrap().state, RefundState::Due);
-    // What the rest may still complete is not judged by its size before its time is over.
+    // What the rest may still complete is not judged by its size while its order awaits it: what came in time may be
+    // looked at after it.
     let mut part = subject(PaymentState::Under { order: order(1).id }, Some(OrderState::AwaitingPayment));
     part.payment.amount = 1;
     let until = order(1).expires_at;
     let early =
         terms_of(&part, part.payment.from, SOLID, until.minus(Span::from_secs(1)), &policy()).unwrap();
     assert_eq!(early.state, RefundState::Waiting { until });
+    let late = until.plus(Span::from_secs(60));
+    let unread = terms_of(&part, part.payment.from, SOLID, late, &policy()).unwrap();
+    assert_eq!(unread.state, RefundState::Waiting { until });
+    part.order.as_mut().unwrap().state = OrderState::Expired { at: until };
     let over = terms_of(&part, part.payment.from, SOLID, until, &policy()).unwrap();
     assert_eq!(over.state, RefundState::Kept { rule: KeptBy::BelowMinimum });
     let own = RefundPolicy { own: [odd.payment.from].into(), ..policy() };

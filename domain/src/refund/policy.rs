@@ -190,8 +190,9 @@ pub fn terms_of(
         cause == RefundCause::Under && subject.order.as_ref().is_some_and(|order| gives_back(&order.state));
     let fee = if cause.is_the_payers() && !is_ours { policy.fee.of(asset).clamp(0, amount) } else { 0 };
     let rest = amount.saturating_sub(fee);
-    // What the rest may still complete waits for it; nothing is decided about its size before.
-    let may_be_completed = cause == RefundCause::Under && until > now;
+    // What the rest may still complete waits for it, also past the order's time: the rest may have come within it and
+    // not be looked at yet. Nothing is decided about its size before.
+    let may_be_completed = cause == RefundCause::Under && subject.order_awaits();
     let is_too_little = policy.is_too_little(asset, rest) && !may_be_completed;
     let denied = (policy.denied.contains(&to)
         || matches!(cause, RefundCause::Suspense { reason: SuspenseReason::SenderDenied }))
@@ -208,7 +209,7 @@ pub fn terms_of(
         (held(RefundHold::OwnAddress), fee)
     } else if may_be_answered {
         (held(RefundHold::ReadLate), fee)
-    } else if until > now {
+    } else if until > now || may_be_completed {
         (RefundState::Waiting { until }, fee)
     } else {
         (RefundState::Due, fee)

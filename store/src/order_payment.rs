@@ -5,11 +5,15 @@ use crate::{
     journal::{ORDERS, PAYMENTS},
     parts,
 };
-use leyden_domain::{Timestamp, order::Order};
+use leyden_domain::{
+    Timestamp,
+    order::{Order, OrderState},
+};
 use leyden_ports::store::StoreError;
 
-/// A payment in a block that came in time (and not before the order, but for what a fork may replace), that nobody has looked at, and that may be meant for the order: by its
-/// tail, paid by the recipient, or by somebody who has paid too little for it before.
+/// A payment in a block that came in time (and not before the order, but for what a fork may replace), that nobody has
+/// looked at, and that may be meant for the order: by its tail, paid by the recipient, or by somebody who has paid too
+/// little for it before.
 pub(crate) const COMING: &str = "SELECT p.id FROM orders o JOIN payments p ON p.to_address = o.payment_address \
      WHERE o.id = $1 AND p.state = 'unrouted' AND p.block_id IS NOT NULL AND p.block_time <= o.expires_at \
      AND p.block_time >= o.created_at - 60000 \
@@ -17,6 +21,19 @@ pub(crate) const COMING: &str = "SELECT p.id FROM orders o JOIN payments p ON p.
      OR (p.from_address = o.recipient_address AND p.amount % o.unit_price = 0) \
      OR EXISTS (SELECT 1 FROM payments u WHERE u.order_id = o.id AND u.state = 'under' AND u.part IS NULL \
          AND u.from_address = p.from_address)) LIMIT 1";
+
+/// The payment that an order has, in a block.
+pub(crate) const HAD: &str = "SELECT p.id FROM orders o JOIN payments p ON p.id = o.assigned_payment \
+     WHERE o.id = $1 AND p.block_id IS NOT NULL";
+
+/// Whether an order that does not stand on a payment has one all the same: it came while somebody held the order.
+pub(crate) async fn is_paid_while_held(conn: &mut Conn, order: &Order) -> Result<bool, StoreError> {
+    if !matches!(order.state, OrderState::Held { .. }) {
+        return Ok(false);
+    }
+    let had: Option<(String,)> = opt!(conn, HAD, order.id.to_string())?;
+    Ok(had.is_some())
+}
 
 /// No payment may settle the order, nor be about to. One whose block is undone goes back to be routed anew.
 pub(crate) async fn require_none(conn: &mut Conn, order: &Order, now: Timestamp) -> Result<(), StoreError> {

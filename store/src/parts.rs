@@ -15,12 +15,12 @@ use leyden_domain::{
 };
 use leyden_ports::store::{Routing, StoreError};
 
-/// Open orders of which a payer has paid too little so far.
+/// Orders of which a payer has paid too little so far: open ones, and those that a person holds.
 pub(crate) const BEGUN: &str = concat!(
     "SELECT ",
     order_columns!(),
     " FROM payments u CROSS JOIN orders o WHERE u.from_address = $1 AND u.to_address = $2 AND u.state = 'under' \
-     AND u.part IS NULL AND o.id = u.order_id AND o.state = 'awaiting_payment' LIMIT 32"
+     AND u.part IS NULL AND o.id = u.order_id AND o.state IN ('awaiting_payment', 'held') LIMIT 32"
 );
 
 /// What a payer has paid for an order that was too little, and what has become of it.

@@ -15,7 +15,7 @@ use leyden_domain::{
     PaymentId, Timestamp,
     halt::MoneyAct,
     order::Order,
-    payment::{Expectation, Payment, PaymentState},
+    payment::{Expectation, Payment, PaymentState, Standing},
     planted::{Fault, planted},
 };
 use leyden_ports::store::{
@@ -69,6 +69,10 @@ async fn candidates(conn: &mut Conn, payment: &Payment) -> Result<Vec<Expectatio
     let mut each_once = BTreeMap::new();
     for order in orders {
         let mut expectation = order.expectation();
+        // Whatever else comes for it is a second payment, and need not wait until somebody releases the order.
+        if order_payment::is_paid_while_held(conn, &order).await? {
+            expectation.standing = Standing::Paid;
+        }
         if is_begun.contains(&order.id.to_string()) {
             expectation.begun = parts::begun(conn, order.id, payment.from).await?;
         }

@@ -61,6 +61,7 @@ async fn nothing_is_looked_through() {
         orders::RELEASE_TAILS,
         orders::DROP_PRICES,
         order_payment::COMING,
+        order_payment::HAD,
         operations::WORK,
         pool::HOLD,
     ];
@@ -163,6 +164,7 @@ async fn postgresql_looks_through_nothing_either() {
         new_orders::FREE_TAIL,
         orders::RELEASE_TAILS,
         order_payment::COMING,
+        order_payment::HAD,
         operations::WORK,
         pool::HOLD,
     ];

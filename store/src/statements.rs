@@ -50,6 +50,7 @@ fn named() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("RELEASE_TAILS", vec![orders::RELEASE_TAILS]),
         ("DROP_PRICES", vec![orders::DROP_PRICES]),
         ("COMING", vec![order_payment::COMING]),
+        ("HAD", vec![order_payment::HAD]),
         ("HOLD", vec![pool::HOLD]),
         ("KNOWN_LITE", vec![new_orders::KNOWN_LITE]),
         ("KNOWN_PG", vec![new_orders::KNOWN_PG]),

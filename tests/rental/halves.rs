@@ -4,7 +4,7 @@
 use crate::world::{PRICE, REFUND_FEE, World};
 use leyden_domain::{
     Asset, Sun,
-    order::{CountRule, OrderStateKind as S},
+    order::{CountRule, HoldReason, OrderEvent, OrderStateKind as S},
     payment::PaymentState,
     refund::RefundStateKind as K,
 };
@@ -86,4 +86,26 @@ async fn a_fork_that_takes_the_rest_away_leaves_the_first_to_be_refunded() {
     let audit = world.delegations_to(keys::test_address(0)).await;
     assert_eq!((audit.delegations, audit.undelegations), (0, 0));
     world.assert_books().await;
+}
+
+#[actix_rt::test]
+async fn the_rest_for_a_held_order_is_its_own_too() {
+    let world = World::running().await;
+    world.until_observed().await;
+    let order = world.order(0, CountRule::Fixed { count: 2 }).await;
+    world.pay(0, order.amount_due(1).unwrap());
+    world.mine_until_refund(K::Waiting).await;
+    world.decide(order.id, &OrderEvent::Hold(HoldReason::Operator)).await;
+    world.pay(0, PRICE);
+    world
+        .mine_while("the rest is not routed", async |world| {
+            let payments = world.payments().await;
+            payments.len() < 2 || payments.iter().any(|payment| payment.state == PaymentState::Unrouted)
+        })
+        .await;
+    let payments = world.payments().await;
+    assert!(payments.iter().all(|payment| payment.state.order() == Some(order.id)), "{payments:#?}");
+    world.handles().release_order(order.id, "looked at").await.unwrap();
+    world.mine_until(order.id, S::Completed).await;
+    world.assert_served_once(0).await;
 }

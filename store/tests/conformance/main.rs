@@ -107,7 +107,7 @@ conformance! {
     }
     undone::{
         another_takes_its_place, a_held_order_takes_another, what_stands_on_a_payment_keeps_it,
-        a_second_payment_may_pay
+        a_second_payment_may_pay, a_held_order_has_one_payment
     }
     waits::{
         deadlines, matched_payments, paid_ones, resting_ones

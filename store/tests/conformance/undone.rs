@@ -4,7 +4,7 @@ use crate::kit::{Kit, block, block_id, delivery, funding, head, order, payment, 
 use leyden_domain::{
     Height, Sun,
     order::{Funding, HoldReason, Order, OrderEvent, OrderStateKind},
-    payment::{Payment, PaymentState},
+    payment::{Payment, PaymentState, Standing},
 };
 use leyden_ports::store::{BlockCommit, OrderWait};
 
@@ -98,4 +98,23 @@ pub(crate) async fn a_second_payment_may_pay(kit: &Kit) {
         assigned(kit, &made).await.state,
         PaymentState::Settles { order: made.id, count: 1, excess: Sun::ZERO }
     );
+}
+
+pub(crate) async fn a_held_order_has_one_payment(kit: &Kit) {
+    let made = kit.create(order(1)).await;
+    kit.step(made.id, OrderEvent::Hold(HoldReason::Operator)).await.unwrap();
+    kit.block(1, 0, vec![payment(1, 3_000_101), payment(2, 3_000_101)]).await;
+    let standing = async || {
+        let unrouted = kit.store.unrouted_payments(10).await.unwrap();
+        let last = unrouted.last().unwrap();
+        assert_eq!(last.payment.id, payment(2, 0).id);
+        last.candidates.iter().map(|candidate| (candidate.order, candidate.standing)).collect::<Vec<_>>()
+    };
+    assert_eq!(standing().await, [(made.id, Standing::Open)]);
+    assert!(kit.settle(payment(1, 0).id, made.id).await);
+    assert_eq!(standing().await, [(made.id, Standing::Paid)]);
+    assert!(kit.route(payment(2, 0).id, PaymentState::Second { order: made.id }).await);
+    kit.check().await;
+    kit.step(made.id, OrderEvent::Release).await.unwrap();
+    kit.step(made.id, OrderEvent::PaymentMatched(funding(&payment(1, 3_000_101), 1))).await.unwrap();
 }

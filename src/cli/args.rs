@@ -92,7 +92,7 @@ pub(super) struct SimulateArgs {
     /// The world.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(super) seed: u64,
-    /// Its kind: calm, faults, forks, crashes, nodes, money, refunds, load, storm. Many seeds go through all kinds by turns.
+    /// Its kind: calm, faults, forks, crashes, nodes, money, refunds, generous, load, storm. Many seeds go through all kinds by turns.
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<&'static crate::simulate::Profile>,
     /// How long customers come, in hours of the world.

@@ -39,6 +39,8 @@ enum Mind {
     Own,
     /// Less than the least.
     Under,
+    /// Less than the least at first, and later the rest.
+    Rest,
     /// More than the most.
     Over,
     /// After the order's time.
@@ -71,6 +73,22 @@ const WRONG: [Mind; 11] = [
     Mind::Denied,
     Mind::Dust,
     Mind::Never,
+    Mind::Cancels,
+];
+
+/// Wrong ways that a generous service puts right.
+const PUT_RIGHT: [Mind; 12] = [
+    Mind::Rest,
+    Mind::Rest,
+    Mind::Rest,
+    Mind::Rest,
+    Mind::Late,
+    Mind::Late,
+    Mind::Late,
+    Mind::Under,
+    Mind::Over,
+    Mind::Own,
+    Mind::Twice,
     Mind::Cancels,
 ];
 
@@ -126,7 +144,7 @@ pub(super) fn plan(world: &World<'_>, hours: Option<f64>) -> Vec<Visit> {
 
 fn visit(dice: &Dice, profile: &super::profile::Profile, number: u64, within: u64) -> Visit {
     let mind = if dice.happens(profile.wrong) {
-        *dice.pick(&WRONG)
+        if profile.generous { *dice.pick(&PUT_RIGHT) } else { *dice.pick(&WRONG) }
     } else {
         *dice.pick(&[Mind::Exact, Mind::Exact, Mind::Exact, Mind::Plain, Mind::ByContract])
     };
@@ -135,13 +153,15 @@ fn visit(dice: &Dice, profile: &super::profile::Profile, number: u64, within: u6
     let recipient = if dice.happens(4_000) { small(CUSTOMERS.into()) } else { who };
     let many = dice.happens(3_000);
     let pays_for = if many { 1 + small(4) } else { 1 };
+    // One transfer less than one carries no tail.
+    let pays_for = if mind == Mind::Rest { pays_for + 1 } else { pays_for };
     Visit {
         at: FAULTS_FROM + 1 + dice.below(within),
         number,
         who,
         recipient,
         mind,
-        count: dice.happens(5_000).then_some(pays_for),
+        count: (dice.happens(5_000) || mind == Mind::Rest).then_some(pays_for),
         pays_for,
         pays_after: dice.between(0, 25),
         repeats: dice.happens(profile.repeated),
@@ -196,6 +216,7 @@ pub(super) async fn play(world: &World<'_>, visit: Visit) {
             let amount = if less > price.get() { less } else { price.get() / 2 };
             pay(world, &visit, me, Sun::new(amount), id).await;
         }
+        Mind::Rest => in_two_parts(world, &visit, me, &order, due).await,
         Mind::Over => {
             let most = order.count.most() + visit.pays_for;
             pay(world, &visit, me, Sun::new(price.get() * i64::from(most) + order.tail.get()), id).await;
@@ -225,6 +246,28 @@ pub(super) async fn play(world: &World<'_>, visit: Visit) {
     }
     if visit.holds {
         hold_and_release(world, order.id).await;
+    }
+}
+
+/// Pays too little, and when that is final, or a little before, the rest; or what somebody takes for the rest.
+async fn in_two_parts(world: &World<'_>, visit: &Visit, me: &Account, order: &Order, due: Sun) {
+    let (dice, price) = (&world.customers, order.unit_price.get());
+    let missing = price * i64::try_from(1 + dice.below(u64::from(visit.pays_for) - 1)).unwrap_or(1);
+    pay(world, visit, me, Sun::new(due.get() - missing), Some(order.id)).await;
+    world.until_slot(world.slot() + dice.between(16, 40)).await;
+    let other = dice.pick(&world.kit.customers);
+    let (who, rest) = match dice.below(10) {
+        // It carries the tail once more.
+        0 => (me, missing + order.tail.get()),
+        1 => (me, missing + price),
+        2 => (me, missing - price / 2),
+        3 => (other, missing),
+        _ => (me, missing),
+    };
+    pay(world, visit, who, Sun::new(rest), Some(order.id)).await;
+    if dice.happens(1_500) {
+        world.until_slot(world.slot() + dice.below(10)).await;
+        pay(world, visit, me, Sun::new(missing), Some(order.id)).await;
     }
 }
 

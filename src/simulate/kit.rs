@@ -48,6 +48,8 @@ pub(super) struct Kit {
     pub(super) refunder: Address,
     keys: Vec<(KeyId, SecretKey, KeyPolicy)>,
     pub(super) variants: Vec<Arc<Settings>>,
+    /// The same, where what was too little is completed and what is late is served.
+    pub(super) generous: Vec<Arc<Settings>>,
     pub(super) metrics: PrometheusHandle,
     pub(super) shop: Caller,
     pub(super) operator: Caller,
@@ -127,10 +129,12 @@ impl Kit {
             key: ApiKeyId::new(Timestamp::from_ms(1), [2; 10]),
             scopes: Scopes::from_names(&["ops:write".to_owned()]),
         };
-        let variants: Vec<Arc<Settings>> = VARIANTS
-            .iter()
-            .map(|variant| settings(variant, &pool, payee, customers[DENIED as usize].address).map(Arc::new))
-            .collect::<Result<_, _>>()?;
+        let denied = customers[DENIED as usize].address;
+        let variants = |generous: bool| -> Result<Vec<Arc<Settings>>, String> {
+            let made = |variant| settings(variant, generous, &pool, payee, denied).map(Arc::new);
+            VARIANTS.iter().map(made).collect()
+        };
+        let (generous, variants) = (variants(true)?, variants(false)?);
         let store = open(&clock, &gate, &pool, [&shop, &operator]).map_err(|error| text(&error))?;
         let of = |owner: Address| KeyId { owner, permission_id: 0 };
         let keys = (0..)
@@ -154,6 +158,7 @@ impl Kit {
             refunder,
             keys,
             variants,
+            generous,
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             shop,
             operator,
@@ -202,15 +207,16 @@ fn first_chain(pool: &[Address]) -> SimNode {
 
 fn settings(
     Variant { timeout, late, rental, solid_above, grace, lifetime, tails, most_back }: &Variant,
+    generous: bool,
     pool: &[Address],
     payee: Address,
     denied: Address,
 ) -> Result<Settings, String> {
     let text = format!(
         "[payments]\ntimeout = \"{timeout}\"\nlate_window = \"{late}\"\nsolid_above_trx = \"{solid_above}\"\ntail_max_sun = {tails}\n\
-         complete_under = false\n\
+         complete_under = {generous}\n\
          [sales]\nrental = \"{rental}\"\n[pool]\ntransaction_lifetime = \"{lifetime}\"\nreclaim_grace = \"{grace}\"\ncapacity_patience = \"3m\"\n\
-         max_attempts = 4\n[refund]\nserve_late = false\nper_payment_trx = \"{most_back}\"\nsuspense_delay = \"20m\"\nhold_read_late = \"0s\"\nminimum_trx = \"0.2\"\n[actors]\nsweep_interval = \"20s\"\n"
+         max_attempts = 4\n[refund]\nserve_late = {generous}\nper_payment_trx = \"{most_back}\"\nsuspense_delay = \"20m\"\nhold_read_late = \"0s\"\nminimum_trx = \"0.2\"\n[actors]\nsweep_interval = \"20s\"\n"
     );
     let none = Environment::of([]);
     let mut settings = Settings::from_layers(&[&text], &none).map_err(|error| error.to_string())?;

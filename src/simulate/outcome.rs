@@ -39,6 +39,10 @@ pub struct Tally {
     pub orders: u64,
     /// Orders that were delivered and taken back.
     pub completed: u64,
+    /// Of those, orders that two payments of one sender paid for together.
+    pub completed_by_rest: u64,
+    /// Payments that came after their order's time and were served.
+    pub sold_late: u64,
     /// Payments on the chain.
     pub payments: u64,
     /// Times that all books were checked.
@@ -54,6 +58,8 @@ impl Tally {
         self.panics += other.panics;
         self.orders += other.orders;
         self.completed += other.completed;
+        self.completed_by_rest += other.completed_by_rest;
+        self.sold_late += other.sold_late;
         self.payments += other.payments;
         self.audits += other.audits;
     }

@@ -53,6 +53,8 @@ pub struct Profile {
     pub(super) scarce: u64,
     /// Whether money goes back by itself.
     pub(super) refunds: bool,
+    /// Whether what was too little may be completed by another payment, and what is late is served where it can be.
+    pub(super) generous: bool,
     /// Of a seed: somebody sits at the operators' desk.
     pub(super) desk: u64,
 }
@@ -82,6 +84,7 @@ const CALM: Profile = Profile {
     skewed: 0,
     scarce: 500,
     refunds: false,
+    generous: false,
     desk: 1_000,
 };
 
@@ -179,6 +182,33 @@ pub const PROFILES: &[Profile] = &[
         missed: 400,
         skewed: 2_000,
         scarce: 3_000,
+        ..CALM
+    },
+    Profile {
+        name: "generous",
+        about: "too little is completed by a second payment, what is late is served, and much goes wrong",
+        visits: (3, 8),
+        wrong: 8_000,
+        refunds: true,
+        generous: true,
+        desk: 2_000,
+        operators: 300,
+        panics: 40,
+        cuts: 60,
+        fatal: 1_000,
+        read_errors: 20,
+        write_errors: 60,
+        lost_answers: 60,
+        slow_books: 300,
+        node_errors: 200,
+        node_moods: 100,
+        broadcasts: 1_000,
+        forks: 80,
+        flips: 2_500,
+        vanishing: 3_000,
+        missed: 300,
+        skewed: 1_000,
+        scarce: 1_500,
         ..CALM
     },
     Profile {

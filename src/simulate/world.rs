@@ -153,7 +153,8 @@ impl<'k> World<'k> {
         };
         kit.clock.begin(start.timestamp);
         kit.gate.begin(profile, seed);
-        let mut settings = Arc::clone(knob.pick(&kit.variants));
+        let variants = if profile.generous { &kit.generous } else { &kit.variants };
+        let mut settings = Arc::clone(knob.pick(variants));
         if profile.refunds {
             Arc::make_mut(&mut settings).refund.address = Some(kit.refunder);
         }

@@ -8,8 +8,8 @@ use std::{fmt::Write as _, process::Command, thread};
 /// Seeds that once found something: seed, profile, what it was.
 const FOUND_BEFORE: &str = include_str!("seeds.txt");
 
-/// Worlds that each run of the tests makes: what a minute of two processors takes without optimisation.
-const SEEDS: u64 = 120;
+/// Worlds that each run of the tests makes.
+const SEEDS: u64 = 500;
 
 /// What a failing world says.
 fn told(seed: u64, profile: &Profile, outcome: &Outcome) -> String {
@@ -80,4 +80,5 @@ fn many_worlds_have_nothing_wrong() {
         tally.completed > SEEDS && tally.forks > 100 && tally.cuts > 100 && tally.panics > 100,
         "{tally:?}"
     );
+    assert!(tally.completed_by_rest > 5 && tally.sold_late > 5, "{tally:?}");
 }

@@ -160,12 +160,14 @@ impl Oracle {
             let bought = self
                 .payments()
                 .filter(|(block, _)| block.height < first)
-                .filter(|(block, payment)| {
+                .filter(|(_, payment)| {
+                    // What a fork has moved beyond the order's time was in time when it was answered.
+                    let first = self.first_in.get(&payment.tx_id);
                     order.channel == Channel::Orderless
-                        || block.time <= order.expires_at
+                        || first.is_some_and(|first| *first <= order.expires_at)
                         || self.is_assigned(payment)
                 })
-                .filter_map(|(_, payment)| self.pays(order, payment))
+                .filter_map(|paid| self.pays(book, order, paid))
                 .max();
             let Some(count) = bought else {
                 found.push(broken(
@@ -204,8 +206,8 @@ impl Oracle {
             let on_chain = self.payments().find(|(_, payment)| {
                 payment.tx_id == funding.payment.tx_id && payment.index == funding.payment.index
             });
-            if let Some((_, payment)) = on_chain
-                && self.pays(terms, payment).is_none_or(|count| count < funding.count)
+            if let Some((block, payment)) = on_chain
+                && self.pays(book, terms, (block, payment)).is_none_or(|count| count < funding.count)
             {
                 found.push(broken(
                     "paid_for_what_it_says",

@@ -62,8 +62,12 @@ impl Oracle {
             let Some(stored) = chain.block(number) else { continue };
             let block = view::block(stored, usdt);
             let refunds = block.transfers.iter().filter(|t| t.from == self.refunder).cloned().collect();
-            let payments =
+            let payments: Vec<Transfer> =
                 block.transfers.into_iter().filter(|t| t.to == self.payee && t.amount > 0).collect();
+            for payment in &payments {
+                let first = self.first_in.entry(payment.tx_id).or_insert(block.timestamp);
+                *first = block.timestamp.min(*first);
+            }
             let moves = block
                 .resource_events
                 .iter()

@@ -3,6 +3,7 @@
 
 mod audit;
 mod chain;
+mod generous;
 mod refunds;
 mod settle;
 
@@ -63,6 +64,8 @@ pub(crate) struct Oracle {
     keys: BTreeMap<String, OrderId>,
     /// What customers sent.
     sent: Vec<Paid>,
+    /// When each payment was first in a block, of whatever branch.
+    first_in: BTreeMap<TxId, Timestamp>,
     /// Orders whose cancellation was acknowledged.
     called_off: BTreeSet<OrderId>,
     /// Which payments operators wanted to pay for which orders.
@@ -89,6 +92,7 @@ impl Oracle {
             orders: BTreeMap::new(),
             keys: BTreeMap::new(),
             sent: Vec::new(),
+            first_in: BTreeMap::new(),
             called_off: BTreeSet::new(),
             assigned: BTreeSet::new(),
             released: BTreeSet::new(),
@@ -161,8 +165,9 @@ impl Oracle {
         self.assigned.iter().any(|(_, id)| *id == PaymentId { tx_id: payment.tx_id, index: payment.index })
     }
 
-    /// How many transfers of an order a payment pays for, also where an operator said so.
-    fn pays(&self, order: &Order, payment: &Transfer) -> Option<u32> {
+    /// How many transfers of an order a payment pays for, also where an operator said so, or where it is the rest of what
+    /// was too little, or late.
+    fn pays(&self, book: &Book, order: &Order, (block, payment): (&Facts, &Transfer)) -> Option<u32> {
         let id = PaymentId { tx_id: payment.tx_id, index: payment.index };
         if self.assigned.contains(&(order.id, id)) && payment.asset == Asset::Trx {
             let most = match order.count {
@@ -171,6 +176,8 @@ impl Oracle {
             return u32::try_from(payment.amount / order.unit_price.get()).ok().map(|count| count.min(most));
         }
         Self::buys(order, payment)
+            .or_else(|| self.buys_with_rest(book, order, payment))
+            .or_else(|| self.buys_late(order, block, payment))
     }
 
     /// A cancellation was acknowledged.

@@ -1,7 +1,13 @@
 //! Money that goes back: once, to whoever paid, no more than it did not buy, and only where the payment is final.
 
 use super::{Broken, Oracle, broken};
-use leyden_domain::{Asset, PaymentId, book::Book, operation::OperationKind, order::OrderState};
+use leyden_domain::{
+    Asset, OrderId, PaymentId,
+    book::Book,
+    operation::OperationKind,
+    order::{Funding, OrderState},
+    payment::PaymentState,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Blocks after which one is solid on the chain of these worlds.
@@ -14,6 +20,7 @@ impl Oracle {
         let operations: BTreeMap<_, _> = book.operations.iter().map(|o| (o.id, o)).collect();
         let refunds: BTreeMap<_, _> = book.refunds.iter().map(|refund| (refund.id, refund)).collect();
         let mut sent = BTreeSet::new();
+        let mut back: BTreeMap<OrderId, i64> = BTreeMap::new();
         for (block, transfer) in
             self.blocks.iter().flat_map(|block| block.refunds.iter().map(move |t| (block, t)))
         {
@@ -60,20 +67,27 @@ impl Oracle {
                     format!("{} of {} went back in {}", refund.payment, paid_in.height, block.height),
                 ));
             }
+            let part_of = book.payments.iter().find_map(|row| match row.state {
+                PaymentState::Part { order } if row.id == refund.payment => Some(order),
+                _ => None,
+            });
             let served = book.orders.iter().find(|order| {
-                let delivered =
+                let is_delivered =
                     matches!(order.state, OrderState::Active { .. } | OrderState::Completed { .. });
-                delivered && order.state.funding().is_some_and(|funding| funding.payment == refund.payment)
+                let funds = |funding: &Funding| funding.payment == refund.payment;
+                is_delivered && (order.state.funding().is_some_and(funds) || part_of == Some(order.id))
             });
             if let (Some(order), Asset::Trx) = (served, payment.asset) {
+                *back.entry(order.id).or_insert(0) += transfer.amount;
                 let count = order.state.funding().map_or(0, |funding| i64::from(funding.count));
-                let rest = payment.amount - order.unit_price.get() * count;
-                if transfer.amount > rest {
+                let before = self.paid_before(book, order, payment.from, payment.tx_id);
+                let rest = payment.amount + before - order.unit_price.get() * count;
+                if back[&order.id] > rest {
                     found.push(broken(
                         "refunds_what_was_not_bought",
                         format!(
-                            "{} was served for {} and {} went back",
-                            order.id, payment.amount, transfer.amount
+                            "{} was served for {} and {before} before, and {} went back",
+                            order.id, payment.amount, back[&order.id]
                         ),
                     ));
                 }

@@ -13,13 +13,17 @@ use std::collections::BTreeMap;
 
 /// What a payment should have become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expected {
+pub(super) enum Expected {
     /// It settles this order.
     Settles(OrderId),
     /// It is too little for this order.
     Under(OrderId),
+    /// It is too little for this order, and another payment brought the rest.
+    Part(OrderId),
     /// It came after this order's time.
     Late(OrderId),
+    /// The same, and may have been served as an order of its own.
+    LateOrSold(OrderId),
     /// This order had its payment.
     Second(OrderId),
     /// It makes an order of its own.
@@ -39,7 +43,9 @@ impl Oracle {
         }
         self.tally.completed +=
             book.orders.iter().map(|o| u64::from(o.state.kind() == OrderStateKind::Completed)).sum::<u64>();
+        self.count_generosity(book);
         self.every_sun_has_its_bucket(book, &mut found);
+        self.no_sun_is_spent_twice(book, &mut found);
         self.delivered_is_whole(book, &mut found);
         Self::nothing_stays_lent(book, node, &mut found);
         found
@@ -98,6 +104,9 @@ impl Oracle {
         }
         if payment.asset == Asset::Usdt {
             return Expected::Suspense(SuspenseReason::WrongAsset);
+        }
+        if let Some(expected) = self.expected_of_begun(book, payment) {
+            return expected;
         }
         let by_tail: Vec<&Order> = self
             .orders
@@ -166,6 +175,7 @@ impl Oracle {
             (true, _) => Expected::Settles(order.id),
             // It may have been in an earlier block before.
             (false, false) if self.forked => Expected::Unclear,
+            (false, _) if self.settings.refund.serve_late => Expected::LateOrSold(order.id),
             (false, _) => Expected::Late(order.id),
         }
     }
@@ -173,6 +183,8 @@ impl Oracle {
     fn is_as_expected(&self, book: &Book, row: &Payment, expected: Expected) -> bool {
         match (expected, row.state) {
             (Expected::Unclear, state) => state != PaymentState::Unrouted,
+            (Expected::Part(id), state) => Self::is_part(book, id, &state),
+            (Expected::LateOrSold(id), state) => self.is_late_or_sold(book, id, &state),
             (Expected::Settles(id), PaymentState::Settles { order, .. })
             | (Expected::Under(id), PaymentState::Under { order })
             | (Expected::Late(id), PaymentState::Late { order })
@@ -182,6 +194,28 @@ impl Oracle {
             }
             (Expected::Suspense(why), PaymentState::Suspense { reason }) => why == reason,
             _ => false,
+        }
+    }
+
+    /// What was sold and what went back come to no more than what came in.
+    fn no_sun_is_spent_twice(&self, book: &Book, found: &mut Vec<Broken>) {
+        let in_trx = |transfer: &&Transfer| transfer.asset == Asset::Trx;
+        let sum = |transfers: &mut dyn Iterator<Item = &Transfer>| -> i64 {
+            transfers.filter(in_trx).map(|transfer| transfer.amount).sum()
+        };
+        let came = sum(&mut self.payments().map(|(_, payment)| payment));
+        let went = sum(&mut self.blocks.iter().flat_map(|block| &block.refunds));
+        let sold: i64 = book
+            .orders
+            .iter()
+            .filter(|order| order.state.kind() == OrderStateKind::Completed)
+            .filter_map(|order| Some(order.unit_price.get() * i64::from(order.state.funding()?.count)))
+            .sum();
+        if sold + went > came {
+            found.push(broken(
+                "no_sun_is_spent_twice",
+                format!("{came} sun came, {sold} were sold and {went} went back"),
+            ));
         }
     }
 

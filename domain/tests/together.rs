@@ -12,6 +12,8 @@ mod follow_props;
 mod halts;
 #[path = "invariants.rs"]
 mod invariants;
+#[path = "invariants_edges.rs"]
+mod invariants_edges;
 #[path = "journal_folds.rs"]
 mod journal_folds;
 #[path = "journal_props.rs"]

@@ -1,5 +1,6 @@
 //! What the tests of this crate share: small rows with sensible values, and a world to run the rules in.
 
+pub(crate) mod books;
 pub(crate) mod world;
 
 use leyden_domain::{

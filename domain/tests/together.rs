@@ -4,6 +4,10 @@
 
 #[path = "completing.rs"]
 mod completing;
+#[path = "due.rs"]
+mod due;
+#[path = "dying.rs"]
+mod dying;
 #[path = "edges.rs"]
 mod edges;
 #[path = "follow_props.rs"]

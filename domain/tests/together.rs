@@ -40,6 +40,8 @@ mod reconciling;
 mod refunds;
 #[path = "value_props.rs"]
 mod value_props;
+#[path = "wishes.rs"]
+mod wishes;
 #[path = "words.rs"]
 mod words;
 

@@ -56,6 +56,10 @@ fn the_rest_completes_what_was_too_little() {
     assert!(matches!(says(price, all, &denied), Match::Suspense(_)));
     let off = MatchPolicy { completes_under: false, ..policy() };
     assert!(matches!(says(price, all, &off), Match::Suspense(_)));
+    // With the order's own tail it is still known whose it is.
+    for policy in [denied, off] {
+        assert_eq!(says(price + tail, all, &policy), Match::Under { order });
+    }
     // After the order's time nothing completes it, nor what was paid already.
     for standing in [Standing::Paid, Standing::Closed] {
         let over = Expectation { standing, ..one.clone() };

@@ -6,7 +6,8 @@ mod kit;
 
 use kit::{block_id, head, slot, world::World};
 use leyden_domain::{
-    Address, BlockRef, Energy, EnergyRatio, Height, OperationId, ParseError, Span, Sun, Timestamp, UsdtMicro,
+    Address, BlockRef, Energy, EnergyRatio, Height, OperationId, OrderId, ParseError, Span, Sun, Timestamp,
+    UsdtMicro,
     book::Book,
     chain::{Block, ContractKind, Delivery, Head, ResourceAction},
     invariants::check_all,
@@ -102,6 +103,33 @@ fn tails_leave_room_for_the_price_and_are_spread() {
     }
     assert_eq!(count_and_tail(Sun::new(4_500_017), Sun::new(1_500_000)), Some((3, Sun::new(17))));
     assert_eq!(count_and_tail(Sun::new(4_500_017), Sun::ZERO), None);
+}
+
+/// The first outputs of SplitMix64 for two seeds, as its author's program gives them.
+#[test]
+fn tails_come_from_the_generator_that_is_named() {
+    let policy = TailPolicy { max: Sun::new(i64::MAX) };
+    let largest = i64::MAX.unsigned_abs() - 1;
+    for (seed, output) in [(0_u64, 0xe220_a839_7b1d_cdaf_u64), (1_234_567, 6_457_827_717_110_365_317)] {
+        let expected = i64::try_from(output % largest + 1).unwrap();
+        assert_eq!(random_tails(policy, Sun::new(i64::MAX), seed, 1), [Sun::new(expected)]);
+    }
+}
+
+#[test]
+fn a_flash_id_is_its_moment_and_its_randomness_to_the_digit() {
+    let at = Timestamp::from_ms(1_764_161_641_472);
+    // 0x0102030405060708 modulo 36^9, in base 36, by another program.
+    let id = OrderId::flash(at, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert_eq!(id.to_string(), "FLASH_1764161641472_30clup820");
+    assert_eq!(OrderId::flash(at, [1, 2, 3, 4, 5, 6, 7, 8, 0, 0]), id, "eight bytes are all it takes");
+    let longest: OrderId = "FLASH_123456789012345_aaaaaaaaa".parse().unwrap();
+    assert_eq!(longest.to_string(), "FLASH_123456789012345_aaaaaaaaa");
+    let digits = "0123456789abcdef0123456789abcdef";
+    assert!(format!("op_{digits}").parse::<OperationId>().is_ok());
+    for wrong in [&digits[1..], &format!("0{digits}"), &digits.to_uppercase(), &digits.replace('0', "+")] {
+        assert!(format!("op_{wrong}").parse::<OperationId>().is_err(), "{wrong}");
+    }
 }
 
 /// Books that hold these blocks, the first solid.
@@ -214,6 +242,7 @@ fn a_block_counts_all_its_transactions() {
         token_calls: Vec::new(),
     };
     assert_eq!(block(BTreeMap::new()).transaction_count(), 0);
+    assert_eq!(block(BTreeMap::new()).height(), Height::new(7));
     let kinds = [(ContractKind::TransferContract, 5), (ContractKind::TriggerSmartContract, 37)];
     assert_eq!(block(BTreeMap::from(kinds)).transaction_count(), 42);
 }

@@ -276,6 +276,31 @@ fn a_shorter_branch_is_noticed_by_its_head() {
 }
 
 #[test]
+fn it_says_what_it_remembers_of_a_block() {
+    let (_, reader) = reader();
+    let of = |height, salt| reader.follower.agrees_with(BlockRef::new(block_id(height, salt)));
+    assert_eq!([of(2, 0), of(12, 0)], [Some(true); 2]);
+    assert_eq!([of(2, 1), of(12, 1)], [Some(false); 2]);
+    assert_eq!([of(1, 0), of(13, 0)], [None; 2], "forgotten, and not read yet");
+}
+
+#[test]
+fn a_fork_right_at_the_solid_block_is_below_it() {
+    let (_, mut reader) = reader();
+    let stranger = Head { block: BlockRef::new(block_id(3, 77)), timestamp: slot(3) };
+    // On our solid block another one may stand; on another solid block none.
+    for (parent, expected) in [
+        (block_id(2, 0), Resolution::Rewind { to: BlockRef::new(block_id(2, 0)) }),
+        (block_id(2, 77), Resolution::BelowSolid { at: Height::new(2) }),
+    ] {
+        reader.follower.note_head(stranger);
+        assert_eq!(reader.follower.wanted(), Height::new(3));
+        assert_eq!(reader.follower.resolve(*stranger.block.id(), parent), expected);
+        assert!(!reader.follower.is_comparing());
+    }
+}
+
+#[test]
 fn what_was_not_asked_for_is_not_taken() {
     let (_, mut reader) = reader();
     let unasked = reader.follower.resolve(block_id(15, 0), block_id(14, 0));

@@ -74,6 +74,10 @@ fn what_a_halt_is_told_has_an_end() {
     assert!(!open.tell("five", &many, "guard"));
     assert!(open.tell("five", &many[1..], "guard"));
     assert!(!open.tell("six", &["six".to_owned()], "guard"));
+    // To the byte: each line takes one more than it is long.
+    let room = MOST_DETAIL - halt().detail.len() - 1;
+    assert!(!halt().tell(&"x".repeat(room + 1), &[], "key_1"));
     let mut open = halt();
-    assert!(!open.tell(&"x".repeat(MOST_DETAIL), &[], "key_1"));
+    assert!(open.tell(&"x".repeat(room), &[], "key_1"));
+    assert_eq!(open.detail.len(), MOST_DETAIL);
 }

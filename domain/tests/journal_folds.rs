@@ -104,6 +104,53 @@ fn what_comes_late_or_twice_is_not_folded() {
 }
 
 #[test]
+fn the_newest_row_that_is_folded_is_late_already() {
+    let mut log = Log::new();
+    (1..=3_000).for_each(|height| log.made(height, 0));
+    let Folded::UpTo(key, _) = log.replay().folded("blocks") else { panic!("not folded") };
+    log.made(key.0 + 1, 0);
+    assert!(matches!(log.replay().folded("blocks"), Folded::UpTo(..)), "the next one is kept still");
+    let mut log = Log::new();
+    (1..=3_000).for_each(|height| log.made(height, 0));
+    log.made(key.0, 0);
+    assert_eq!(log.replay().folded("blocks"), Folded::Disordered);
+}
+
+#[test]
+fn what_is_gone_for_good_is_not_missed() {
+    let mut log = Log::new();
+    (1..=50).for_each(|height| log.made(height, 0));
+    log.gone(50);
+    (51..=3_000).for_each(|height| log.made(height, 0));
+    let Folded::UpTo(key, digest) = log.replay().folded("blocks") else { panic!("not folded") };
+    assert_eq!(digest, log.hash(key));
+}
+
+#[test]
+fn a_suspect_elsewhere_keeps_nothing_from_being_folded() {
+    let image = Image::default().with("one", 1_i64);
+    let mut log = Log::new();
+    let twice = |log: &mut Log| {
+        for _ in 0..2 {
+            let kind = row_kind("orders", RowChange::New);
+            let draft = Draft { kind, subject: "ord_1".to_owned(), body: image.encode() };
+            let entry = Head::genesis().append(Timestamp::from_ms(0), draft);
+            log.replay.as_mut().unwrap().apply(&entry).unwrap();
+        }
+    };
+    twice(&mut log);
+    (1..=3_000).for_each(|height| log.made(height, 0));
+    let Folded::UpTo(key, digest) = log.replay().folded("blocks") else { panic!("not folded") };
+    assert_eq!(digest, log.hash(key));
+    // Whoever gives up one table forgets who was suspected of it, and nobody else.
+    log.made(2_999, 1);
+    assert_eq!(log.replay().suspects().count(), 2);
+    log.made(1, 0);
+    let left: Vec<_> = log.replay().suspects().map(|(table, subject, _)| (table, subject)).collect();
+    assert_eq!(left, [("orders", "ord_1")]);
+}
+
+#[test]
 fn other_tables_are_kept_whole_and_a_part_is_a_part() {
     let image = Image::default().with("one", 1_i64);
     let about = |table: &str, id: &str| {

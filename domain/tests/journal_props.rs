@@ -232,6 +232,54 @@ fn entries_that_cannot_follow_make_their_row_a_suspect() {
     assert_eq!(replay.len(), 1);
 }
 
+#[test]
+fn who_began_later_knows_less_and_suspects_less() {
+    let image = Image::default().with("one", 1_i64);
+    for (mut replay, is_whole) in
+        [(Replay::from(0), true), (Replay::folding(["others"]), true), (Replay::from(1), false)]
+    {
+        assert_eq!(replay.is_whole(), is_whole);
+        assert!(replay.is_empty());
+        replay.apply(&about(RowChange::Changed, &image)).unwrap();
+        assert!(!replay.is_empty());
+        assert_eq!(replay.suspects().count(), usize::from(is_whole), "it was made before");
+    }
+    // But what it has seen go cannot change.
+    let mut replay = Replay::from(1);
+    replay.apply(&about(RowChange::Gone, &Image::default())).unwrap();
+    assert_eq!(replay.suspects().count(), 0);
+    replay.apply(&about(RowChange::Changed, &image)).unwrap();
+    let faults: Vec<_> = replay.suspects().map(|(_, _, suspect)| suspect.fault.clone()).collect();
+    assert_eq!(faults, [ReplayFault::Unmade]);
+}
+
+#[test]
+fn rows_are_read_as_a_database_says_them_and_told_apart_by_column() {
+    let row = Image::from_columns(r#"{"b":"x","a":1,"c":null}"#).unwrap();
+    assert_eq!(row, Image::default().with("a", 1_i64).with("b", "x").with("c", Field::Null));
+    for wrong in ["", "[]", r#"{"a":1.5}"#, r#"{"a":{}}"#, r#"{"a":1"#] {
+        assert_eq!(Image::from_columns(wrong), None, "{wrong}");
+    }
+    let other = row.clone().with("b", "y").with("d", 4_i64);
+    let differs = |column: &str, here: Field, there: Field| Some((column.to_owned(), here, there));
+    assert_eq!(row.first_difference(&other), differs("b", Field::from("x"), Field::from("y")));
+    assert_eq!(row.first_difference(&row.clone().with("d", 4_i64)), differs("d", Field::Null, Field::Int(4)));
+    assert_eq!(row.clone().with("d", 4_i64).first_difference(&row), differs("d", Field::Int(4), Field::Null));
+    assert_eq!(row.first_difference(&row.clone().dense()), None, "what is not there is NULL");
+    let said: Vec<_> = row.columns().map(|(column, value)| format!("{column} {value}")).collect();
+    assert_eq!(said, ["a 1", "b \"x\"", "c NULL"]);
+}
+
+#[test]
+fn a_head_is_written_as_its_number_and_its_hash() {
+    let head = Head::genesis();
+    let hash = head.hash.to_string();
+    assert_eq!(head.to_string(), format!("0 {hash}"));
+    assert_eq!(hash.parse(), Ok(head.hash));
+    assert!(hash.to_uppercase().parse::<Digest>().is_err(), "one hash has one text");
+    assert!(hash[1..].parse::<Digest>().is_err() && format!("{hash}0").parse::<Digest>().is_err());
+}
+
 /// A hash that was published must stay the hash of that entry, whatever version reads it.
 #[test]
 fn the_form_of_the_hash_does_not_change() {

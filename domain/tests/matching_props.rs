@@ -55,6 +55,12 @@ fn rule_1_dust_and_other_tokens_buy_nothing() {
     assert_eq!(matched(&paid(1_000), &open, &policy()), Match::Suspense(SuspenseReason::NoOrder));
     let usdt = |amount| Payment { asset: Asset::Usdt, ..paid(amount) };
     assert_eq!(matched(&usdt(999), &open, &policy()), Match::Dust);
+    assert_eq!(matched(&usdt(1_000), &open, &policy()), Match::Suspense(SuspenseReason::WrongAsset));
+    // Nothing buys nothing, even where nothing is too little to be looked at.
+    let all = MatchPolicy { dust_sun: Sun::new(i64::MIN), ..orderless() };
+    for nothing in [0, -3_000_000] {
+        assert_eq!(matched(&paid(nothing), &[], &all), Match::Suspense(SuspenseReason::NoOrder));
+    }
     assert_eq!(matched(&usdt(3_000_100), &open, &policy()), Match::Suspense(SuspenseReason::WrongAsset));
 }
 

@@ -51,6 +51,7 @@ fn each_reason_has_its_name() {
         (of(&[(TRX, OURS, Some(100))], None), Absence::Waiting),
         (of(&[(TRX, OURS, Some(100))], Some(51)), Absence::Ahead),
         (of(&[(TRX, OURS, Some(100))], Some(50)), Absence::OtherFork),
+        (of(&[(TRX, OURS, Some(100))], Some(20)), Absence::OtherFork),
         (of(&[(TRX, OURS, Some(100))], Some(19)), Absence::BeforeFirst),
         (of(&[(TRX, OURS, Some(99))], Some(51)), Absence::Dust),
         (of(&[(usdt, OURS, Some(9))], None), Absence::Dust),

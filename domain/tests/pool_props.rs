@@ -7,7 +7,7 @@ mod kit;
 
 use kit::{RATIO, account, account_id, slot};
 use leyden_domain::{
-    Bandwidth, Energy, EnergyRatio, Sun,
+    Bandwidth, Energy, EnergyRatio, Span, Sun,
     pool::{
         AccountState, InvalidReservationStep, PlanPolicy, PoolAccount, ReservationState, capacity_of, plan,
     },
@@ -110,6 +110,42 @@ fn the_smallest_sufficient_account_serves_and_crumbs_are_avoided() {
     assert_eq!(chosen(&[7_000, 20_000]), [account_id(2)]);
     assert_eq!(chosen(&[7_000, 8_000]), [account_id(1)]);
     assert_eq!(chosen(&[5_000, 4_000, 3_000]), [account_id(1), account_id(3)]);
+}
+
+#[test]
+fn to_the_sun_all_of_it_is_no_crumb_and_neither_is_what_can_be_sold_again() {
+    let (demand, policy) = (Energy::new(65_000), PlanPolicy::default());
+    let needed = RATIO.stake_for_with_margin(demand, policy.margin_bps).unwrap().get();
+    let chosen = |left: &[i64]| {
+        let accounts: Vec<_> = (1..).zip(left).map(|(n, left)| account(n, Sun::new(needed + left))).collect();
+        let allocation = plan(&accounts, demand, slot(0), &policy).unwrap();
+        allocation.legs.iter().map(|leg| (leg.account, leg.balance.get())).collect::<Vec<_>>()
+    };
+    let spare = policy.spare_remainder.get();
+    assert_eq!(chosen(&[0]), [(account_id(1), needed)], "exactly enough is enough");
+    assert_eq!(chosen(&[spare + 9, 0]), [(account_id(2), needed)]);
+    assert_eq!(chosen(&[spare + 9, 1]), [(account_id(1), needed)]);
+    assert_eq!(chosen(&[spare + 9, spare]), [(account_id(2), needed)]);
+    assert_eq!(chosen(&[spare + 9, spare - 1]), [(account_id(1), needed)]);
+}
+
+#[test]
+fn what_recovers_within_a_day_is_waited_for() {
+    let demand = Energy::new(65_000);
+    let expected_at = |recovering: &[i64]| {
+        let mut accounts = Vec::new();
+        for (n, recovering) in (1..).zip(recovering) {
+            let mut empty = account(n, Sun::ZERO);
+            empty.observed.as_mut().unwrap().recovering = Energy::new(*recovering);
+            accounts.push(empty);
+        }
+        plan(&accounts, demand, slot(0), &PlanPolicy::default()).unwrap_err().expected_at
+    };
+    let day = Span::from_hours(24);
+    assert_eq!(expected_at(&[65_000]), Some(slot(0).plus(day)));
+    assert_eq!(expected_at(&[130_000]), Some(slot(0).plus(Span::from_hours(12))));
+    assert_eq!(expected_at(&[64_999, 1]), Some(slot(0).plus(day)), "all accounts together");
+    assert_eq!((expected_at(&[64_999]), expected_at(&[0]), expected_at(&[])), (None, None, None));
 }
 
 #[test]

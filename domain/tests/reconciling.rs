@@ -2,11 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use leyden_domain::{
-    Height, ReconciliationId, RepairId, Timestamp,
+    Address, Height, ReconciliationId, RepairId, Timestamp,
     reconcile::{
         Class, Decision, Difference, Matter, Outgoings, Pair, Repair, RepairKind, RepairState, Say,
         SayRefusal, Till, Verdict, choices, classify, classify_outgoings, classify_stake, classify_till,
-        plan,
+        dearest_fees, plan,
     },
 };
 use proptest::prelude::*;
@@ -80,6 +80,8 @@ fn what_each_difference_is_called() {
     for (what, pair, verdict) in table {
         assert_eq!(known(pair), verdict, "{what}");
     }
+    let unseen = Pair { theirs: 4, ..Pair::default() };
+    assert_eq!(known(unseen), Differs(C::MissedEvent), "given to somebody who is known, and nobody saw it");
     let before_us = Pair { theirs: 3, ..Pair::default() };
     assert_eq!(classify(&before_us), Differs(C::ExternalMovement), "from before the books");
 }
@@ -105,6 +107,76 @@ fn a_difference(matter: Matter, class: Class, theirs: i64) -> Difference {
         height: Height::new(1),
         evidence: String::new(),
     }
+}
+
+#[test]
+fn what_may_be_chosen_for_each_difference() {
+    use RepairKind as K;
+    // (more on the chain than in the books, read again in vain)
+    let chosen = |matter, class, theirs, in_vain| choices(&a_difference(matter, class, theirs), in_vain);
+    for matter in Matter::ALL {
+        let is_stake = matches!(matter, Matter::Stake | Matter::Capacity);
+        let is_delegation = *matter == Matter::Delegation;
+        for (theirs, is_more) in [(2, true), (1, false), (0, false)] {
+            for in_vain in [false, true] {
+                let of = |class| chosen(*matter, class, theirs, in_vain).to_vec();
+                let missed = match (is_stake, is_delegation, in_vain, is_more) {
+                    (true, ..) => vec![],
+                    (_, _, false, _) => vec![K::RereadBlocks],
+                    (_, true, true, true) => vec![K::Retake, K::WriteOff],
+                    (_, true, true, false) => vec![K::Release, K::WriteOff],
+                    (_, false, true, _) => vec![K::WriteOff],
+                };
+                assert_eq!(of(Class::MissedEvent), missed, "{matter:?} {theirs} {in_vain}");
+                let foreign = match (is_stake, is_delegation, is_more) {
+                    (true, ..) => vec![K::ObserveAccount],
+                    (_, true, true) => vec![K::WriteOff, K::Retake],
+                    (_, true, false) => vec![K::Release, K::WriteOff],
+                    (_, false, _) => vec![K::WriteOff],
+                };
+                assert_eq!(of(Class::ExternalMovement), foreign, "{matter:?} {theirs} {in_vain}");
+                let doubled = if is_delegation && is_more { vec![K::Retake] } else { vec![] };
+                assert_eq!(of(Class::Duplicate), doubled, "{matter:?} {theirs}");
+                assert_eq!((of(Class::Fork), of(Class::OurBug)), (vec![], vec![]));
+            }
+        }
+    }
+    let effects: std::collections::BTreeSet<_> = K::ALL.iter().map(|kind| kind.effect()).collect();
+    assert_eq!(effects.len(), K::ALL.len());
+    for kind in K::ALL {
+        assert_eq!(kind.effect().contains("two persons must approve"), kind.needs_two(), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_difference_is_known_again_by_its_name() {
+    let mut difference = a_difference(Matter::Delegation, Class::Fork, 9);
+    assert_eq!((difference.subject().as_str(), difference.excess()), ("delegation", 8));
+    let (account, receiver) = (Address::from_evm([1; 20]), Address::from_evm([2; 20]));
+    (difference.account, difference.receiver) = (Some(account), Some(receiver));
+    difference.evidence = "seen".to_owned();
+    let subject = format!("delegation:{account}:{receiver}");
+    assert_eq!((difference.subject(), difference.name()), (subject.clone(), format!("{subject}: 8")));
+    let said = format!("{subject}: fork: 1 in the books, 9 on the chain at 1; seen");
+    assert_eq!(difference.to_string(), said);
+    for matter in Matter::ALL {
+        assert!(Difference::is_name(&a_difference(*matter, Class::Fork, 2).name()), "{matter:?}");
+    }
+    assert!(Difference::is_name(&difference.name()));
+    for other in ["", "held_is_the_sum: acc_1", "xdelegation: 8"] {
+        assert!(!Difference::is_name(other), "{other}");
+    }
+    let doubts: Vec<_> = Class::ALL.iter().filter(|class| class.doubts_the_books()).collect();
+    assert_eq!(doubts, [&Class::Duplicate, &Class::Fork, &Class::OurBug]);
+}
+
+#[test]
+fn fees_are_the_dearest_that_may_have_been() {
+    assert_eq!(dearest_fees(0, 0, 30_000_000), 0);
+    assert_eq!(dearest_fees(1, 0, 30_000_000), 1_400_000);
+    assert_eq!(dearest_fees(0, 1, 30_000_000), 31_400_000);
+    assert_eq!(dearest_fees(2, 3, 30_000_000), 97_000_000);
+    assert_eq!(dearest_fees(u32::MAX, u32::MAX, i64::MAX), i64::MAX);
 }
 
 #[test]
@@ -189,6 +261,7 @@ fn a_repair_ends_once() {
             assert!(!(from.is_final() && from.may_become(*to)), "{from:?} {to:?}");
         }
         assert_eq!(from.name().parse(), Ok(*from));
+        assert_eq!(from.is_final(), RepairState::ALL.iter().all(|to| !from.may_become(*to)), "{from:?}");
     }
     assert!(RepairState::Proposed.may_become(RepairState::Approved));
     assert!(!RepairState::Proposed.may_become(RepairState::Applied));

@@ -255,6 +255,8 @@ fn an_operation_says_once_what_it_assigns() {
     assert_eq!(bought(price + open.tail.get()), settles(1, 0));
     assert_eq!(bought(price + 7), settles(1, 7));
     assert_eq!(bought(price - 1), Err(AssignRefusal::TooLittle));
+    let now_solid = Payment { block: Some(delivery(50)), amount: price, ..waiting.clone() };
+    assert_eq!(fits(&now_solid), settles(1, 0));
     let other = Payment { to: kit::address(1), ..waiting.clone() };
     assert_eq!(fits(&other), Err(AssignRefusal::OtherAddress));
     assert_eq!(fits(&Payment { asset: Asset::Usdt, ..waiting.clone() }), Err(AssignRefusal::OtherAsset));

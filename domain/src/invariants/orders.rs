@@ -30,7 +30,6 @@ pub fn terms_are_sound(book: &Book) -> Vec<Violation> {
         let positive = order.unit_price > Sun::ZERO
             && order.energy_per_transfer > Energy::ZERO
             && order.duration > Span::ZERO
-            && order.count.least() > 0
             && order.count.most() > 0;
         findings.expect(positive, order.id, || "price, energy, duration or count is not positive".to_owned());
         let tail = order.tail >= Sun::ZERO && order.tail < order.unit_price;

@@ -10,7 +10,10 @@ use crate::{
     payment::{Payment, PaymentState},
     refund::RefundState,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// A transfer is recorded once, however often it is seen (I2).
 pub fn payment_ids_are_unique(book: &Book) -> Vec<Violation> {
@@ -78,8 +81,11 @@ pub fn settlement_adds_up(book: &Book) -> Vec<Violation> {
         });
         let most = order.count.most();
         // What is less than one more transfer buys nothing, wherever a person has assigned the payment.
-        let is_rest = excess > Sun::ZERO && excess < order.unit_price;
-        let excess_is_due = excess == Sun::ZERO || (excess > Sun::ZERO && count == most) || is_rest;
+        let excess_is_due = match excess.cmp(&Sun::ZERO) {
+            Ordering::Less => false,
+            Ordering::Equal => true,
+            Ordering::Greater => count == most || excess < order.unit_price,
+        };
         findings.expect(excess_is_due, payment.id, || {
             format!("excess {excess} although only {count} of {most} were bought")
         });

@@ -1,6 +1,7 @@
-//! `account_agent`: one per account that we act from, pool and refund accounts alike, and the only one that signs for it. It takes each of the account's operations
-//! through `operation::next_act`: signs, commits the signed bytes, and only then sends them; sends the same bytes
-//! again until the block stream shows them or proves them dead. Every answer of a node is a hint.
+//! `account_agent`: one per account that we act from, pool and refund accounts alike, and the only one that signs for it. It
+//! takes each of the account's operations through `operation::next_act`: signs, commits the signed bytes, and only then
+//! sends them; sends the same bytes again until the block stream shows them or proves them dead. Every answer of a node is
+//! a hint.
 
 use crate::{
     kernel::Progress,
@@ -12,17 +13,17 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use leyden_domain::planted::{Fault, planted};
 use leyden_domain::{
-    AccountId, Bandwidth, BlockRef, Height, OrderId, Sun, Timestamp, TxId,
+    AccountId, BlockRef, Height, OrderId, Timestamp, TxId,
     chain::{BroadcastAnswer, SignedTransaction},
     operation::{
         Attempt, ChainView, NextAct, Operation, OperationKind, OperationPolicy, OperationWork, Refusal,
         RefusalMeaning, meaning_of, next_act,
     },
-    pool::{AccountState, Observed, PoolAccount},
-    refund::{RefundAccount, RefundObserved},
+    pool::{AccountState, PoolAccount},
+    refund::RefundAccount,
 };
 use leyden_ports::{
-    ChainError, SignError, StoreError,
+    SignError, StoreError,
     store::{OperationChange, OperationCommit, StepError},
 };
 use std::{
@@ -40,24 +41,24 @@ const BROADCASTS_AT_ONCE: usize = 8;
 /// Signs, sends and follows for one account.
 #[derive(Debug)]
 pub(crate) struct AccountAgent {
-    shared: Arc<Shared>,
-    account: AccountId,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) account: AccountId,
     memory: Mutex<Memory>,
 }
 
 /// What an agent remembers between looks. Losing it costs a broadcast that was not needed.
 #[derive(Debug, Default)]
-struct Memory {
+pub(crate) struct Memory {
     /// At which height each live transaction was last sent.
     sent: BTreeMap<TxId, Height>,
     /// The chain must be asked what the account can do now.
-    stale: bool,
+    pub(crate) stale: bool,
     /// When it was last asked.
-    asked_at: Option<Timestamp>,
+    pub(crate) asked_at: Option<Timestamp>,
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(crate) enum Trouble {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -118,7 +119,7 @@ impl AccountAgent {
         Self { shared, account, memory: Mutex::new(memory) }
     }
 
-    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+    pub(crate) fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -378,123 +379,11 @@ impl AccountAgent {
             height.get().saturating_sub(sent.get()) >= self.shared.settings.resend_after_blocks
         })
     }
-
-    /// Asks the chain what the account can do, when something changed or long enough has passed.
-    async fn observe(&self, me: &Acting) -> Result<(), Trouble> {
-        let Shared { ports, settings, .. } = self.shared.as_ref();
-        let now = ports.clock.now();
-        let due = {
-            let memory = self.memory();
-            let interval = i64::try_from(settings.observe_interval.as_millis()).unwrap_or(i64::MAX);
-            memory.stale || memory.asked_at.is_none_or(|asked| now.since(asked).ms() >= interval)
-        };
-        if !due {
-            return Ok(());
-        }
-        let me = match me {
-            Acting::Pool(account) => account,
-            Acting::Refund(account) => return self.observe_refunds(account, now).await,
-        };
-        match ports.chain.pool_account(me.address).await {
-            Ok(state) => {
-                let observed = Observed {
-                    at: state.observed_at,
-                    asked_at: now,
-                    staked: state.staked,
-                    delegated: state.delegated,
-                    delegatable: state.delegatable,
-                    balance: state.balance,
-                    bandwidth: state.bandwidth,
-                    recovering: state.recovering,
-                    ratio: state.ratio,
-                };
-                ports.store.observe_account(self.account, observed).await?;
-                settings.did("agent.observed");
-                self.revive(me, &observed).await?;
-                {
-                    let mut memory = self.memory();
-                    memory.stale = false;
-                    memory.asked_at = Some(now);
-                }
-                self.shared.hint_allocator();
-            }
-            Err(error) => tracing::warn!(account = %me.address, %error, "could not ask after a pool account"),
-        }
-        Ok(())
-    }
-
-    /// The same for an account that refunds are paid from.
-    async fn observe_refunds(&self, me: &RefundAccount, now: Timestamp) -> Result<(), Trouble> {
-        let Shared { ports, settings, .. } = self.shared.as_ref();
-        let asked = async {
-            let head = ports.chain.head().await?;
-            let account = ports.chain.account(me.address).await?;
-            let usdt = ports.chain.usdt_balance(me.address).await?;
-            Ok::<_, ChainError>((head, account, usdt))
-        };
-        match asked.await {
-            Ok((head, account, usdt)) => {
-                let balance = account.map_or(Sun::ZERO, |account| account.balance);
-                let (at, bandwidth) = (head.height(), Bandwidth::ZERO);
-                let observed = RefundObserved { at, asked_at: now, balance, usdt, bandwidth };
-                ports.store.observe_refund_account(self.account, observed).await?;
-                settings.did("agent.observed");
-                let is_first = me.observed.is_none();
-                {
-                    let mut memory = self.memory();
-                    memory.stale = false;
-                    memory.asked_at = Some(now);
-                }
-                if is_first {
-                    self.shared.hint_clerk();
-                }
-            }
-            Err(error) => {
-                tracing::warn!(account = %me.address, %error, "could not ask after a refund account");
-            }
-        }
-        Ok(())
-    }
-
-    /// An account that could not pay for its own transactions serves again as soon as it can.
-    async fn revive(&self, me: &PoolAccount, observed: &Observed) -> Result<(), Trouble> {
-        let Shared { ports, settings, .. } = self.shared.as_ref();
-        let pays = observed.bandwidth >= settings.planning.bandwidth_per_rental
-            || observed.balance >= settings.planning.trx_per_rental;
-        if me.state == AccountState::Broke && pays {
-            let (reason, now) = ("it can pay for its transactions again", ports.clock.now());
-            let (broke, ready) = (AccountState::Broke, AccountState::Ready);
-            if ports.store.set_account_state(self.account, broke, ready, reason, now).await? {
-                tracing::info!(account = %me.address, "pool account can pay for its transactions again");
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes the account out of service, if it is in.
-    async fn retire(&self, me: &Acting, state: AccountState, reason: &str) -> Result<(), Trouble> {
-        let Shared { ports, .. } = self.shared.as_ref();
-        let me = match me {
-            Acting::Pool(account) => account,
-            Acting::Refund(account) => {
-                // Its refunds are held with a reason and tried again; that is said here for people.
-                tracing::error!(account = %account.address, reason, "the refund account could not send");
-                let why = Some(format!("{}: {reason}", state.name()));
-                return Ok(ports.store.set_refund_account_unfit(account.id, why).await?);
-            }
-        };
-        let (ready, now) = (AccountState::Ready, ports.clock.now());
-        if ports.store.set_account_state(self.account, ready, state, reason, now).await? {
-            tracing::error!(account = %me.address, state = state.name(), reason, "pool account taken out of service");
-        }
-        self.shared.hint_allocator();
-        Ok(())
-    }
 }
 
 /// An account that we act from.
 #[derive(Debug, Clone)]
-enum Acting {
+pub(crate) enum Acting {
     /// Its stake is lent.
     Pool(PoolAccount),
     /// Refunds are paid from it.

@@ -20,6 +20,7 @@
 //! | `standby` | instance | knows what the above would know, while another instance does the work |
 
 mod account_agent;
+mod account_standing;
 mod allocation;
 mod block_listener;
 pub mod boards;

@@ -120,6 +120,21 @@ pub(crate) struct Assign {
     reason: String,
 }
 
+/// What names a wish, for the API's document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "read by `once`, from the request")]
+struct WishKey {
+    /// names this wish: 1 to 255 visible characters, in double quotes or without
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 257,
+        pattern = r#"^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$"#
+    )]
+    key: String,
+}
+
 /// A wish, before it is carried out.
 struct Wish<'a> {
     caller: &'a Caller,
@@ -149,7 +164,7 @@ macro_rules! wishes {
             #[utoipa::path(operation_id = $id, tag = "refunds", request_body = Reason,
                 params(
                     ($route = String, Path, description = "which"),
-                    ("Idempotency-Key" = String, Header, min_length = 1, max_length = 257, pattern = r#"^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$"#, description = "names this wish: 1 to 255 visible characters, in double quotes or without"),
+                    WishKey,
                 ),
                 security(("key" = ["ops:write"]), ("bearer" = ["ops:write"])),
                 responses((status = 200, description = "what came of it; also where the same key asked before", body = Answer<WishView>), Refusals))]
@@ -216,7 +231,7 @@ macro_rules! judgements {
             #[utoipa::path(operation_id = $id, tag = "refunds", request_body = Judge,
                 params(
                     ("refundId" = String, Path, description = "the refund"),
-                    ("Idempotency-Key" = String, Header, min_length = 1, max_length = 257, pattern = r#"^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$"#, description = "names this wish: 1 to 255 visible characters, in double quotes or without"),
+                    WishKey,
                 ),
                 security(("key" = ["ops:write"]), ("bearer" = ["ops:write"])),
                 responses((status = 200, description = "what came of it; also where the same key asked before", body = Answer<WishView>), Refusals))]
@@ -256,7 +271,7 @@ judgements! {
 #[utoipa::path(operation_id = "setRefundAddress", tag = "refunds", request_body = SetAddress,
     params(
         ("refundId" = String, Path, description = "the refund"),
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 257, pattern = r#"^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$"#, description = "names this wish: 1 to 255 visible characters, in double quotes or without"),
+        WishKey,
     ),
     security(("key" = ["ops:write"]), ("bearer" = ["ops:write"])),
     responses((status = 200, description = "what came of it; also where the same key asked before", body = Answer<WishView>), Refusals))]
@@ -279,7 +294,7 @@ pub(super) async fn set_address(
 #[utoipa::path(operation_id = "assignPayment", tag = "refunds", request_body = Assign,
     params(
         ("paymentId" = String, Path, description = "the payment"),
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 257, pattern = r#"^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$"#, description = "names this wish: 1 to 255 visible characters, in double quotes or without"),
+        WishKey,
     ),
     security(("key" = ["ops:write"]), ("bearer" = ["ops:write"])),
     responses((status = 200, description = "what came of it; also where the same key asked before", body = Answer<WishView>), Refusals))]
@@ -303,7 +318,7 @@ pub(super) async fn assign(
 #[utoipa::path(operation_id = "refundOrder", tag = "refunds", request_body = Reason,
     params(
         ("orderId" = String, Path, description = "the order"),
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 257, pattern = r#"^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$"#, description = "names this wish: 1 to 255 visible characters, in double quotes or without"),
+        WishKey,
     ),
     security(("key" = ["ops:write"]), ("bearer" = ["ops:write"])),
     responses((status = 200, description = "the order", body = Answer<OrderView>), Refusals))]

@@ -40,6 +40,7 @@ mod pg;
 mod plans;
 mod pool;
 mod reconcile;
+mod refund_accounts;
 mod refund_change;
 mod refund_wish;
 mod refunds;
@@ -50,6 +51,7 @@ mod settle;
 #[cfg(test)]
 mod statements;
 mod transfer;
+mod warrants;
 
 pub use cache::{
     Fresh, Loader, MemoryCache, RedisCache, RedisFacts, RedisOptions, RedisUrlError, TieredCache,

@@ -5,20 +5,16 @@ use crate::{
     book_part::UNEXPLAINED,
     db::{Arg, Built, Conn, all, exec, one, opt},
     group_commit::{release, savepoint},
-    halts,
-    journal::{REFUND_ACCOUNTS, SENT_WRITE_OFFS},
-    operations, orders,
+    journal::SENT_WRITE_OFFS,
+    operations, orders, refund_accounts,
     refund_change::{self, Window},
     refund_wish,
-    row::{
-        OperationRow, PaymentRow, Place, RefundAccountRow, RefundRow, SentRow, convert, operation_columns,
-        row,
-    },
+    row::{OperationRow, PaymentRow, Place, RefundRow, SentRow, convert, operation_columns, row},
+    warrants,
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    AccountId, Asset, Energy, Height, OperationId, PaymentId, RefundId, Span, Sun, Timestamp,
-    halt::MoneyAct,
+    AccountId, Asset, Energy, Height, PaymentId, RefundId, Span, Sun, Timestamp,
     operation::{Operation, OperationState},
     order::{OrderStateKind, undelivered},
     payment::Payment,
@@ -353,7 +349,7 @@ impl RefundStore for SqlStore {
 
     async fn warrant(&self, transfer: Transfer, guard: SpendGuard) -> Result<Warrant, WarrantError> {
         let mut conn = self.db.snapshot().await?;
-        let answer = warrant(&mut conn, transfer, guard).await;
+        let answer = warrants::warrant(&mut conn, transfer, guard).await;
         conn.rollback().await?;
         answer
     }
@@ -363,55 +359,12 @@ impl RefundStore for SqlStore {
         new: NewRefundAccount,
         now: Timestamp,
     ) -> Result<RefundAccount, StoreError> {
-        self.write(move |conn| {
-            Box::pin(async move {
-                let address = new.address.to_string();
-                let replaced: Vec<(String,)> = all!(
-                    conn,
-                    "UPDATE refund_accounts SET is_active = 0 WHERE address <> $1 AND is_active = 1 \
-                     RETURNING account_id",
-                    address.clone()
-                )?;
-                for (account,) in replaced {
-                    conn.journal().changed(&REFUND_ACCOUNTS, account);
-                }
-                let permission = new.permission_id.map(i64::from);
-                let known: Option<(String, i64)> = opt!(
-                    conn,
-                    "SELECT account_id, CAST(CASE WHEN is_active = 1 AND unfit IS NULL \
-                     AND COALESCE(permission_id, -1) = COALESCE(CAST($2 AS BIGINT), -1) THEN 1 ELSE 0 END AS BIGINT) \
-                     FROM refund_accounts WHERE address = $1",
-                    address.clone(),
-                    permission,
-                )?;
-                let row: Option<RefundAccountRow> = opt!(
-                    conn,
-                    "INSERT INTO refund_accounts (account_id, address, permission_id, is_active, created_at) \
-                     VALUES ($1, $2, $3, 1, $4) ON CONFLICT (address) DO UPDATE SET \
-                     permission_id = excluded.permission_id, is_active = 1, unfit = NULL RETURNING *",
-                    new.id.to_string(),
-                    address,
-                    permission,
-                    now.ms(),
-                )?;
-                let id = new.id.to_string();
-                match known {
-                    // As it was already.
-                    Some((_, 1)) => {}
-                    Some((known, _)) => conn.journal().changed(&REFUND_ACCOUNTS, known),
-                    None => conn.journal().made(&REFUND_ACCOUNTS, &id),
-                }
-                RefundAccount::try_from(Place::new("refund_accounts", &id).some("account_id", row)?)
-            })
-        })
-        .await
+        self.write(move |conn| Box::pin(async move { refund_accounts::upsert(conn, &new, now).await })).await
     }
 
     async fn refund_accounts(&self) -> Result<Vec<RefundAccount>, StoreError> {
         let mut conn = self.db.read().await?;
-        let rows: Vec<RefundAccountRow> =
-            all!(conn, "SELECT * FROM refund_accounts ORDER BY created_at, account_id")?;
-        convert(rows)
+        refund_accounts::list(&mut conn).await
     }
 
     async fn observe_refund_account(
@@ -420,99 +373,12 @@ impl RefundStore for SqlStore {
         observed: RefundObserved,
     ) -> Result<(), StoreError> {
         self.write_as(leyden_ports::store::Durability::Relaxed, move |conn| {
-            Box::pin(async move {
-                exec!(
-                    conn,
-                    "UPDATE refund_accounts SET observed_height = $2, asked_at = $3, balance = $4, usdt = $5, \
-                     bandwidth = $6 WHERE account_id = $1 AND (observed_height IS NULL OR observed_height <= $2)",
-                    id.to_string(),
-                    observed.at.get(),
-                    observed.asked_at.ms(),
-                    observed.balance.get(),
-                    observed.usdt.get(),
-                    observed.bandwidth.get(),
-                )
-                .map(drop)
-            })
+            Box::pin(async move { refund_accounts::observe(conn, id, observed).await })
         })
         .await
     }
 
     async fn set_refund_account_unfit(&self, id: AccountId, why: Option<String>) -> Result<(), StoreError> {
-        self.write(move |conn| {
-            Box::pin(async move {
-                let changed = exec!(
-                    conn,
-                    "UPDATE refund_accounts SET unfit = $2 \
-                     WHERE account_id = $1 AND COALESCE(unfit, '') <> COALESCE($2, '')",
-                    id.to_string(),
-                    why
-                )?;
-                if changed > 0 {
-                    conn.journal().changed(&REFUND_ACCOUNTS, id);
-                }
-                Ok(())
-            })
-        })
-        .await
+        self.write(move |conn| Box::pin(async move { refund_accounts::set_unfit(conn, id, why).await })).await
     }
-}
-
-row!(
-    /// An operation that may be what is to be signed.
-    WarrantRow {
-        refund: String,
-        id: String,
-        state: String,
-        attempts: i64,
-        permission_id: Option<i64>,
-    }
-);
-
-/// Whether a transfer may be signed now: the rows themselves say for what.
-async fn warrant(conn: &mut Conn, transfer: Transfer, limits: SpendGuard) -> Result<Warrant, WarrantError> {
-    let kind = match transfer.asset {
-        Asset::Trx => "refund_trx",
-        Asset::Usdt => "refund_usdt",
-    };
-    let halted = halts::stop(conn, MoneyAct::Refund).await?;
-    if let Some(cause) = halted {
-        return Err(WarrantError::Halted(cause));
-    }
-    refund_change::refuse_strange(conn).await.map_err(|error| match error {
-        StoreError::Halted(cause) => WarrantError::Halted(cause),
-        error => error.into(),
-    })?;
-    let found: Vec<WarrantRow> = all!(
-        conn,
-        "SELECT r.id AS refund, op.id, op.state, op.attempts, a.permission_id FROM operations op \
-         JOIN refunds r ON r.id = op.refund_id JOIN payments p ON p.id = r.payment_id \
-         JOIN refund_accounts a ON a.account_id = op.account_id AND a.address = op.owner \
-         WHERE op.owner = $1 AND op.receiver = $2 AND op.balance = $3 AND op.kind = $4 \
-         AND op.state IN ('intended', 'signed') AND r.state = 'sending' AND r.operation_id = op.id \
-         AND r.to_address = op.receiver AND r.owed - r.fee = op.balance \
-         AND (r.to_address = p.from_address OR r.address_set_by <> r.address_approved_by) \
-         ORDER BY op.created_at, op.id",
-        transfer.from.to_string(),
-        transfer.to.to_string(),
-        transfer.amount,
-        kind,
-    )?;
-    let Some(row) = found.iter().find(|row| row.state == "intended") else {
-        return Err(if found.is_empty() { WarrantError::None } else { WarrantError::Signed });
-    };
-    let place = Place::new("operations", &row.id);
-    let id: RefundId = place.parse("refund_id", &row.refund)?;
-    let operation: OperationId = place.parse("id", &row.id)?;
-    let refund = refund_change::find(conn, id).await?.ok_or(WarrantError::None)?;
-    let at = refund.state.spent_at().unwrap_or(refund.updated_at);
-    let window = Window { now: at, until: Some(at), but: Some((id, operation)) };
-    refund_change::guard(conn, &refund, limits, window).await?.map_err(WarrantError::Guard)?;
-    let newest: Option<(i64,)> = opt!(conn, "SELECT block_time FROM blocks ORDER BY height DESC LIMIT 1")?;
-    Ok(Warrant {
-        operation,
-        attempts: place.number("attempts", row.attempts)?,
-        permission_id: row.permission_id.map(|id| place.number("permission_id", id)).transpose()?,
-        now: Timestamp::from_ms(newest.map_or(0, |(time,)| time)),
-    })
 }

@@ -18,28 +18,10 @@ leyden=$(realpath "${LEYDEN_BIN:-../../target/debug/leyden}")
 [ -x .venv/bin/python ] || python3 -m venv .venv
 .venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 
-work=$(mktemp -d)
-: >"$work/out"
-"$leyden" demo --data "$work/books" --orders 12 --listen 127.0.0.1:0 --node-listen 127.0.0.1:0 >"$work/out" 2>"$work/err" &
-service=$!
-stop() {
-    kill "$service" 2>/dev/null || true
-    wait "$service" 2>/dev/null || true
-    rm -rf "$work"
-}
-trap stop EXIT
-url=
-for _ in $(seq 150); do
-    url=$(sed -n 's/^API *\(http:[^ ]*\).*$/\1/p' "$work/out" | head -n 1)
-    [ -n "$url" ] && break
-    kill -0 "$service" 2>/dev/null || break
-    sleep 0.2
-done
-if [ -z "$url" ]; then
-    echo "the service did not start" >&2
-    cat "$work/out" "$work/err" >&2
-    exit 1
-fi
+# shellcheck source=../common/start.sh
+. ../common/start.sh
+start '^API *\(http:[^ ]*\).*$' \
+    "$leyden" demo --data "$work/books" --orders 12 --listen 127.0.0.1:0 --node-listen 127.0.0.1:0
 LEYDEN_API=$url
 LEYDEN_KEY=$(LEYDEN__DATABASE__URL="sqlite:$work/books/books.sqlite" "$leyden" keys api --name schema --scope admin |
     grep -o 'lk_live_[0-9a-f_]*' | head -n 1)
@@ -57,7 +39,7 @@ if [ "$code" != 0 ]; then
     tail -n 40 "$work/err"
 fi
 sed -n '/= SUMMARY =/,$p' "$work/report"
-if ! kill -0 "$service" 2>/dev/null; then
+if ! kill -0 "$process" 2>/dev/null; then
     echo "the service is gone" >&2
     exit 1
 fi

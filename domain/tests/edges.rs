@@ -125,6 +125,8 @@ fn a_flash_id_is_its_moment_and_its_randomness_to_the_digit() {
     assert_eq!(OrderId::flash(at, [1, 2, 3, 4, 5, 6, 7, 8, 0, 0]), id, "eight bytes are all it takes");
     let longest: OrderId = "FLASH_123456789012345_aaaaaaaaa".parse().unwrap();
     assert_eq!(longest.to_string(), "FLASH_123456789012345_aaaaaaaaa");
+    let oldest: OrderId = "FLASH_0_000000000".parse().unwrap();
+    assert_eq!(oldest, OrderId::Flash { ms: 0, tail: 0 });
     let digits = "0123456789abcdef0123456789abcdef";
     assert!(format!("op_{digits}").parse::<OperationId>().is_ok());
     let shorter: String = digits.chars().skip(1).collect();

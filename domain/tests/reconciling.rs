@@ -210,13 +210,12 @@ fn a_word(by: &str) -> Decision {
     Decision { at: Timestamp::from_ms(1), by: by.to_owned(), reason: "so".to_owned() }
 }
 
-#[test]
-fn what_acts_on_the_chain_two_persons_must_want() {
-    let difference = a_difference(Matter::Delegation, Class::ExternalMovement, 9);
-    let proposed = Repair {
+/// A repair that is proposed for a difference.
+fn a_repair(kind: RepairKind, difference: Difference) -> Repair {
+    Repair {
         id: RepairId::new(Timestamp::from_ms(1), [1; 10]),
         reconciliation: ReconciliationId::new(Timestamp::from_ms(1), [1; 10]),
-        kind: RepairKind::WriteOff,
+        kind,
         blocks: None,
         effect: String::new(),
         state: RepairState::Proposed,
@@ -225,13 +224,21 @@ fn what_acts_on_the_chain_two_persons_must_want() {
         decision: None,
         outcome: None,
         difference,
-    };
+    }
+}
+
+#[test]
+fn what_acts_on_the_chain_two_persons_must_want() {
+    let difference = a_difference(Matter::Delegation, Class::ExternalMovement, 9);
+    let proposed = a_repair(RepairKind::WriteOff, difference);
     let approved = proposed.decide(Say::Approve(None), a_word("a")).unwrap();
     assert_eq!((approved.state, approved.kind), (RepairState::Approved, RepairKind::WriteOff));
     assert_eq!(approved.decide(Say::Reject, a_word("b")), Err(SayRefusal::NotProposed));
     let asked = proposed.decide(Say::Approve(Some(RepairKind::Retake)), a_word("a")).unwrap();
     assert_eq!((asked.state, asked.kind), (RepairState::Proposed, RepairKind::Retake));
     assert_eq!(asked.decide(Say::Approve(None), a_word("a")), Err(SayRefusal::SamePerson));
+    let by_name = asked.decide(Say::Approve(Some(RepairKind::Retake)), a_word("a"));
+    assert_eq!(by_name, Err(SayRefusal::SamePerson), "not by naming it either");
     // Who has looked before it became this agrees to something else.
     let unseen = asked.decide(Say::Approve(None), a_word("b"));
     assert_eq!(unseen, Err(SayRefusal::Unnamed(RepairKind::Retake)));
@@ -268,6 +275,22 @@ fn a_repair_ends_once() {
 }
 
 proptest! {
+    /// One person alone, whatever they say and in whatever order, has nothing done that two must want.
+    #[test]
+    fn one_person_alone_is_never_two(
+        more in any::<bool>(), class in 0..Class::ALL.len(), words in prop::collection::vec(0..=RepairKind::ALL.len(), 1..12),
+    ) {
+        let difference = a_difference(Matter::Delegation, Class::ALL[class], if more { 9 } else { 0 });
+        let Some(first) = choices(&difference, true).first().copied() else { return Ok(()) };
+        let mut repair = a_repair(first, difference);
+        for word in words {
+            if let Ok(next) = repair.decide(Say::Approve(RepairKind::ALL.get(word).copied()), a_word("a")) {
+                repair = next;
+            }
+            prop_assert!(repair.state == RepairState::Proposed || !repair.kind.needs_two(), "{repair:?}");
+        }
+    }
+
     /// Whatever is under way, what agrees without it agrees with it, and never is called a difference.
     #[test]
     fn what_is_under_way_is_no_difference(ours in 0_i64..1_000, moving in -500_i64..500, later in -500_i64..500, off in -500_i64..500) {

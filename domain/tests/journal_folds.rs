@@ -160,6 +160,9 @@ fn other_tables_are_kept_whole_and_a_part_is_a_part() {
     };
     let mut replay = Replay::folding(["blocks"]);
     replay.apply(&about("orders", "ord_1")).unwrap();
+    assert_eq!(replay.tables().count(), 1, "nobody speaks of blocks");
+    replay.apply(&about("blocks", "1")).unwrap();
+    assert_eq!(replay.tables().collect::<Vec<_>>(), ["blocks", "orders"]);
     assert_eq!(replay.folded("orders"), Folded::No);
     assert_eq!(replay.take("orders", "ord_1"), Some(Row::Whole(image.clone())));
     let mut part = Replay::part("blocks", Some((3, 0)), Some((5, 0)));

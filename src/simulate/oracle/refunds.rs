@@ -19,6 +19,13 @@ impl Oracle {
         let attempts: BTreeMap<_, _> = book.attempts.iter().map(|a| (a.tx_id, a.operation)).collect();
         let operations: BTreeMap<_, _> = book.operations.iter().map(|o| (o.id, o)).collect();
         let refunds: BTreeMap<_, _> = book.refunds.iter().map(|refund| (refund.id, refund)).collect();
+        let payers: BTreeMap<_, _> = book.payments.iter().map(|payment| (payment.id, payment.from)).collect();
+        for refund in book.refunds.iter().filter(|refund| refund.address_set_by.is_none()) {
+            // Whatever else would keep it from going there.
+            if payers.get(&refund.payment) != Some(&refund.to) {
+                found.push(broken("refunds_the_payer", format!("{refund:?}")));
+            }
+        }
         let mut sent = BTreeSet::new();
         let mut back: BTreeMap<OrderId, i64> = BTreeMap::new();
         for (block, transfer) in

@@ -10,6 +10,9 @@
 #   positive_data_acceptance   that an address has a checksum, that it was activated, that an id names something, and that two
 #                              members exclude each other is more than a schema says
 #   POST /api/v1/halts         it makes money stand still, and everything else is answered 503 from then on
+#
+# One worker, because some releases of Python lose count in their parser where two threads use it
+# (https://github.com/python/cpython/issues/106905), and the run ends in the middle.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -33,7 +36,7 @@ code=0
 PYTHONPATH=$PWD .venv/bin/schemathesis run "$url/openapi.json" --header "X-API-Key: $LEYDEN_KEY" --no-color \
     --checks all --exclude-checks positive_data_acceptance \
     --exclude-operation-id raiseHalt --max-examples "$((cases / operations + 1))" --continue-on-failure \
-    --suppress-health-check all --workers 2 --output-sanitize true >"$work/report" 2>&1 || code=$?
+    --suppress-health-check all --workers 1 --output-sanitize true >"$work/report" 2>&1 || code=$?
 if [ "$code" != 0 ]; then
     head -c 60000 "$work/report"
     tail -n 40 "$work/err"

@@ -16,7 +16,7 @@ use leyden_domain::{
 use leyden_ports::{StoreError, store::Page};
 use std::sync::Arc;
 
-/// Most repairs looked at in one look.
+/// Most repairs of one page.
 const REPAIRS_AT_ONCE: u32 = 20;
 
 impl Reconciler {
@@ -57,30 +57,42 @@ impl Reconciler {
     /// Applies what is approved.
     pub(crate) async fn repair_all(&self, progress: &Progress) -> Result<(), Trouble> {
         let Shared { ports, .. } = self.shared.as_ref();
-        let page = Page { after: None, limit: REPAIRS_AT_ONCE };
-        for repair in ports.store.list_repairs(&[RepairState::Approved], &page).await? {
-            let applied = match self.apply(&repair, progress).await {
-                // It goes on, or waits until a person lifts a halt.
-                Ok(None) | Err(Trouble::Store(StoreError::Halted(_))) => continue,
-                // The chain does not answer now: the next look tries again.
-                Err(Trouble::Chain(error)) if error.is_retryable() => {
-                    tracing::warn!(repair = %repair.id, %error, "a repair waits for the chain");
-                    continue;
-                }
-                Err(Trouble::Store(error)) if error.concerns_all() => return Err(error.into()),
-                Err(error) => (false, error.to_string()),
-                Ok(Some(outcome)) => outcome,
-            };
-            let (is_applied, outcome) = applied;
-            tracing::warn!(repair = %repair.id, kind = repair.kind.name(), is_applied, outcome, "a repair is done");
-            match ports.store.settle_repair(repair.id, is_applied, ports.clock.now(), outcome).await {
-                // Another was quicker.
-                Ok(()) | Err(StoreError::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
+        let mut page = Page { after: None, limit: REPAIRS_AT_ONCE };
+        // All of them: one that waits for long takes nobody's place.
+        loop {
+            let approved = ports.store.list_repairs(&[RepairState::Approved], &page).await?;
+            for repair in &approved {
+                self.repair(repair, progress).await?;
             }
-            progress.tick();
+            if approved.len() < usize::try_from(REPAIRS_AT_ONCE).unwrap_or(usize::MAX) {
+                return Ok(());
+            }
+            page.after = approved.last().map(|repair| (repair.proposed_at, repair.id.to_string()));
         }
-        Ok(())
+    }
+
+    /// Applies one, and says what came of it; what concerns this one alone keeps no other from its turn.
+    async fn repair(&self, repair: &Repair, progress: &Progress) -> Result<(), Trouble> {
+        let Shared { ports, .. } = self.shared.as_ref();
+        let (is_applied, outcome) = match self.apply(repair, progress).await {
+            // It goes on, or waits until a person lifts a halt.
+            Ok(None) | Err(Trouble::Store(StoreError::Halted(_))) => return Ok(()),
+            // The chain does not answer now: the next look tries again.
+            Err(Trouble::Chain(error)) if error.is_retryable() => {
+                tracing::warn!(repair = %repair.id, %error, "a repair waits for the chain");
+                return Ok(());
+            }
+            Err(Trouble::Store(error)) if error.concerns_all() => return Err(error.into()),
+            Err(error) => (false, error.to_string()),
+            Ok(Some(outcome)) => outcome,
+        };
+        tracing::warn!(repair = %repair.id, kind = repair.kind.name(), is_applied, outcome, "a repair is done");
+        progress.tick();
+        match ports.store.settle_repair(repair.id, is_applied, ports.clock.now(), outcome).await {
+            // Another was quicker.
+            Ok(()) | Err(StoreError::Conflict(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Does one repair, or goes on with it; `None`: it goes on, or has said itself what came of it. It may be done any

@@ -62,49 +62,19 @@ pub(super) struct Account {
     pub(super) address: Address,
 }
 
-/// Settings that differ from world to world.
-struct Variant {
-    /// How long an order waits for its payment.
-    timeout: &'static str,
-    /// How long its tail is kept for payments that come late.
-    late: &'static str,
-    rental: &'static str,
-    /// What waits until it is solid, in TRX.
-    solid_above: &'static str,
-    /// How long energy stays beyond its rental.
-    grace: &'static str,
-    /// How long a signed transaction can be included.
-    lifetime: &'static str,
-    /// The largest tail.
-    tails: &'static str,
-    /// Most that goes back for one payment, in TRX.
-    most_back: &'static str,
-}
+/// Settings that differ from world to world, of which each has one: how long an order waits for its payment; how long its
+/// tail is kept for payments that come late; how long a rental lasts; from how many TRX a payment must be solid; how long
+/// energy stays beyond its rental; how long a signed transaction can be included; the largest tail; and how many TRX may
+/// go back for one payment.
+type Variant = [&'static str; 8];
 
-impl Variant {
-    #[expect(clippy::too_many_arguments, reason = "a line of a table")]
-    const fn new(
-        timeout: &'static str,
-        late: &'static str,
-        rental: &'static str,
-        solid_above: &'static str,
-        grace: &'static str,
-        lifetime: &'static str,
-        tails: &'static str,
-        most_back: &'static str,
-    ) -> Self {
-        Self { timeout, late, rental, solid_above, grace, lifetime, tails, most_back }
-    }
-}
-
-/// Of these each world has one.
 const VARIANTS: [Variant; 6] = [
-    Variant::new("2m", "10m", "5m", "1000", "0s", "60s", "9999", "2000"),
-    Variant::new("3m", "5m", "1h", "10", "0s", "24s", "20", "2000"),
-    Variant::new("150s", "20m", "10m", "2", "30s", "36s", "9999", "4"),
-    Variant::new("2m", "1h", "3m", "1000", "5s", "60s", "9999", "2000"),
-    Variant::new("4m", "10m", "24h", "5", "0s", "60s", "12", "3"),
-    Variant::new("3m", "30m", "2h", "1000", "1m", "30s", "9999", "2000"),
+    ["2m", "10m", "5m", "1000", "0s", "60s", "9999", "2000"],
+    ["3m", "5m", "1h", "10", "0s", "24s", "20", "2000"],
+    ["150s", "20m", "10m", "2", "30s", "36s", "9999", "4"],
+    ["2m", "1h", "3m", "1000", "5s", "60s", "9999", "2000"],
+    ["4m", "10m", "24h", "5", "0s", "60s", "12", "3"],
+    ["3m", "30m", "2h", "1000", "1m", "30s", "9999", "2000"],
 ];
 
 impl Kit {
@@ -206,7 +176,7 @@ fn first_chain(pool: &[Address]) -> SimNode {
 }
 
 fn settings(
-    Variant { timeout, late, rental, solid_above, grace, lifetime, tails, most_back }: &Variant,
+    [timeout, late, rental, solid_above, grace, lifetime, tails, most_back]: &Variant,
     generous: bool,
     pool: &[Address],
     payee: Address,

@@ -88,31 +88,36 @@ const CALM: Profile = Profile {
     desk: 1_000,
 };
 
+/// Everything goes wrong, now and then.
+const NOW_AND_THEN: Profile = Profile {
+    panics: 60,
+    cuts: 100,
+    fatal: 1_000,
+    read_errors: 20,
+    write_errors: 60,
+    lost_answers: 60,
+    slow_books: 300,
+    node_errors: 300,
+    node_moods: 200,
+    broadcasts: 1_500,
+    forks: 200,
+    flips: 2_500,
+    vanishing: 3_000,
+    missed: 400,
+    skewed: 2_000,
+    ..CALM
+};
+
 /// All kinds.
 pub const PROFILES: &[Profile] = &[
     CALM,
     Profile {
         name: "faults",
         about: "everything, now and then",
-        panics: 60,
-        cuts: 100,
-        fatal: 1_000,
-        read_errors: 20,
-        write_errors: 60,
-        lost_answers: 60,
-        slow_books: 300,
-        node_errors: 300,
-        node_moods: 200,
-        broadcasts: 1_500,
-        forks: 200,
-        flips: 2_500,
-        vanishing: 3_000,
-        missed: 400,
-        skewed: 2_000,
         scarce: 2_000,
         operators: 800,
         wrong: 3_500,
-        ..CALM
+        ..NOW_AND_THEN
     },
     Profile {
         name: "forks",
@@ -166,23 +171,8 @@ pub const PROFILES: &[Profile] = &[
         wrong: 8_000,
         refunds: true,
         desk: 6_000,
-        panics: 60,
-        cuts: 100,
-        fatal: 1_000,
-        read_errors: 20,
-        write_errors: 60,
-        lost_answers: 60,
-        slow_books: 300,
-        node_errors: 300,
-        node_moods: 200,
-        broadcasts: 1_500,
-        forks: 200,
-        flips: 2_500,
-        vanishing: 3_000,
-        missed: 400,
-        skewed: 2_000,
         scarce: 3_000,
-        ..CALM
+        ..NOW_AND_THEN
     },
     Profile {
         name: "generous",
@@ -195,21 +185,14 @@ pub const PROFILES: &[Profile] = &[
         operators: 300,
         panics: 40,
         cuts: 60,
-        fatal: 1_000,
-        read_errors: 20,
-        write_errors: 60,
-        lost_answers: 60,
-        slow_books: 300,
         node_errors: 200,
         node_moods: 100,
         broadcasts: 1_000,
         forks: 80,
-        flips: 2_500,
-        vanishing: 3_000,
         missed: 300,
         skewed: 1_000,
         scarce: 1_500,
-        ..CALM
+        ..NOW_AND_THEN
     },
     Profile {
         name: "load",

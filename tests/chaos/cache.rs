@@ -38,8 +38,9 @@ fn a_cache_that_is_ill_in_every_way_changes_nothing() {
         let bases: Vec<_> = running.all(2).unwrap().values().map(|i| i.base.clone()).collect();
         let (key, base) = (ground.key(), bases[0].clone());
         // The pool is known a moment after the start, and the sale is closed until then.
-        for base in &bases {
-            until("orders are taken", || make(base, &key, "first", &Mutex::default()));
+        for (n, base) in bases.iter().enumerate() {
+            // One wish each: what another instance has taken is answered before anything is asked.
+            until("orders are taken", || make(base, &key, &format!("first-{n}"), &Mutex::default()));
         }
         let writer = Writer::start(move || bases.clone(), key.clone());
         while ill < illnesses && !running.is_over() {

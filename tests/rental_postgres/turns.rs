@@ -114,14 +114,22 @@ impl Instance {
     }
 }
 
-/// Mines until an order is in a state, whoever works.
+/// Mines until an order is in a state, whoever works. The chain does not run away from whoever reads it; where nobody does,
+/// it goes on after a while.
 async fn mine_until(world: &World, order: leyden_domain::OrderId, state: S) {
     for _ in 0..3_000 {
         if world.state(order).await == state {
             return;
         }
         world.node.mine().unwrap();
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        let head = world.height().await;
+        for _ in 0..50 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let read = world.ports.store.chain_position().await.unwrap();
+            if read.is_some_and(|position| position.view.head.height().get() >= head) {
+                break;
+            }
+        }
     }
     panic!("never {state:?}: {:?}", world.state(order).await);
 }

@@ -61,24 +61,26 @@ pub(crate) fn options(url: &str, session: Session) -> Result<PgConnectOptions, O
     // Holding on to a lease that was taken durably need not be durable itself: at worst it is over earlier.
     let commit = if session == Session::Lease { "off" } else { "on" };
     // Everything that is asked all day is found by an index, and the tables are empty when the first plans are made: a plan
-    // that reads them through would be kept while they grow. Compiling a plan costs more than any of them takes.
+    // that reads them through would be kept while they grow. For the same reason tables are joined in the order in which
+    // a statement names them: the one that says whether there is anything to look for comes first.
     let options = match session {
         Session::Write | Session::Lease => options.options([
             ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
+            ("join_collapse_limit", "1"),
             ("plan_cache_mode", "force_generic_plan"),
         ]),
         Session::Read | Session::Migrate => options,
     };
     Ok(options.options([
-        ("jit", "off"),
         ("statement_timeout", statement),
         ("lock_timeout", lock),
         ("idle_in_transaction_session_timeout", idle),
         ("synchronous_commit", commit),
-        // Statements are short; compiling one takes longer than running it.
+        // Statements are short; compiling one, or starting processes that help with it, takes longer than running it.
         ("jit", "off"),
+        ("max_parallel_workers_per_gather", "0"),
         ("tcp_keepalives_idle", "10"),
         ("tcp_keepalives_interval", "5"),
         ("tcp_keepalives_count", "3"),

@@ -4,13 +4,13 @@
 
 use crate::{
     OpenOptions, SqlStore, book_part,
-    db::{Conn, all},
+    db::{Conn, all, exec},
     monitoring, new_orders, operations, order_list, order_payment, orders, parts, payments, pool,
 };
 use leyden_domain::{OrderId, Timestamp};
 use leyden_ports::{
     Clock,
-    store::{Page, PaymentFilter},
+    store::{Durability, Page, PaymentFilter},
 };
 use leyden_test_servers::{Postgres, PostgresOptions};
 use std::sync::Arc;
@@ -179,4 +179,31 @@ async fn postgresql_looks_through_nothing_either() {
     let plan = pg_plan(&server, payments::BY_TAIL);
     assert!(plan.contains("Index Scan using taken_tails_pkey on taken_tails t"), "{plan}");
     assert!(plan.contains("Index Cond: (id = t.order_id)"), "{plan}");
+}
+
+#[tokio::test]
+async fn postgresql_looks_at_prices_before_it_looks_at_a_recipients_orders() {
+    let server = Postgres::start(&PostgresOptions::fast()).unwrap();
+    let url = server.create("books", None).unwrap();
+    SqlStore::open(&url, Arc::new(Never), OpenOptions::default()).await.unwrap().close().await;
+    // Many open orders for one recipient, and every reason to read them through with several processes.
+    let fill = "INSERT INTO offered_prices (payment_address, unit_price, last_closes_at) VALUES ('till', 1500000, 1); \
+        INSERT INTO orders (id, order_type, recipient_address, payment_address, price_config, status, created_at, \
+        updated_at, expires_at, state, state_json, version, unit_price, tail, count_rule, count_limit, \
+        energy_per_transfer, duration_ms, closes_at) SELECT 'FLASH_' || n, 'energy_flash', 'one', 'till', '{}', \
+        'pending', n, n, n, 'awaiting_payment', '{}', 1, 1500000, n, 'open', 10, 65000, 1, n \
+        FROM generate_series(1, 20000) AS n; ANALYZE; \
+        ALTER DATABASE books SET parallel_setup_cost = 0; ALTER DATABASE books SET parallel_tuple_cost = 0; \
+        ALTER DATABASE books SET min_parallel_table_scan_size = 0";
+    server.sql("books", fill).unwrap();
+    let store = SqlStore::open(&url, Arc::new(Never), OpenOptions::default()).await.unwrap();
+    let (mut conn, _) = store.db.begin_write(Durability::Strict, false).await.unwrap();
+    exec!(conn, sqlx::AssertSqlSafe(format!("PREPARE it AS {}", payments::BY_RECIPIENT))).unwrap();
+    let plan: Vec<(String,)> = all!(conn, "EXPLAIN EXECUTE it(NULL, NULL, NULL)").unwrap();
+    let plan: Vec<String> = plan.into_iter().map(|(line,)| line).collect();
+    let first = |what: &str| plan.iter().position(|line| line.contains(what));
+    assert_eq!(first("Gather"), None, "{plan:#?}");
+    assert!(first(" on offered_prices p") < first(" on orders_"), "{plan:#?}");
+    conn.rollback().await.unwrap();
+    store.close().await;
 }

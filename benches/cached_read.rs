@@ -1,8 +1,12 @@
 //! A cached read with everything on (key, rate limit, request id, metrics, security headers) beside a bare handler that
-//! gives the same bytes: requests a second over keep-alive connections, both servers in this process, in turn.
+//! gives the same bytes, head and body: requests a second over keep-alive connections, both servers in this process, in turn.
 
 use crate::measure::{line, median, now};
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{
+    App, HttpResponse, HttpServer,
+    http::header::{HeaderName, HeaderValue},
+    web,
+};
 use leyden::{
     Application, Settings, SystemClock, SystemEntropy, World, http::scope::Scope, settings::Environment,
 };
@@ -11,7 +15,7 @@ use leyden_sim::{ChainConfig, SimNode};
 use leyden_store::{MemoryCache, OpenOptions, SqlStore};
 use leyden_tron::keys::KeyRing;
 use secrecy::ExposeSecret;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::ready, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -21,6 +25,8 @@ const CONNECTIONS: usize = 64;
 const ROUNDS: u32 = 5;
 const SECONDS: u64 = 3;
 const PATH: &str = "/api/v1/pool";
+
+type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// Reads one answer of a known length; how many bytes.
 async fn exchange(
@@ -71,12 +77,21 @@ async fn rate(address: SocketAddr, key: &str) -> Result<f64, crate::Failure> {
     Ok(f64::from(done) / begin.elapsed().as_secs_f64())
 }
 
-async fn body(address: SocketAddr, key: &str) -> Result<Vec<u8>, crate::Failure> {
+/// One answer of ours: its headers, but for those that every server writes itself, and its body.
+async fn answer(address: SocketAddr, key: &str) -> Result<(Headers, web::Bytes), crate::Failure> {
     let request = format!("GET {PATH} HTTP/1.1\r\nhost: leyden\r\nx-api-key: {key}\r\n\r\n").into_bytes();
     let mut stream = TcpStream::connect(address).await?;
     let mut buffer = Vec::new();
     let length = exchange(&mut stream, &request, &mut buffer).await?;
-    Ok(buffer.split_off(buffer.len() - length))
+    let body = buffer.split_off(buffer.len() - length);
+    let mut headers = Headers::new();
+    for line in String::from_utf8(buffer)?.lines() {
+        let Some((name, value)) = line.split_once(": ") else { continue };
+        if !["content-length", "date"].contains(&name) {
+            headers.push((name.parse()?, value.parse()?));
+        }
+    }
+    Ok((headers, body.into()))
 }
 
 async fn measure() -> Result<(), crate::Failure> {
@@ -101,14 +116,16 @@ async fn measure() -> Result<(), crate::Failure> {
     let key = application.make_api_key("bench", &[Scope::DataRead].into()).await?;
     let (address, shutdown) = (application.address(), application.handles().shutdown().clone());
     let body_of_ours = async {
-        let bytes = body(address, key.expose_secret()).await?;
-        let page = web::Bytes::from(bytes);
+        let (headers, page) = answer(address, key.expose_secret()).await?;
         let length = page.len();
         let bare = HttpServer::new(move || {
-            let page = page.clone();
+            let (headers, page) = (headers.clone(), page.clone());
             App::new().default_service(web::to(move || {
-                let page = page.clone();
-                async move { HttpResponse::Ok().content_type("application/json").body(page) }
+                let mut response = HttpResponse::Ok();
+                for header in &headers {
+                    response.insert_header(header.clone());
+                }
+                ready(response.body(page.clone()))
             }))
         })
         .workers(1)
@@ -125,7 +142,7 @@ async fn measure() -> Result<(), crate::Failure> {
             }
             let (ours, bare) = (median(our_rates), median(bare_rates));
             line(&format!(
-                "{length} bytes, {CONNECTIONS} connections: {ours:.0} /s   bare {bare:.0} /s   ratio {:.2}x",
+                "{length} bytes of body, {CONNECTIONS} connections: {ours:.0} /s   bare {bare:.0} /s   ratio {:.2}x",
                 ours / bare
             ));
             handle.stop(false).await;

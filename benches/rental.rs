@@ -6,14 +6,15 @@
 
 use crate::books::{PRICE, fill, make_order, payment_address, recipient, settings};
 use crate::measure::{line, millis, now, percentiles, ratio};
+use async_trait::async_trait;
 use leyden::{SystemClock, SystemEntropy};
 use leyden_actors::{Handles, Leadership, Placement, Ports, SaleTerms, kernel::Shutdown, start};
 use leyden_domain::{
     AccountId, Address, BlockRef, Span, Sun, Timestamp,
-    chain::{ChainAction, Resource, SignedTransaction, TransactionIntent},
+    chain::{BroadcastAnswer, ChainAction, Resource, SignedTransaction, TransactionIntent},
 };
 use leyden_ports::{
-    ChainReader, ChainWriter, Clock, Entropy, Signer, Store,
+    ChainError, ChainReader, ChainWriter, Clock, Entropy, Signer, Store,
     store::{NewPoolAccount, PoolStore},
 };
 use leyden_sim::{ChainConfig, SimNode, keys};
@@ -22,8 +23,11 @@ use leyden_test_servers::{Postgres, PostgresOptions};
 use leyden_tron::keys::{KeyId, KeyPolicy, KeyRing};
 use sqlx::{ConnectOptions, Connection};
 use std::{collections::BTreeMap, str::FromStr, sync::Arc, time::Duration};
+use tokio::sync::watch;
 
 const ROUNDS: u32 = 60;
+/// A round that takes longer has gone wrong.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn ring() -> KeyRing {
     let mut ring = KeyRing::new();
@@ -34,8 +38,26 @@ fn ring() -> KeyRing {
     ring
 }
 
+/// The node, and how many transactions it has accepted: looking for them every so often would be measured too.
+struct Counting {
+    node: SimNode,
+    accepted: watch::Sender<usize>,
+}
+
+#[async_trait]
+impl ChainWriter for Counting {
+    async fn broadcast(&self, transaction: &SignedTransaction) -> Result<BroadcastAnswer, ChainError> {
+        let answer = self.node.broadcast(transaction).await;
+        if matches!(answer, Ok(BroadcastAnswer::Accepted)) {
+            self.accepted.send_modify(|count| *count += 1);
+        }
+        answer
+    }
+}
+
 struct World {
     node: SimNode,
+    accepted: watch::Receiver<usize>,
     store: Arc<SqlStore>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -47,8 +69,6 @@ impl World {
     async fn new(url: &str, open_orders: i64) -> Result<Self, crate::Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 93_000, 3_000));
-        node.mine_many(30)?;
         let store = Arc::new(SqlStore::open(url, Arc::clone(&clock), OpenOptions::default()).await?);
         for n in 0..keys::POOL_ACCOUNTS {
             let id = AccountId::new(clock.now(), entropy.for_id());
@@ -56,10 +76,14 @@ impl World {
             store.upsert_pool_account(new, clock.now()).await?;
         }
         fill(&store, clock.as_ref(), entropy.as_ref(), open_orders).await?;
+        // Not before the books are full: a payment in a block that is older than its order is not that order's.
+        let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 93_000, 3_000));
+        node.mine_many(30)?;
+        let (counted, accepted) = watch::channel(0);
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
             chain: Arc::new(node.clone()),
-            writer: Arc::new(node.clone()),
+            writer: Arc::new(Counting { node: node.clone(), accepted: counted }),
             signer: Arc::new(ring()),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
@@ -73,7 +97,7 @@ impl World {
             Shutdown::new(),
         )
         .await?;
-        let world = Self { node, store, clock, entropy, handles, next_tail: open_orders + 1 };
+        let world = Self { node, accepted, store, clock, entropy, handles, next_tail: open_orders + 1 };
         world.read().await?;
         Ok(world)
     }
@@ -91,12 +115,7 @@ impl World {
         }
     }
 
-    /// How many transactions wait in the node.
-    fn pending(&self) -> usize {
-        self.node.chain().pending().count()
-    }
-
-    /// One round: so many payments in one block; the time until so many delegations wait in the node.
+    /// One round: so many payments in one block; the time until the node has accepted as many delegations.
     async fn round(&mut self, payments: i64) -> Result<Duration, crate::Failure> {
         for _ in 0..payments {
             let order =
@@ -107,11 +126,12 @@ impl World {
             self.node.transfer(&payer, payment_address(), order.amount_due(1)?.get())?;
         }
         self.read().await?;
+        let wanted = *self.accepted.borrow() + usize::try_from(payments)?;
         self.node.mine()?;
         let start = now();
-        while self.pending() < usize::try_from(payments)? {
-            tokio::time::sleep(Duration::from_micros(100)).await;
-        }
+        // As a node does that says when there is a new block.
+        self.handles.hurry_payments();
+        tokio::time::timeout(PATIENCE, self.accepted.wait_for(|count| *count >= wanted)).await??;
         let taken = start.elapsed();
         self.node.mine()?;
         self.node.mine()?;

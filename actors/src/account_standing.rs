@@ -31,17 +31,7 @@ impl AccountAgent {
         };
         match ports.chain.pool_account(me.address).await {
             Ok(state) => {
-                let observed = Observed {
-                    at: state.observed_at,
-                    asked_at: now,
-                    staked: state.staked,
-                    delegated: state.delegated,
-                    delegatable: state.delegatable,
-                    balance: state.balance,
-                    bandwidth: state.bandwidth,
-                    recovering: state.recovering,
-                    ratio: state.ratio,
-                };
+                let observed = state.observed(now);
                 ports.store.observe_account(self.account, observed).await?;
                 settings.did("agent.observed");
                 self.revive(me, &observed).await?;

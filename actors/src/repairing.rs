@@ -10,7 +10,7 @@ use crate::{
 use leyden_domain::{
     Address, Energy, Height, RepairId, Sun,
     operation::{Operation, OperationKind, OperationState, RefusalMeaning},
-    pool::{Observed, PoolAccount},
+    pool::PoolAccount,
     reconcile::{Reconciliation, Repair, RepairKind, RepairState, plan},
 };
 use leyden_ports::{StoreError, store::Page};
@@ -258,17 +258,7 @@ impl Reconciler {
             return Ok((false, "the account is not of the pool any more".to_owned()));
         };
         let state = ports.chain.pool_account(address).await?;
-        let observed = Observed {
-            at: state.observed_at,
-            asked_at: ports.clock.now(),
-            staked: state.staked,
-            delegated: state.delegated,
-            delegatable: state.delegatable,
-            balance: state.balance,
-            bandwidth: state.bandwidth,
-            recovering: state.recovering,
-            ratio: state.ratio,
-        };
+        let observed = state.observed(ports.clock.now());
         ports.store.observe_account(account.id, observed).await?;
         self.shared.hint_allocator();
         Ok((true, format!("{} TRX are staked at block {}", state.staked, state.observed_at)))

@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "each test uses a part of the kit")]
 mod kit;
 
-use kit::{ENERGY, delivery, funding, head, operation_id, order, payment, reservation_id, slot};
+use kit::{ENERGY, delegation, delivery, funding, head, operation_id, order, payment, slot};
 use leyden_domain::{
     Energy, Height, Span, Sun,
     chain::Head,
@@ -60,29 +60,9 @@ fn paid(height: Option<i64>) -> Payment {
     payment
 }
 
-/// A delegation for order 0 that is in block 11 where it took effect.
-fn delegation(n: u64, energy: Energy, state: OperationState) -> Operation {
-    Operation {
-        id: operation_id(n),
-        order: Some(order(0).id),
-        account: kit::account_id(1),
-        owner: kit::address(5_001),
-        receiver: kit::address(1_000),
-        balance: Sun::from_trx(7_000),
-        energy,
-        kind: OperationKind::Delegate { reservation: reservation_id(n), lock: None },
-        state,
-        attempts: 1,
-        delivery: state.took_effect().then(|| delivery(11)),
-        failure: (state == OperationState::Failed).then_some(RefusalMeaning::CapacityGone),
-        version: 1,
-        created_at: slot(10),
-    }
-}
-
 fn reclaim(delegation: u64, state: OperationState) -> Operation {
     let kind = OperationKind::Undelegate { delegation: operation_id(delegation) };
-    Operation { kind, ..self::delegation(delegation + 100, ENERGY, state) }
+    Operation { kind, ..kit::delegation(delegation + 100, ENERGY, state) }
 }
 
 fn confirmation() -> Confirmation {

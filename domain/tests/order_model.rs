@@ -6,14 +6,12 @@
 #[expect(dead_code, reason = "each test uses a part of the kit")]
 mod kit;
 
-use kit::{
-    ENERGY, PRICE, delivery, funding, operation_id, order, payment, reservation_id, slot, world::World,
-};
+use kit::{ENERGY, PRICE, delegation, delivery, funding, order, payment, slot, world::World};
 use leyden_domain::{
     Energy, Span, Sun,
     chain::{Head, ResourceAction},
     invariants,
-    operation::{ChainView, NextAct, Operation, OperationKind, OperationState, RefusalMeaning},
+    operation::{ChainView, NextAct, Operation, OperationState},
     order::{
         Confirmation, Facts, HoldReason, Order, OrderEvent, OrderState, OrderStateKind, Party, next_event,
     },
@@ -226,26 +224,6 @@ fn an_undisturbed_order_completes() {
     let (given, taken) = on_chain(&world, &world.book.orders[0]);
     assert_eq!(world.book.events.len(), 4);
     assert_eq!(given, taken);
-}
-
-/// A delegation of this much energy for the order of number 0, in this state.
-fn delegation(n: u64, energy: Energy, state: OperationState) -> Operation {
-    Operation {
-        id: operation_id(n),
-        order: Some(kit::order_id(0)),
-        account: kit::account_id(1),
-        owner: kit::address(5_001),
-        receiver: kit::address(1_000),
-        balance: Sun::from_trx(7_000),
-        energy,
-        kind: OperationKind::Delegate { reservation: reservation_id(n), lock: None },
-        state,
-        attempts: 1,
-        delivery: state.took_effect().then(|| delivery(11)),
-        failure: (state == OperationState::Failed).then_some(RefusalMeaning::CapacityGone),
-        version: 1,
-        created_at: slot(10),
-    }
 }
 
 /// What is due for order 0 in this state, with its payment of one transfer in block `paid_in`.

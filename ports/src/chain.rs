@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use leyden_domain::{
-    Address, Bandwidth, Energy, EnergyRatio, Height, Span, Sun, TxId, UsdtMicro,
+    Address, Bandwidth, Energy, EnergyRatio, Height, Span, Sun, Timestamp, TxId, UsdtMicro,
     chain::{Block, BroadcastAnswer, Head, SignedTransaction, TransactionReport},
+    pool::Observed,
 };
 use std::collections::BTreeSet;
 
@@ -65,6 +66,23 @@ pub struct PoolChainState {
     pub recovering: Energy,
     /// The network's exchange rate.
     pub ratio: EnergyRatio,
+}
+
+impl PoolChainState {
+    /// The same as the books keep it, asked for at this time.
+    pub const fn observed(&self, asked_at: Timestamp) -> Observed {
+        Observed {
+            at: self.observed_at,
+            asked_at,
+            staked: self.staked,
+            delegated: self.delegated,
+            delegatable: self.delegatable,
+            balance: self.balance,
+            bandwidth: self.bandwidth,
+            recovering: self.recovering,
+            ratio: self.ratio,
+        }
+    }
 }
 
 /// What an account of ours has and lends, at one solid block.

@@ -11,7 +11,7 @@ use leyden_domain::{
     Sun,
     operation::OperationState,
     order::{CountRule, HoldReason, OrderEvent, OrderState, OrderStateKind as S},
-    reconcile::{Class, Decision, Matter, RepairKind, RepairState, Say, SayRefusal},
+    reconcile::{Class, Decision, Matter, Repair, RepairKind, RepairState, Say, SayRefusal},
 };
 use leyden_ports::store::RepairRefusal;
 use leyden_sim::keys;
@@ -33,15 +33,21 @@ async fn mined_until(world: &World, state: RepairState) {
         .await;
 }
 
+/// A stranger with our key lends what is left, which is found: how much more than in the books, and what is proposed.
+async fn lent_by_a_stranger(world: &World) -> (i64, Repair) {
+    world.until_observed().await;
+    world.lend_all_but(0, 65_000).await;
+    settled(world).await;
+    let differences = compared(world).await.differences;
+    assert_eq!(differences.len(), 1);
+    (differences[0].excess(), until_repaired(world, RepairState::Proposed).await)
+}
+
 /// A stranger with our key lends what is left; two persons have it taken back.
 async fn a_strangers_loan(hook: Option<StepHook>) -> World {
     let mut world = World::new().await;
     world.start(hook).await;
-    world.until_observed().await;
-    world.lend_all_but(0, 65_000).await;
-    settled(&world).await;
-    assert_eq!(compared(&world).await.differences.len(), 1);
-    let proposed = until_repaired(&world, RepairState::Proposed).await;
+    let (_, proposed) = lent_by_a_stranger(&world).await;
     let store = &world.ports.store;
     let retake = Say::Approve(Some(RepairKind::Retake));
     let asked = store.decide_repair(proposed.id, retake, word(&world, "key_1")).await.unwrap();
@@ -96,11 +102,7 @@ async fn it_is_taken_back_once_whoever_is_killed() {
 #[actix_rt::test]
 async fn it_is_taken_back_once_although_the_power_fails_at_every_turn() {
     let mut world = World::running().await;
-    world.until_observed().await;
-    world.lend_all_but(0, 65_000).await;
-    settled(&world).await;
-    compared(&world).await;
-    let proposed = until_repaired(&world, RepairState::Proposed).await;
+    let (_, proposed) = lent_by_a_stranger(&world).await;
     let retake = Say::Approve(Some(RepairKind::Retake));
     for by in ["key_1", "key_2"] {
         world.ports.store.decide_repair(proposed.id, retake, word(&world, by)).await.unwrap();
@@ -128,11 +130,7 @@ async fn it_is_taken_back_once_although_the_power_fails_at_every_turn() {
 #[actix_rt::test]
 async fn what_has_changed_since_it_was_approved_is_left_alone() {
     let world = World::running().await;
-    world.until_observed().await;
-    world.lend_all_but(0, 65_000).await;
-    settled(&world).await;
-    let excess = compared(&world).await.differences[0].excess();
-    let proposed = until_repaired(&world, RepairState::Proposed).await;
+    let (excess, proposed) = lent_by_a_stranger(&world).await;
     let retake = Say::Approve(Some(RepairKind::Retake));
     world.ports.store.decide_repair(proposed.id, retake, word(&world, "key_1")).await.unwrap();
     // Its owner has taken it back meanwhile.
@@ -149,11 +147,7 @@ async fn what_has_changed_since_it_was_approved_is_left_alone() {
 #[actix_rt::test]
 async fn what_a_stranger_is_just_changing_is_waited_for() {
     let world = World::running().await;
-    world.until_observed().await;
-    world.lend_all_but(0, 65_000).await;
-    settled(&world).await;
-    let excess = compared(&world).await.differences[0].excess();
-    let proposed = until_repaired(&world, RepairState::Proposed).await;
+    let (excess, proposed) = lent_by_a_stranger(&world).await;
     let retake = Say::Approve(Some(RepairKind::Retake));
     // Its owner is taking it back, in a block that is not solid: at the solid one all is as it was approved.
     world.take_back(0, keys::test_address(8), Sun::new(excess));

@@ -7,6 +7,7 @@ use leyden_domain::{
     AccountId, Address, Asset, Bandwidth, BlockId, BlockRef, Energy, EnergyRatio, Height, OperationId,
     OrderId, PaymentId, RefundId, ReservationId, Span, Sun, Timestamp, TxId,
     chain::{Delivery, Head},
+    operation::{Operation, OperationKind, OperationState, RefusalMeaning},
     order::{Channel, CountRule, Funding, Order, OrderState},
     payment::{Payment, PaymentState},
     pool::{AccountState, Observed, PoolAccount},
@@ -178,5 +179,25 @@ pub(crate) fn account(n: u64, staked: Sun) -> PoolAccount {
         held: Sun::ZERO,
         unseen: Sun::ZERO,
         version: 1,
+    }
+}
+
+/// A delegation of this much energy for order 0, in this state; where it took effect, in block 11.
+pub(crate) fn delegation(n: u64, energy: Energy, state: OperationState) -> Operation {
+    Operation {
+        id: operation_id(n),
+        order: Some(order_id(0)),
+        account: account_id(1),
+        owner: address(5_001),
+        receiver: address(1_000),
+        balance: Sun::from_trx(7_000),
+        energy,
+        kind: OperationKind::Delegate { reservation: reservation_id(n), lock: None },
+        state,
+        attempts: 1,
+        delivery: state.took_effect().then(|| delivery(11)),
+        failure: (state == OperationState::Failed).then_some(RefusalMeaning::CapacityGone),
+        version: 1,
+        created_at: slot(10),
     }
 }

@@ -171,7 +171,8 @@ impl Api {
             for _ in 0..self.doors.count() {
                 let Some(base) = self.doors.next() else { break };
                 match self.call_once(&base, method, path, body, idempotency_key).await {
-                    Err(ApiFailure::Refused { status, body }) if status == 503 || status == 429 => {
+                    // 408: the request did not come whole in time, so nothing was done with it.
+                    Err(ApiFailure::Refused { status, body }) if [408, 429, 503].contains(&status) => {
                         last = ApiFailure::Refused { status, body };
                     }
                     Err(ApiFailure::Transport(why)) => last = ApiFailure::Transport(why),

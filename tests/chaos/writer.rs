@@ -1,7 +1,10 @@
 //! A program that makes orders all the time, on every instance in turn, and remembers each that was acknowledged. An
 //! order that was not is asked for again with the same idempotency key until it is.
 
-use crate::ask::{ask, get};
+use crate::{
+    ask::{ask, get},
+    until,
+};
 use leyden_sim::keys;
 use serde_json::json;
 use std::{
@@ -105,14 +108,15 @@ impl Writer {
         self.thread.join().unwrap();
         let made = self.seen.lock().unwrap().made.clone();
         for (wish, id) in &made {
-            let order = get(base, key, &format!("/api/v1/orders/{id}")).unwrap();
+            let order =
+                until("an answer about an order", || get(base, key, &format!("/api/v1/orders/{id}")).ok());
             assert_eq!(
                 (order.status, order.body["data"]["orderId"].as_str()),
                 (200, Some(id.as_str())),
                 "{order:?}"
             );
-            let again = make(base, key, wish, &self.seen).map(|(id, _)| id);
-            assert_eq!(again.as_ref(), Some(id), "{wish}");
+            let (again, _) = until("the same order again", || make(base, key, wish, &self.seen));
+            assert_eq!(again, *id, "{wish}");
         }
         std::mem::take(&mut self.seen.lock().unwrap())
     }

@@ -24,6 +24,8 @@ pub(super) const NOTEBOOK: &str = "customers.jsonl";
 pub(super) const UNCLEAN: u8 = 1;
 /// Longest wait for one answer. An instance that hangs must not keep a customer for long: there are others.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How many blocks later than the last customer the service may see what that customer saw in the chain.
+const BLOCKS_TO_FINISH: i64 = 40;
 
 /// A show that can begin.
 pub(super) struct Show<'a> {
@@ -126,11 +128,25 @@ impl<'a> Show<'a> {
         self.judge(&cases).await
     }
 
+    /// What the service says once it has finished, or has had time enough to.
+    async fn statement(&self) -> Result<Statement, Failure> {
+        let head = || self.stage.node.chain().head().number();
+        let last = head().saturating_add(BLOCKS_TO_FINISH);
+        loop {
+            let is_last = head() >= last;
+            let statement =
+                self.world.api.statement().await.map_err(|error| Failure::new(error.to_string()))?;
+            if statement.unfinished.is_empty() || is_last {
+                return Ok(statement);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     async fn judge(&self, cases: &[Case]) -> Result<Report, Failure> {
         let unread = |error: ChainError| Failure::new(format!("the chain cannot be read: {error}"));
         let node = &self.stage.node;
-        let statement: Statement =
-            self.world.api.statement().await.map_err(|error| Failure::new(error.to_string()))?;
+        let statement = self.statement().await?;
         let audit =
             Audit::read(node, stage::payment_address(), stage::refund_address()).await.map_err(unread)?;
         let pool = node.pool_account(leyden_sim::keys::pool_address(0)).await.map_err(unread)?;

@@ -24,7 +24,7 @@ const ROUNDS: u32 = 3;
 const SECONDS: u64 = 4;
 
 /// What one new order writes, as pgbench runs it. No counters, and no chain of hashes: the reference is spared their
-/// contention: each connection numbers its entries of the journal for itself. An entry is as long as one of ours.
+/// contention. Each connection numbers its entries of the journal for itself; an entry is as long as one of ours.
 fn script() -> String {
     let (payee, recipient) = (payment_address(), recipient(1));
     format!(

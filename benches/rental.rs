@@ -76,6 +76,7 @@ impl World {
             store.upsert_pool_account(new, clock.now()).await?;
         }
         fill(&store, clock.as_ref(), entropy.as_ref(), open_orders).await?;
+        settle(url).await?;
         // Not before the books are full: a payment in a block that is older than its order is not that order's.
         let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 93_000, 3_000));
         node.mine_many(30)?;
@@ -138,6 +139,21 @@ impl World {
         self.read().await?;
         Ok(taken)
     }
+}
+
+/// Ends the writing that filling has left to do later: orders come over hours, and what is measured is not the disk's
+/// work for those of the last minute.
+async fn settle(url: &str) -> Result<(), crate::Failure> {
+    if url.starts_with("postgres") {
+        let mut connection = sqlx::PgConnection::connect(url).await?;
+        for sql in ["VACUUM ANALYZE", "CHECKPOINT"] {
+            sqlx::raw_sql(sql).execute(&mut connection).await?;
+        }
+        return Ok(connection.close().await?);
+    }
+    let mut connection = sqlx::SqliteConnection::connect(url).await?;
+    sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
+    Ok(connection.close().await?)
 }
 
 /// The books of the reference: one connection, and one commit for each block.

@@ -28,7 +28,7 @@ async fn open(world: &World) -> Vec<HaltCause> {
 }
 
 /// Mines until a halt is open.
-async fn until_halted(world: &World, cause: HaltCause) -> HaltId {
+pub(crate) async fn until_halted(world: &World, cause: HaltCause) -> HaltId {
     let what = format!("no halt for {}", cause.name());
     world.mine_while(&what, async |world| !open(world).await.contains(&cause)).await;
     let halts = world.ports.store.open_halts().await.unwrap();

@@ -43,7 +43,8 @@ impl World {
             }
             self.block().await;
         }
-        panic!("the refund never became {}: {:#?}", state.name(), self.refunds().await);
+        let halts = self.ports.store.open_halts().await.unwrap();
+        panic!("the refund never became {}: {:#?} {halts:#?}", state.name(), self.refunds().await);
     }
 
     /// What the chain says the refund account has sent to an address: each transfer's amount.
@@ -62,8 +63,10 @@ impl World {
         sent
     }
 
-    /// A person says what the transfers were that are not ours, and lifts what they have stopped.
+    /// A person says what the transfers were that are not ours, and lifts what they have stopped; not before they have:
+    /// whoever has just read of them would stop money a moment later, and nobody would lift that.
     pub(crate) async fn explain_all(&self) {
+        crate::halts::until_halted(self, HaltCause::BrokenInvariant).await;
         for strange in self.ports.store.strange_transfers(10).await.unwrap() {
             let tx_id = strange.sent.tx_id;
             assert!(self.ports.store.write_off(WriteOff { tx_id, operator: operator(9) }).await.unwrap());

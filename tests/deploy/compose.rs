@@ -33,6 +33,14 @@ fn two_instances_work_without_ddl_and_one_job_migrates_as_the_owner() {
 }
 
 #[test]
+fn the_log_of_postgres_can_be_archived() {
+    let postgres = &services()["postgres"];
+    assert!(postgres["command"].as_array().unwrap().iter().any(|word| word == "archive_mode=on"));
+    let entrypoint = postgres["entrypoint"].to_string();
+    assert!(entrypoint.contains("chown postgres: /archive && exec docker-entrypoint.sh"), "{entrypoint}");
+}
+
+#[test]
 fn redis_keeps_nothing_and_forgets_the_least_used() {
     let config = read("deploy/redis.conf");
     for line in ["maxmemory-policy allkeys-lru", "save \"\"", "appendonly no"] {

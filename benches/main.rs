@@ -5,6 +5,7 @@ mod books;
 mod cached_read;
 mod create;
 mod decode;
+mod ill_cache;
 mod measure;
 mod open_orders;
 mod rental;
@@ -30,6 +31,9 @@ fn main() -> Result<(), Failure> {
     }
     if is_wanted("cached_read") {
         cached_read::run()?;
+    }
+    if is_wanted("ill_cache") {
+        ill_cache::run()?;
     }
     if is_wanted("open_orders") {
         open_orders::run(false)?;

@@ -1,21 +1,17 @@
 //! A cached read with everything on (key, rate limit, request id, metrics, security headers) beside a bare handler that
 //! gives the same bytes, head and body: requests a second over keep-alive connections, both servers in this process, in turn.
 
-use crate::measure::{line, median, now};
+use crate::{
+    measure::{line, median, now},
+    service,
+};
 use actix_web::{
     App, HttpResponse, HttpServer,
     http::header::{HeaderName, HeaderValue},
     web,
 };
-use leyden::{
-    Application, Settings, SystemClock, SystemEntropy, World, http::scope::Scope, settings::Environment,
-};
-use leyden_ports::Clock;
-use leyden_sim::{ChainConfig, SimNode};
-use leyden_store::{MemoryCache, OpenOptions, SqlStore};
-use leyden_tron::keys::KeyRing;
-use secrecy::ExposeSecret;
-use std::{future::ready, net::SocketAddr, sync::Arc, time::Duration};
+use leyden::http::scope::Scope;
+use std::{future::ready, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -95,28 +91,11 @@ async fn answer(address: SocketAddr, key: &str) -> Result<(Headers, web::Bytes),
 }
 
 async fn measure() -> Result<(), crate::Failure> {
-    let text = "[http]\nlisten = '127.0.0.1:0'\nworkers = 1\nkey_rate_per_minute = 4000000000\n";
-    let settings =
-        Settings::from_layers(&[text], &Environment::default()).map_err(|error| error.to_string())?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 93_000, 3_000));
-    node.mine_many(30)?;
-    let store = SqlStore::open("sqlite::memory:", Arc::clone(&clock), OpenOptions::default()).await?;
-    let world = World {
-        store: Arc::new(store),
-        cache: Arc::new(MemoryCache::new(10_000)),
-        chain: Arc::new(node.clone()),
-        writer: Arc::new(node),
-        signer: Arc::new(KeyRing::new()),
-        clock,
-        entropy: Arc::new(SystemEntropy),
-        turns: None,
-    };
-    let application = Application::in_world(settings, world).await?;
-    let key = application.make_api_key("bench", &[Scope::DataRead].into()).await?;
+    let configuration = "[http]\nkey_rate_per_minute = 4000000000\n[database]\nurl = 'sqlite::memory:'\n";
+    let (application, key) = service::open(configuration, Scope::DataRead).await?;
     let (address, shutdown) = (application.address(), application.handles().shutdown().clone());
     let body_of_ours = async {
-        let (headers, page) = answer(address, key.expose_secret()).await?;
+        let (headers, page) = answer(address, &key).await?;
         let length = page.len();
         let bare = HttpServer::new(move || {
             let (headers, page) = (headers.clone(), page.clone());
@@ -137,8 +116,8 @@ async fn measure() -> Result<(), crate::Failure> {
         let measured = async {
             let (mut our_rates, mut bare_rates) = (Vec::new(), Vec::new());
             for _ in 0..ROUNDS {
-                bare_rates.push(rate(bare_address, key.expose_secret()).await?);
-                our_rates.push(rate(address, key.expose_secret()).await?);
+                bare_rates.push(rate(bare_address, &key).await?);
+                our_rates.push(rate(address, &key).await?);
             }
             let (ours, bare) = (median(our_rates), median(bare_rates));
             line(&format!(

@@ -1,20 +1,17 @@
 //! Making orders over HTTP, durable, by an instance whose Redis is well, slow, cut off or answers garbage, beside the same
 //! service without a Redis. Redis may cost nobody an order, and no time that matters.
 
-use crate::measure::{line, millis, now, percentiles, ratio};
-use leyden::{
-    Application, Settings, SystemClock, SystemEntropy, World, http::scope::Scope, settings::Environment,
-    wiring::open_cache,
+use crate::{
+    measure::{line, millis, now, percentiles, ratio},
+    service,
 };
-use leyden_ports::Clock;
-use leyden_sim::{ChainConfig, SimNode, keys};
-use leyden_store::{OpenOptions, SqlStore};
+use leyden::{Application, http::scope::Scope};
+use leyden_sim::keys;
 use leyden_test_servers::{Proxy, RedisServer, Wire};
-use leyden_tron::{keys::KeyRing, node::http_client};
+use leyden_tron::node::http_client;
 use reqwest::Client;
-use secrecy::ExposeSecret;
 use serde_json::json;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
 const ROUNDS: u32 = 20;
 const ORDERS_A_ROUND: u32 = 100;
@@ -30,34 +27,17 @@ struct Shop {
 impl Shop {
     async fn open(folder: &Path, name: &str, redis: &str) -> Result<Self, crate::Failure> {
         // Copies of what another instance may change live shorter than usual, so that Redis is asked more often.
-        let text = format!(
-            "[http]\nlisten = '127.0.0.1:0'\nworkers = 1\nkey_rate_per_minute = 0\n\
+        let configuration = format!(
+            "[http]\nkey_rate_per_minute = 0\n[database]\nurl = 'sqlite:{}'\n\
              [cache]\nredis_url = '{redis}'\nlocal_ttl = '100ms'\n\
              [payments]\naddresses = ['{}']\n[pool]\naccounts = [{{ address = '{}' }}]\nobserve_interval = '100ms'\n",
+            folder.join(name).display(),
             keys::test_address(9),
             keys::pool_address(0),
         );
-        let settings =
-            Settings::from_layers(&[&text], &Environment::default()).map_err(|error| error.to_string())?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let node = SimNode::new(ChainConfig::starting_at(clock.now().ms() - 93_000, 3_000));
-        node.mine_many(30)?;
-        let books = format!("sqlite:{}", folder.join(name).display());
-        let store = SqlStore::open(&books, Arc::clone(&clock), OpenOptions::default()).await?;
-        let world = World {
-            store: Arc::new(store),
-            cache: open_cache(&settings)?,
-            chain: Arc::new(node.clone()),
-            writer: Arc::new(node),
-            signer: Arc::new(KeyRing::new()),
-            clock,
-            entropy: Arc::new(SystemEntropy),
-            turns: None,
-        };
-        let application = Application::in_world(settings, world).await?;
-        let key = application.make_api_key("bench", &[Scope::OrdersWrite].into()).await?;
+        let (application, key) = service::open(&configuration, Scope::OrdersWrite).await?;
         let orders = format!("http://{}/api/v1/orders", application.address());
-        Ok(Self { application, orders, key: key.expose_secret().to_owned() })
+        Ok(Self { application, orders, key })
     }
 }
 

@@ -9,6 +9,7 @@ mod ill_cache;
 mod measure;
 mod open_orders;
 mod rental;
+mod service;
 
 /// A benchmark that cannot go on says why.
 type Failure = Box<dyn std::error::Error>;

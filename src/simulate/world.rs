@@ -47,7 +47,8 @@ use tokio::{
 pub(super) const SLOT: Duration = Duration::from_secs(3);
 /// Settling looks at the books every so many slots.
 const LOOK_EVERY: u64 = 12;
-/// Slots after the end of all faults within which a world must have come to rest, quiet stretches not counted.
+/// Slots within which the last visit must be over, and after the end of all faults those within which a world must have
+/// come to rest, quiet stretches not counted.
 const ENDLESS: u64 = 4_000;
 /// The slot from which on things go wrong, and customers come: what was paid before the service has read its first block
 /// is nobody's.
@@ -330,6 +331,10 @@ impl<'k> World<'k> {
                     self.crashes.cut.store(true, Relaxed);
                 }
                 true
+            }
+            None if slot > stage.active_until + ENDLESS => {
+                self.broken("endless", format!("somebody still waits {ENDLESS} slots after the last came"));
+                false
             }
             None => true,
             Some(settling) if slot - settling.since > ENDLESS => {

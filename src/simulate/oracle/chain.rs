@@ -58,10 +58,15 @@ impl Oracle {
             self.blocks.pop();
         }
         let from = self.blocks.last().map_or(0, |block| block.height) + 1;
-        for number in from..=chain.head().number() {
+        let newest = chain.head().number();
+        for number in from..=newest {
             let Some(stored) = chain.block(number) else { continue };
             let block = view::block(stored, usdt);
-            let refunds = block.transfers.iter().filter(|t| t.from == self.refunder).cloned().collect();
+            let refunds: Vec<Transfer> =
+                block.transfers.iter().filter(|t| t.from == self.refunder).cloned().collect();
+            for refund in &refunds {
+                self.refunded_at.entry(refund.tx_id).or_insert(newest);
+            }
             let payments: Vec<Transfer> =
                 block.transfers.into_iter().filter(|t| t.to == self.payee && t.amount > 0).collect();
             for payment in &payments {

@@ -66,6 +66,8 @@ pub(crate) struct Oracle {
     sent: Vec<Paid>,
     /// When each payment was first in a block, of whatever branch.
     first_in: BTreeMap<TxId, Timestamp>,
+    /// How high the chain was when each refund was first in a block, of whatever branch. In a fork it may come again below.
+    refunded_at: BTreeMap<TxId, i64>,
     /// Orders whose cancellation was acknowledged.
     called_off: BTreeSet<OrderId>,
     /// Which payments operators wanted to pay for which orders.
@@ -93,6 +95,7 @@ impl Oracle {
             keys: BTreeMap::new(),
             sent: Vec::new(),
             first_in: BTreeMap::new(),
+            refunded_at: BTreeMap::new(),
             called_off: BTreeSet::new(),
             assigned: BTreeSet::new(),
             released: BTreeSet::new(),

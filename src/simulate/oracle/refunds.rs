@@ -68,10 +68,11 @@ impl Oracle {
             if transfer.asset == Asset::Trx && transfer.amount > most && !refund.guard_waived {
                 found.push(broken("refunds_within_limits", format!("{transfer:?}, at most {most}")));
             }
-            if block.height < paid_in.height + SOLID_AFTER {
+            let height = self.refunded_at.get(&transfer.tx_id).copied().unwrap_or(block.height);
+            if height < paid_in.height + SOLID_AFTER {
                 found.push(broken(
                     "refunds_what_is_final",
-                    format!("{} of {} went back in {}", refund.payment, paid_in.height, block.height),
+                    format!("{} of {} went back at {height}", refund.payment, paid_in.height),
                 ));
             }
             let part_of = book.payments.iter().find_map(|row| match row.state {

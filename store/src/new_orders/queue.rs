@@ -31,7 +31,13 @@ impl Creates {
             waiting.len() == 1
         };
         if is_first {
-            let job = Making { waiting: Arc::clone(&self.0), now, terms: Terms::default(), made: Vec::new() };
+            let job = Making {
+                waiting: Arc::clone(&self.0),
+                has_fetched: false,
+                now,
+                terms: Terms::default(),
+                made: Vec::new(),
+            };
             place.give(Box::new(job)).await;
         } else {
             // Others need it more while we wait.
@@ -44,6 +50,8 @@ impl Creates {
 /// The job that makes what waits.
 struct Making {
     waiting: Arc<Waiting>,
+    /// Whether what waited is here now, and what waits is another job's.
+    has_fetched: bool,
     now: Timestamp,
     terms: Terms,
     made: Vec<(oneshot::Sender<Answer>, Option<Answer>)>,
@@ -51,10 +59,21 @@ struct Making {
 
 impl Making {
     fn fetch(&mut self) -> Vec<NewOrder> {
+        self.has_fetched = true;
         let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         let (requests, callers): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
         self.made = callers.into_iter().map(|caller| (caller, None)).collect();
         requests
+    }
+}
+
+/// Left undone, it takes along what waits for it. Nobody else would fetch that, and whoever came later would wait behind
+/// it for ever.
+impl Drop for Making {
+    fn drop(&mut self) {
+        if !self.has_fetched {
+            drop(self.fetch());
+        }
     }
 }
 
@@ -93,10 +112,10 @@ impl Job for Making {
 
     fn answer(mut self: Box<Self>, committed: &Result<(), StoreError>) {
         // The transaction could not even be begun, or the job panicked: nobody has fetched them yet.
-        if self.made.is_empty() {
+        if !self.has_fetched {
             drop(self.fetch());
         }
-        for (caller, answer) in self.made {
+        for (caller, answer) in std::mem::take(&mut self.made) {
             let answer = match (answer, committed) {
                 // A refusal stands whatever became of the others.
                 (Some(Err(refusal)), _) => Err(refusal),

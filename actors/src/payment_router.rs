@@ -26,6 +26,7 @@ use leyden_ports::{
     store::{OrderWait, Routing, StepError, UnroutedPayment},
 };
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -106,9 +107,11 @@ impl PaymentRouter {
         let sale = self.shared.boards.sale.read();
         let policy = MatchPolicy { orderless: sale.orderless, ..self.shared.settings.matching.clone() };
         let (mut decided, mut to_ask, mut late) = (Vec::new(), Vec::new(), Vec::new());
-        for UnroutedPayment { payment, candidates } in unrouted {
+        let decisions = decide_all(&unrouted, &policy);
+        let some_wait = decisions.len() < unrouted.len();
+        for (payment, decision) in decisions {
             let Some(block) = payment.block else { continue };
-            match decide(&payment, &candidates, &policy) {
+            match decision {
                 Ok(Some(Routing { state: PaymentState::Late { order }, .. })) if self.serves_late() => {
                     late.push((payment, block, order));
                 }
@@ -116,14 +119,18 @@ impl PaymentRouter {
                 // It stays as it is until money moves again.
                 Err(Orderless { .. }) if !self.shared.may(MoneyAct::Sell) => {}
                 Err(Orderless { unit_price, count, excess }) => {
-                    to_ask.push((payment, block, Sale { unit_price, count, excess, terms: sale.terms }));
+                    to_ask.push((
+                        payment.clone(),
+                        block,
+                        Sale { unit_price, count, excess, terms: sale.terms },
+                    ));
                 }
             }
         }
         let mut routed = self.commit(decided, view).await?;
         progress.tick();
         for (payment, block, order) in late {
-            match late_sale::decide(&self.shared, &payment, block, order, &sale).await {
+            match late_sale::decide(&self.shared, payment, block, order, &sale).await {
                 Ok(routing) => routed = routed.saturating_add(self.commit(vec![routing], view).await?),
                 Err(late_sale::Trouble::Store(error)) => return Err(error.into()),
                 Err(late_sale::Trouble::Chain(error)) => {
@@ -151,7 +158,7 @@ impl PaymentRouter {
             }
             routed = routed.saturating_add(self.commit(decided, view).await?);
         }
-        Ok(page_was_full && routed > 0)
+        Ok((page_was_full || some_wait) && routed > 0)
     }
 
     /// Whether a payment that came late may buy what is sold now.
@@ -331,8 +338,30 @@ pub(crate) struct Orderless {
     excess: Sun,
 }
 
+/// Whose payments are that are looked at together, oldest first, as far as the books alone decide. Left out is what may
+/// be the rest of what its sender has only just begun to pay: what it might pay for was read before that was in the books.
+pub(crate) fn decide_all<'p>(
+    unrouted: &'p [UnroutedPayment],
+    policy: &MatchPolicy,
+) -> Vec<(&'p Payment, Result<Option<Routing>, Orderless>)> {
+    let mut have_begun = BTreeSet::new();
+    let mut decisions = Vec::with_capacity(unrouted.len());
+    for UnroutedPayment { payment, candidates } in unrouted {
+        if have_begun.contains(&payment.from) {
+            continue;
+        }
+        let decision = decide(payment, candidates, policy);
+        let is_under = matches!(decision, Ok(Some(Routing { state: PaymentState::Under { .. }, .. })));
+        if is_under && policy.completes_under {
+            have_begun.insert(payment.from);
+        }
+        decisions.push((payment, decision));
+    }
+    decisions
+}
+
 /// Whose a payment is, as far as the books alone decide; `None` while its block is undone.
-pub(crate) fn decide(
+fn decide(
     payment: &Payment,
     candidates: &[Expectation],
     policy: &MatchPolicy,

@@ -4,7 +4,7 @@
 
 use crate::{
     allocation::{occupy, plan_for},
-    payment_router::decide,
+    payment_router::decide_all,
     shared::Shared,
 };
 use async_trait::async_trait;
@@ -41,11 +41,9 @@ impl Settlement for Rules {
         }
         let sale = self.0.boards.sale.read();
         let policy = MatchPolicy { orderless: sale.orderless, ..self.0.settings.matching.clone() };
-        unrouted
-            .iter()
-            .filter_map(|UnroutedPayment { payment, candidates }| {
-                decide(payment, candidates, &policy).ok()?
-            })
+        decide_all(unrouted, &policy)
+            .into_iter()
+            .filter_map(|(_, decision)| decision.ok()?)
             // What came late may be served at today's price, which is the router's to find out.
             .filter(|routing| {
                 !self.0.settings.refunds.serve_late || !matches!(routing.state, PaymentState::Late { .. })

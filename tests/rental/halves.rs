@@ -43,6 +43,26 @@ async fn the_rest_of_what_was_too_little_completes_it() {
 }
 
 #[actix_rt::test]
+async fn the_rest_in_the_same_block_completes_it_and_pays_for_no_other_order() {
+    let world = World::running().await;
+    world.until_observed().await;
+    let order = world.order(0, CountRule::Fixed { count: 2 }).await;
+    // Alone, what comes second would pay for this one.
+    let other = world.order(0, CountRule::Fixed { count: 1 }).await;
+    let first = order.amount_due(1).unwrap();
+    world.pay(0, first);
+    world.pay(0, PRICE);
+    world.mine_until(order.id, S::Completed).await;
+    let payments = world.payments().await;
+    let blocks: Vec<_> = payments.iter().map(|payment| payment.block.unwrap().block.height()).collect();
+    assert!(matches!(blocks.as_slice(), [one, other] if one == other), "{payments:#?}");
+    let part = payments.iter().find(|payment| payment.amount == first.get()).unwrap();
+    assert_eq!(part.state, PaymentState::Part { order: order.id });
+    assert_eq!(world.detail(other.id).await.payment, None);
+    world.assert_served_once(0).await;
+}
+
+#[actix_rt::test]
 async fn both_halves_go_back_whole_where_the_order_cannot_be_served() {
     let world = World::sold_out(|settings| settings.solid_above = Sun::ZERO).await;
     let order = world.order(0, CountRule::Fixed { count: 2 }).await;

@@ -284,6 +284,7 @@ fn due(order: &Order, pays_for: u32) -> Sun {
 async fn order(world: &World<'_>, visit: &Visit) -> Option<Order> {
     let recipient = world.kit.customers[visit.recipient as usize].address;
     let key = format!("wish-{}", visit.number);
+    world.oracle.borrow_mut().asked_for(recipient);
     let wish = |body: u8| Wish {
         channel: if visit.number.is_multiple_of(3) { Channel::EnergyFlash } else { Channel::Standard },
         recipient,

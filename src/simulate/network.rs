@@ -31,10 +31,10 @@ pub(super) struct Network {
     returning: Vec<(u64, Vec<u8>)>,
     /// Until when nodes are in a mood.
     mood_until: u64,
-    /// The branch that was left last, while somebody may still be on it.
+    /// The branch that was left last.
     left: Arc<Vec<Block>>,
-    /// Whether some node is on it now.
-    on_other_fork: bool,
+    /// The branch that some node is still on, be it that or one that was left before it.
+    stayed_on: Option<Arc<Vec<Block>>>,
     /// In which slot a fork goes below the solid block.
     breaks_at: Option<u64>,
 }
@@ -62,7 +62,7 @@ impl Network {
             returning: Vec::new(),
             mood_until: 0,
             left: Arc::default(),
-            on_other_fork: false,
+            stayed_on: None,
             breaks_at,
         }
     }
@@ -218,17 +218,16 @@ impl Network {
         }
     }
 
-    /// Whether the branch that was left last cannot win any more.
-    fn left_below_solid(&self) -> bool {
+    /// Whether a branch that was left cannot win any more.
+    fn is_lost(&self, branch: &[Block]) -> bool {
         let solid = self.node.chain().solid_number();
-        self.left.first().is_none_or(|first| first.height().get() <= solid + 1)
+        branch.first().is_none_or(|first| first.height().get() <= solid + 1)
     }
 
     fn moods(&mut self, nodes: &SimNodes, news: &mut News) {
-        let is_final = self.left_below_solid();
-        if is_final && self.on_other_fork {
+        if self.stayed_on.as_ref().is_some_and(|branch| self.is_lost(branch)) {
             // No node stays on a branch that is below what it knows to be solid.
-            self.on_other_fork = false;
+            self.stayed_on = None;
             self.mood_until = self.slot;
             nodes.set_mood(Mood::Fine);
         }
@@ -239,7 +238,7 @@ impl Network {
             self.mood_until = self.slot + self.dice.between(2, 15);
             let mood = match self.dice.below(4) {
                 0 => Mood::Down,
-                1 if !self.left.is_empty() && !is_final => Mood::OtherFork(Arc::clone(&self.left)),
+                1 if !self.is_lost(&self.left) => Mood::OtherFork(Arc::clone(&self.left)),
                 _ => Mood::Stale(u32::try_from(self.dice.between(1, 30)).unwrap_or(1)),
             };
             news.lines.push(match &mood {
@@ -248,7 +247,10 @@ impl Network {
                 Mood::Stale(by) => format!("a node is {by} blocks behind"),
                 Mood::OtherFork(branch) => format!("a node is on a fork of {} blocks", branch.len()),
             });
-            self.on_other_fork = matches!(mood, Mood::OtherFork(_));
+            self.stayed_on = match &mood {
+                Mood::OtherFork(branch) => Some(Arc::clone(branch)),
+                Mood::Fine | Mood::Down | Mood::Stale(_) => None,
+            };
             nodes.set_mood(mood);
         } else if self.mood_until == self.slot {
             nodes.set_mood(Mood::Fine);

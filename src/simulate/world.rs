@@ -26,7 +26,7 @@ use leyden_actors::{
 use leyden_domain::{AccountId, Span, book::Book, journal::Head};
 use leyden_ports::{
     ChainReader, Clock, Entropy, Store, StoreError,
-    store::{JournalStore as _, NewRefundAccount},
+    store::{HaltStore as _, JournalStore as _, NewRefundAccount},
 };
 use leyden_sim::{SimNode, config::TRX};
 use std::{
@@ -369,7 +369,8 @@ impl<'k> World<'k> {
                     super::oracle::Rest::Busy(why) => {
                         let since = *settling.rested_from.get_or_insert(now);
                         if now.since(since) > PATIENCE {
-                            self.broken("liveness", why);
+                            let halts = self.kit.store.open_halts().await.unwrap_or_default();
+                            self.broken("liveness", format!("{why}; open halts: {halts:?}"));
                             return false;
                         }
                         true

@@ -90,7 +90,20 @@ impl Oracle {
         };
         let mut begun =
             self.orders.values().filter(|order| by_sender.iter().any(|(_, other)| is_little(order, other)));
-        let order = begun.next()?;
+        let Some(order) = begun.next() else {
+            // A part that has left the chain since may have been there when this one was looked at.
+            let had_begun = |paid: &Paid| {
+                paid.from == payment.from
+                    && self.orders.values().any(|order| {
+                        let (count, rest) = (
+                            paid.amount.get() / order.unit_price.get(),
+                            paid.amount.get() % order.unit_price.get(),
+                        );
+                        rest == order.tail.get() && rest > 0 && count < i64::from(order.count.least())
+                    })
+            };
+            return (self.forked && self.sent.iter().any(had_begun)).then_some(Expected::Unclear);
+        };
         let [first, rest] = by_sender.as_slice() else {
             return (by_sender.len() > 1).then_some(Expected::Unclear);
         };

@@ -58,6 +58,8 @@ pub(crate) struct Oracle {
     ratio: EnergyRatio,
     /// The canonical chain since the world began.
     blocks: Vec<Facts>,
+    /// For whom orders were asked for, answered or not.
+    asked_for: BTreeSet<Address>,
     /// Orders as they were acknowledged.
     orders: BTreeMap<OrderId, Order>,
     /// What each idempotency key made.
@@ -91,6 +93,7 @@ impl Oracle {
             pool: kit.pool.iter().copied().collect(),
             ratio: kit.ratio(),
             blocks: vec![Facts::first(start)],
+            asked_for: BTreeSet::new(),
             orders: BTreeMap::new(),
             keys: BTreeMap::new(),
             sent: Vec::new(),
@@ -104,6 +107,12 @@ impl Oracle {
             tally: Tally::default(),
             broken: Vec::new(),
         }
+    }
+
+    /// A customer asks for an order. It may be made although nobody hears of it, and then be paid by its recipient, who
+    /// needs no tail.
+    pub(crate) fn asked_for(&mut self, recipient: Address) {
+        self.asked_for.insert(recipient);
     }
 
     /// An order was acknowledged under a key. The same key makes the same order.
@@ -218,11 +227,13 @@ impl Oracle {
         (fits && paid_for >= least).then(|| paid_for.min(most))
     }
 
-    /// An order's terms: as they were acknowledged, or as the books have an order that nobody made.
+    /// An order's terms: as they were acknowledged, or as the books have an order that nobody made or nobody heard of.
     fn terms<'a>(&'a self, book: &'a Book, id: OrderId) -> Option<&'a Order> {
-        let unasked =
-            || book.orders.iter().find(|order| order.id == id && order.channel == Channel::Orderless);
-        self.orders.get(&id).or_else(unasked)
+        let unheard_of = |order: &&Order| {
+            order.id == id
+                && (order.channel == Channel::Orderless || self.asked_for.contains(&order.recipient))
+        };
+        self.orders.get(&id).or_else(|| book.orders.iter().find(unheard_of))
     }
 
     /// Whether anything is left to do.

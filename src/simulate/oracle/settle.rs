@@ -116,7 +116,7 @@ impl Oracle {
             })
             .collect();
         let price = self.settings.sales.single_price_trx.get();
-        let own = self.orders.values().any(|order| order.recipient == payment.from);
+        let own = self.asked_for.contains(&payment.from);
         match by_tail.as_slice() {
             [] if payment.amount % price != 0 => Expected::Suspense(SuspenseReason::NoOrder),
             // An open order of the payer may take it.

@@ -116,7 +116,8 @@ impl ChainReader for SimNode {
         let shown = self.ask().map_err(failed)?;
         let account = shown.chain.account(View::Solid, &address);
         Ok(Holdings {
-            at: shown.solid().head(),
+            // The block whose state is read, also where the node shows older ones.
+            at: shown.chain.solid().head(),
             balance: Sun::new(account.map_or(0, |account| account.balance)),
             staked: Sun::new(account.map_or(0, |account| account.energy.owned())),
             delegated: Sun::new(account.map_or(0, |account| account.energy.delegated)),
@@ -128,7 +129,7 @@ impl ChainReader for SimNode {
         let shown = self.ask().map_err(failed)?;
         let records = shown.chain.delegation(View::Solid, owner, receiver);
         let sum = records.iter().flatten().map(|record| record.energy).sum();
-        Ok((shown.solid().head(), Sun::new(sum)))
+        Ok((shown.chain.solid().head(), Sun::new(sum)))
     }
 
     async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError> {

@@ -1,7 +1,8 @@
 //! `reconciler`: lays the books beside the chain at a solid block, says what differs and why, and proposes what would
 //! mend it. It reads, and never holds anybody up: it asks the chain two questions for each account, and one for each
-//! receiver only where the sums differ, besides a few that it looks at by turns. What only looks again it does at once;
-//! whatever else waits for a person. Where the books themselves are in doubt it raises a halt.
+//! receiver that it looks at by turns; where the sums differ, for every receiver until what it has found explains why.
+//! What only looks again it does at once; whatever else waits for a person. Where the books themselves are in doubt it
+//! raises a halt.
 
 use crate::{
     kernel::Progress,
@@ -37,9 +38,9 @@ pub struct ReconcileSettings {
     pub interval: Duration,
     /// How often it looks whether something is to be done.
     pub look_interval: Duration,
-    /// Most pairs of one account that one comparison asks the chain about one by one.
+    /// Most pairs of one account that one comparison asks the chain about one by one while the sums agree.
     pub pairs_at_once: u32,
-    /// Of those, how many are looked at by turns although the sums agree.
+    /// Of those, how many that both sides know are looked at by turns.
     pub sampled: u32,
     /// How many blocks behind the compared one are read again for what was missed.
     pub reread_blocks: i64,
@@ -67,8 +68,26 @@ impl Default for ReconcileSettings {
 #[derive(Debug)]
 pub(crate) struct Reconciler {
     pub(crate) shared: Arc<Shared>,
-    /// The receiver that was looked at last by turns, for each account.
-    turns: Mutex<BTreeMap<Address, Address>>,
+    /// Who was looked at last by turns, for each account.
+    turns: Mutex<BTreeMap<Address, Turns>>,
+}
+
+/// The receivers of one account that were looked at last: each kind has its own turns, so none keeps the other waiting.
+#[derive(Debug, Clone, Copy, Default)]
+struct Turns {
+    /// Of those that one side knows and the other does not.
+    one_sided: Option<Address>,
+    /// Of those that both know.
+    shared: Option<Address>,
+}
+
+/// Whom the chain is asked about, in this order.
+#[derive(Debug, Default)]
+struct Queue {
+    /// Whatever the sums say.
+    certain: Vec<Address>,
+    /// Besides, while the sums differ by more than what was found.
+    doubtful: Vec<Address>,
 }
 
 /// Why a look did not finish.
@@ -129,7 +148,7 @@ impl Reconciler {
         let Shared { ports, settings, .. } = self.shared.as_ref();
         let mut run = Run::default();
         for account in ports.store.pool_accounts().await? {
-            match self.compare_account(&account, &mut run).await {
+            match self.compare_account(&account, &mut run, progress).await {
                 Ok(()) => run.accounts = run.accounts.saturating_add(1),
                 Err(Trouble::Chain(error)) => run.skipped.push(format!("{}: {error}", account.address)),
                 Err(error) => return Err(error),
@@ -167,8 +186,13 @@ impl Reconciler {
     }
 
     /// One pool account: its sums, and single receivers where those differ or their turn has come.
-    async fn compare_account(&self, account: &PoolAccount, run: &mut Run) -> Result<(), Trouble> {
-        let Shared { ports, settings, .. } = self.shared.as_ref();
+    async fn compare_account(
+        &self,
+        account: &PoolAccount,
+        run: &mut Run,
+        progress: &Progress,
+    ) -> Result<(), Trouble> {
+        let Shared { ports, .. } = self.shared.as_ref();
         let held = ports.chain.holdings(account.address).await?;
         if !self.is_read(&held, run, account.address).await? {
             return Ok(());
@@ -177,50 +201,62 @@ impl Reconciler {
         Self::compare_stake(account, &held, run);
         let expected = ports.store.lent_by(account.id, account.address, held.at.height()).await?;
         let sum = expected.values().copied().fold(0_i64, i64::saturating_add);
-        let ours: BTreeSet<Address> =
-            expected.iter().filter(|(_, sum)| **sum > 0).map(|(receiver, _)| *receiver).collect();
-        // First whom one side knows and the other does not, then, where the sums differ, everybody.
-        let mut wanted: Vec<Address> = ours.symmetric_difference(&held.receivers).copied().collect();
-        if sum == held.delegated.get() {
-            wanted.extend(self.by_turns(account.address, &ours));
-        } else {
-            wanted.extend(ours.intersection(&held.receivers));
+        let ours: BTreeSet<Address> = expected.keys().copied().collect();
+        let queue = self.queue(account.address, &ours, &held.receivers);
+        // What no receiver has explained yet.
+        let mut unexplained = held.delegated.get().saturating_sub(sum);
+        for receiver in queue.certain {
+            unexplained = unexplained.saturating_sub(self.compare_pair(account, receiver, run).await?);
+            progress.tick();
         }
-        let most = usize::try_from(settings.reconcile.pairs_at_once).unwrap_or(usize::MAX);
-        if wanted.len() > most {
-            run.skipped.push(format!(
-                "{}: {} pairs left for another time",
-                account.address,
-                wanted.len() - most
-            ));
-            wanted.truncate(most);
+        let mut left = queue.doubtful.into_iter();
+        while unexplained != 0
+            && let Some(receiver) = left.next()
+        {
+            unexplained = unexplained.saturating_sub(self.compare_pair(account, receiver, run).await?);
+            progress.tick();
         }
-        for receiver in wanted {
-            let (at, theirs) = ports.chain.lent(account.address, receiver).await?;
-            if !ports.store.is_canonical(at.block).await? {
-                run.skipped.push(format!("{}: block {} is not in the books", account.address, at.height()));
-                continue;
-            }
-            let pair = ports.store.pair(account.id, account.address, receiver, at.height()).await?;
-            let pair = Pair { theirs: theirs.get(), ..pair };
-            run.pairs = run.pairs.saturating_add(1);
-            if let Verdict::Differs(class) = classify(&pair) {
-                run.differences.push(Difference {
-                    matter: Matter::Delegation,
-                    class,
-                    account: Some(account.address),
-                    receiver: Some(receiver),
-                    ours: pair.expected(),
-                    theirs: pair.theirs,
-                    height: at.height(),
-                    evidence: format!(
-                        "by strangers {}, twice {}, undone {}, under way {}",
-                        pair.foreign, pair.doubled, pair.undone, pair.in_flight
-                    ),
-                });
-            }
+        if unexplained != 0 {
+            let address = account.address;
+            run.skipped
+                .push(format!("{address}: no receiver explains why the sums differ by {unexplained} sun"));
         }
         Ok(())
+    }
+
+    /// One account and one receiver; gives by how much the chain shows more than the books.
+    async fn compare_pair(
+        &self,
+        account: &PoolAccount,
+        receiver: Address,
+        run: &mut Run,
+    ) -> Result<i64, Trouble> {
+        let Shared { ports, .. } = self.shared.as_ref();
+        let (at, theirs) = ports.chain.lent(account.address, receiver).await?;
+        if !ports.store.is_canonical(at.block).await? {
+            run.skipped.push(format!("{}: block {} is not in the books", account.address, at.height()));
+            return Ok(0);
+        }
+        let pair = ports.store.pair(account.id, account.address, receiver, at.height()).await?;
+        let pair = Pair { theirs: theirs.get(), ..pair };
+        run.pairs = run.pairs.saturating_add(1);
+        let Verdict::Differs(class) = classify(&pair) else { return Ok(0) };
+        let difference = Difference {
+            matter: Matter::Delegation,
+            class,
+            account: Some(account.address),
+            receiver: Some(receiver),
+            ours: pair.expected(),
+            theirs: pair.theirs,
+            height: at.height(),
+            evidence: format!(
+                "by strangers {}, twice {}, undone {}, under way {}",
+                pair.foreign, pair.doubled, pair.undone, pair.in_flight
+            ),
+        };
+        let excess = difference.excess();
+        run.differences.push(difference);
+        Ok(excess)
     }
 
     /// Whether our books hold the very block that the chain was asked at.
@@ -232,23 +268,21 @@ impl Reconciler {
         Ok(is_ours)
     }
 
-    /// Receivers whose turn it is, although nothing speaks against them.
-    fn by_turns(&self, account: Address, ours: &BTreeSet<Address>) -> Vec<Address> {
-        let count = usize::try_from(self.shared.settings.reconcile.sampled).unwrap_or(usize::MAX);
+    /// Whom to ask about: first whom one side knows and the other does not, then some whose turn it is although nothing
+    /// speaks against them, then everybody else. Not all of the first are wrong: the chain's list of receivers names those
+    /// of bandwidth too, so that there may be many, and they too come by turns.
+    fn queue(&self, account: Address, ours: &BTreeSet<Address>, theirs: &BTreeSet<Address>) -> Queue {
+        let reconcile = &self.shared.settings.reconcile;
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let most = count(reconcile.pairs_at_once);
+        let one_sided: BTreeSet<Address> = ours.symmetric_difference(theirs).copied().collect();
+        let shared: BTreeSet<Address> = ours.intersection(theirs).copied().collect();
+        let sampled = count(reconcile.sampled).min(shared.len()).min(most);
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = turns.get(&account).copied();
-        let behind = ours.iter().filter(|receiver| last.is_none_or(|last| **receiver > last));
-        let mut chosen: Vec<Address> = behind.copied().take(count).collect();
-        if chosen.len() < count {
-            let rest = count.saturating_sub(chosen.len());
-            let from_the_start: Vec<Address> =
-                ours.iter().filter(|receiver| !chosen.contains(receiver)).copied().take(rest).collect();
-            chosen.extend(from_the_start);
-        }
-        if let Some(newest) = chosen.last() {
-            turns.insert(account, *newest);
-        }
-        chosen
+        let turn = turns.entry(account).or_default();
+        let (first, others) = by_turns(&one_sided, most.saturating_sub(sampled), &mut turn.one_sided);
+        let (some, rest) = by_turns(&shared, sampled, &mut turn.shared);
+        Queue { certain: [first, some].concat(), doubtful: [others, rest].concat() }
     }
 
     /// Stake that somebody added or took, and reservations beyond what is left.
@@ -400,6 +434,20 @@ impl Reconciler {
         }
         self.shared.halt(cause, detail, evidence, "reconciler").await
     }
+}
+
+/// So many of all, beginning behind whoever was last; and the others, in the order in which their turn will come.
+fn by_turns(
+    all: &BTreeSet<Address>,
+    count: usize,
+    last: &mut Option<Address>,
+) -> (Vec<Address>, Vec<Address>) {
+    let (before, behind): (Vec<Address>, Vec<Address>) =
+        all.iter().partition(|one| last.is_some_and(|last| **one <= last));
+    let mut chosen = [behind, before].concat();
+    let others = chosen.split_off(count.min(chosen.len()));
+    *last = chosen.last().copied().or(*last);
+    (chosen, others)
 }
 
 #[async_trait]

@@ -4,7 +4,7 @@ use crate::world::{World, payment_address};
 use async_trait::async_trait;
 use leyden_actors::StepHook;
 use leyden_domain::{
-    Address, Height, ReconciliationId, Sun, TxId,
+    Address, Height, ReconciliationId, Span, Sun, TxId,
     chain::{Block, Head},
     order::{CountRule, OrderStateKind as S},
     reconcile::{Class, Decision, Matter, Reconciliation, Repair, RepairKind, RepairState, Say},
@@ -104,6 +104,39 @@ async fn what_the_owner_lends_behind_our_back_is_found_and_written_off_by_a_pers
     world.handles().hint_reconciler();
     until_repaired(&world, RepairState::Applied).await;
     assert_eq!(compared(&world).await.differences, []);
+}
+
+/// Who is known to both sides differs in no list, only in its sum: it is found behind however many others.
+#[actix_rt::test]
+async fn what_differs_is_found_behind_more_receivers_than_are_asked_about_at_once() {
+    let mut world = World::new().await;
+    (world.settings.reconcile.pairs_at_once, world.settings.reconcile.sampled) = (1, 1);
+    world.start(None).await;
+    world.until_observed().await;
+    let customers = keys::POOL_ACCOUNTS + 2;
+    for customer in 0..customers {
+        let order = world.order_with(customer, |order| order.duration = Span::from_hours(1)).await.unwrap();
+        world.pay(customer, order.amount_due(1).unwrap());
+        world.mine_until(order.id, S::Active).await;
+    }
+    settled(&world).await;
+    assert_eq!(compared(&world).await.differences, []);
+    let mut served = None;
+    for account in 0..keys::POOL_ACCOUNTS {
+        let receivers = world.node.holdings(keys::pool_address(account)).await.unwrap().receivers;
+        served = served.or((receivers.len() > 1).then_some((account, receivers)));
+    }
+    let (account, receivers) = served.expect("one account serves more than one customer");
+    // It is the last whose turn will come.
+    let last = *receivers.first().unwrap();
+    world.lend(account, last, Sun::from_trx(5));
+    settled(&world).await;
+    for _ in 0..2 {
+        let done = compared(&world).await;
+        let found: Vec<_> =
+            done.differences.iter().map(|one| (one.class, one.receiver, one.excess())).collect();
+        assert_eq!(found, [(Class::ExternalMovement, Some(last), 5_000_000)]);
+    }
 }
 
 #[actix_rt::test]

@@ -16,8 +16,8 @@ use leyden_domain::{
     order::{Order, OrderEvent, OrderState, step as order_step},
     planted::{Fault, planted},
     refund::{
-        GuardTrip, KeptBy, Owed, Refund, RefundAccount, RefundCause, RefundEvent, RefundHold, RefundState,
-        Subject, open, owed, step, terms_of,
+        GuardTrip, KeptBy, Refund, RefundAccount, RefundCause, RefundEvent, RefundHold, RefundState, Subject,
+        open, owed, step, terms_of,
     },
 };
 use leyden_ports::{
@@ -118,12 +118,11 @@ impl RefundClerk {
             owed.state = RefundState::Held { why: RefundHold::ReadLate, retry_at: None };
         }
         let id = RefundId::new(ports.clock.now(), ports.entropy.for_id());
-        let order = forfeited(subject, &owed, now);
         let mut refund = open(id, &subject.payment, &owed, now);
         if let Some(order) = subject.order.as_ref().filter(|_| planted(Fault::RefundToRecipient)) {
             refund.to = order.recipient;
         }
-        Some(RefundDraft { refund, payment: subject.payment.clone(), order })
+        Some(RefundDraft { refund, payment: subject.payment.clone() })
     }
 
     /// Takes every refund on that somebody must look at.
@@ -168,6 +167,7 @@ impl RefundClerk {
             // The rest did not come, and so little is not sent.
             RefundState::Waiting { .. }
                 if refund.cause == RefundCause::Under
+                    && !work.subject.is_ours_to_answer(refund.cause)
                     && self.shared.settings.refunds.policy.is_too_little(refund.asset, refund.amount()) =>
             {
                 let mut transition = step(refund, &RefundEvent::Keep(KeptBy::BelowMinimum), now)?;
@@ -245,9 +245,8 @@ impl RefundClerk {
         let Some(owed) = terms_of(&work.subject, to, view.solid.height(), now, policy) else {
             return Ok(());
         };
-        let order = forfeited(&work.subject, &owed, now);
         let transition = step(&work.refund, &RefundEvent::Reopen { owed, to }, now)?;
-        self.commit(RefundCommit { transition, order, transfer: None, note: None }).await
+        self.commit(RefundCommit { transition, order: None, transfer: None, note: None }).await
     }
 
     /// Intends the transfer of a refund that is due, or holds it.
@@ -415,14 +414,6 @@ fn order_steps<'a>(
         transitions.push(transition);
     }
     Some(OrderCommit { transitions, reclaims: Vec::new(), note: None, durability: Durability::Strict })
-}
-
-/// An order whose money is kept ends with that.
-fn forfeited(subject: &Subject, owed: &Owed, now: Timestamp) -> Option<OrderCommit> {
-    let is_kept = matches!(owed.state, RefundState::Kept { rule: KeptBy::BelowMinimum });
-    let is_its = subject.settles() && matches!(owed.cause, RefundCause::Unservable { .. });
-    let order = subject.order.as_ref().filter(|_| is_kept && is_its)?;
-    order_steps(order, [&OrderEvent::RefundKept], now)
 }
 
 fn count(outcome: &'static str) {

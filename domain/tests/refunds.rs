@@ -143,6 +143,16 @@ fn nothing_is_owed_before_it_is_solid_and_too_little_is_kept() {
     part.order.as_mut().unwrap().state = OrderState::Expired { at: until };
     let over = terms_of(&part, part.payment.from, SOLID, until, &policy()).unwrap();
     assert_eq!(over.state, RefundState::Kept { rule: KeptBy::BelowMinimum });
+    // Of what we did not deliver the least goes back whole: what settled the order, and what was a part of it.
+    let due = OrderState::RefundDue { funding: funding(1, 10), why: RefundReason::NoCapacity };
+    part.order.as_mut().unwrap().state = due.clone();
+    let settled = PaymentState::Settles { order: order(1).id, count: 1, excess: Sun::ZERO };
+    let mut whole = subject(settled, Some(due));
+    whole.payment.amount = 1;
+    for ours in [part, whole] {
+        let owed = terms(&ours).unwrap();
+        assert_eq!((owed.amount, owed.fee, owed.state), (1, 0, RefundState::Due));
+    }
     let own = RefundPolicy { own: [odd.payment.from].into(), ..policy() };
     let held = terms_of(&odd, odd.payment.from, SOLID, slot(NOW), &own).unwrap();
     assert_eq!(held.state, RefundState::Held { why: RefundHold::OwnAddress, retry_at: None });

@@ -148,6 +148,17 @@ fn what_is_released_notes_what_was_waived_and_who_did() {
 }
 
 #[test]
+fn whoever_released_what_was_due_is_not_its_second_person() {
+    let released = becomes(&refund(true, RefundState::Due), OperatorAction::Release, 1);
+    assert_eq!((&released.state, released.decided_by.key()), (&RefundState::Due, Some(key(1))));
+    assert_eq!((released.approved_by, &released.proposal), (None, &None));
+    let hold = RefundEvent::Hold { why: RefundHold::NeedsApproval, retry_at: None };
+    let waits = step(&released, &hold, slot(NOW + 6)).unwrap().refund;
+    assert_eq!(wish(&waits, approve(&waits), 1), Err(OperatorRefusal::Own));
+    assert_eq!(becomes(&waits, approve(&waits), 2).state, RefundState::Due);
+}
+
+#[test]
 fn a_large_one_is_done_when_another_has_agreed() {
     let large = refund(true, held(RefundHold::ReadLate));
     let proposed = wish(&large, OperatorAction::Release, 1).unwrap();

@@ -76,11 +76,7 @@ pub(crate) async fn open(conn: &mut Conn, draft: &RefundDraft, wall: Timestamp) 
     if payment != draft.payment || !is_solid {
         return Err(conflict());
     }
-    insert(conn, refund, wall).await?;
-    match &draft.order {
-        Some(order) => order_change::apply(conn, order, wall).await,
-        None => Ok(()),
-    }
+    insert(conn, refund, wall).await
 }
 
 /// Writes a new refund, and that its payment has one.

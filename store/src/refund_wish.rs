@@ -31,9 +31,11 @@ pub(crate) async fn carry_out(
             None => begin(conn, wish, id, wall).await?,
         },
     };
-    // One that has just begun may be due already: then letting it go is no change.
-    let is_due = refund.state == RefundState::Due;
-    if wish.action == OperatorAction::Release && is_due && !wish.operator.reason.trim().is_empty() {
+    // One that has just begun may be due already. Then letting it go is no change, unless nobody has answered for it yet.
+    let goes = refund.state == RefundState::Due;
+    let is_answered_for = refund.decided_by.key().is_some() || refund.approved_by.is_some();
+    let has_reason = !wish.operator.reason.trim().is_empty();
+    if wish.action == OperatorAction::Release && goes && is_answered_for && has_reason {
         return Ok(RefundAnswer { refund, is_proposed: false, assigned: None });
     }
     let operated = operate(&refund, wish.action, &wish.operator, &wish.policy, wish.now)?;

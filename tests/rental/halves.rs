@@ -64,7 +64,12 @@ async fn the_rest_in_the_same_block_completes_it_and_pays_for_no_other_order() {
 
 #[actix_rt::test]
 async fn both_halves_go_back_whole_where_the_order_cannot_be_served() {
-    let world = World::sold_out(|settings| settings.solid_above = Sun::ZERO).await;
+    let world = World::sold_out(|settings| {
+        settings.solid_above = Sun::ZERO;
+        // What we did not deliver goes back however little it is.
+        settings.refunds.policy.minimum.trx = Sun::from_trx(1_000);
+    })
+    .await;
     let order = world.order(0, CountRule::Fixed { count: 2 }).await;
     let first = order.amount_due(1).unwrap();
     world.pay(0, first);

@@ -143,6 +143,10 @@ pub fn operate(
         // Whoever wants nothing sent is never kept waiting.
         OperatorAction::Hold => done(refund, action, operator.key, policy, now),
         _ if refund.proposal.is_some() => Err(OperatorRefusal::AlreadyProposed),
+        // Before it is sent the second person is asked for.
+        OperatorAction::Release if refund.state == RefundState::Due => {
+            done(refund, action, operator.key, policy, now)
+        }
         _ if wants_two(refund, action, policy) => {
             // What could not be done anyway is refused now, and not when the second person agrees.
             done(refund, action, operator.key, policy, now)?;
@@ -238,6 +242,11 @@ fn done(
         Err(OperatorRefusal::Step(InvalidRefundStep { state, event }))
     };
     match action {
+        // It goes by itself. But it may still turn out to want two persons, and who wanted it cannot be both of them.
+        OperatorAction::Release if refund.state == RefundState::Due => {
+            let decided = Refund { decided_by: Decider::Operator { key: by }, ..refund.clone() };
+            Ok(plain(changed(refund, decided, "released", now)))
+        }
         OperatorAction::Release => {
             let mut transition = step(refund, &RefundEvent::Ripened, now)?;
             let held = match refund.state {

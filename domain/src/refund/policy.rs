@@ -104,6 +104,13 @@ impl Subject {
             _ => false,
         })
     }
+
+    /// Whether what is owed is for something that we did not deliver, be it as a part of what it cost: then no fee is
+    /// kept, and it goes back however little it is.
+    pub fn is_ours_to_answer(&self, cause: RefundCause) -> bool {
+        let is_part_of_it = || self.order.as_ref().is_some_and(|order| gives_back(&order.state));
+        !cause.is_the_payers() || (cause == RefundCause::Under && is_part_of_it())
+    }
 }
 
 /// What is owed, and how it begins.
@@ -185,15 +192,13 @@ pub fn terms_of(
 ) -> Option<Owed> {
     let (cause, amount, until) = owed(subject, solid, now, policy.suspense_delay)?;
     let asset = subject.payment.asset;
-    // It was a part of what we could not deliver.
-    let is_ours =
-        cause == RefundCause::Under && subject.order.as_ref().is_some_and(|order| gives_back(&order.state));
-    let fee = if cause.is_the_payers() && !is_ours { policy.fee.of(asset).clamp(0, amount) } else { 0 };
+    let is_ours = subject.is_ours_to_answer(cause);
+    let fee = if is_ours { 0 } else { policy.fee.of(asset).clamp(0, amount) };
     let rest = amount.saturating_sub(fee);
     // What the rest may still complete waits for it, also past the order's time: the rest may have come within it and
     // not be looked at yet. Nothing is decided about its size before.
     let may_be_completed = cause == RefundCause::Under && subject.order_awaits();
-    let is_too_little = policy.is_too_little(asset, rest) && !may_be_completed;
+    let is_too_little = !is_ours && policy.is_too_little(asset, rest) && !may_be_completed;
     let denied = (policy.denied.contains(&to)
         || matches!(cause, RefundCause::Suspense { reason: SuspenseReason::SenderDenied }))
         && !planted(Fault::RefundToDenied);

@@ -91,8 +91,6 @@ pub struct RefundDraft {
     pub refund: Refund,
     /// The payment it was decided on.
     pub payment: Payment,
-    /// What becomes of its order in the same commit.
-    pub order: Option<OrderCommit>,
 }
 
 /// A change of a refund, guarded by its version.

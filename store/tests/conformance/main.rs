@@ -99,7 +99,8 @@ conformance! {
         chain_time_that_went_back_hides_nothing, what_was_read_late_is_known, two_payments_pay_for_one_order,
         parts_go_back_with_their_order,
         a_transfer_is_followed_by_what_was_sent, a_warrant_is_for_exactly_what_is_intended,
-        people_move_refunds_with_their_reasons, a_payment_is_assigned_to_an_order_that_waits
+        people_move_refunds_with_their_reasons, whoever_releases_what_is_due_has_said_so,
+        a_payment_is_assigned_to_an_order_that_waits
     }
     service::{
         seeds_are_there, a_wish_is_begun_once, documents_are_replaced, keys_are_kept, quotes_are_kept, monitoring_follows_the_order,

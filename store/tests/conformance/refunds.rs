@@ -56,7 +56,7 @@ async fn draft(kit: &Kit, n: u64, height: i64) -> RefundDraft {
         Subject { payment: payment.clone(), order: None, delivered_for_good: false, read_behind: Span::ZERO };
     let now = slot(height);
     let owed = terms_of(&subject, payment.from, Height::new(height), now, &policy()).unwrap();
-    RefundDraft { refund: open(refund_id(n), &payment, &owed, now), payment, order: None }
+    RefundDraft { refund: open(refund_id(n), &payment, &owed, now), payment }
 }
 
 async fn begin(kit: &Kit, draft: RefundDraft) -> Refund {
@@ -271,6 +271,24 @@ pub(crate) async fn people_move_refunds_with_their_reasons(kit: &Kit) {
     assert_eq!(refused, Err(WishError::Nothing));
 }
 
+/// Whoever lets go what would go anyway is noted, for it may turn out to want two people.
+pub(crate) async fn whoever_releases_what_is_due_has_said_so(kit: &Kit) {
+    let draft = unmatched(kit, 1, 1).await;
+    let release = |by| wish(RefundTarget::Payment(draft.payment.id), OperatorAction::Release, by, &policy());
+    let silent = Operator { key: key_id(1), reason: " ".to_owned() };
+    let refused = kit.store.wish(RefundWish { operator: silent, ..release(1) }).await;
+    assert_eq!(refused, Err(WishError::Refused(OperatorRefusal::NoReason)));
+    let due = kit.store.wish(release(1)).await.unwrap().refund;
+    assert_eq!((&due.state, due.decided_by.key()), (&RefundState::Due, Some(key_id(1))));
+    // Asked for again, be it by another, it is what it was.
+    assert_eq!(kit.store.wish(release(2)).await.unwrap().refund, due);
+    let detail = kit.store.refund_detail(due.id).await.unwrap().unwrap();
+    assert_eq!(detail.refund, due);
+    let said: Vec<_> =
+        detail.history.iter().filter_map(|line| line.by.clone().zip(line.note.clone())).collect();
+    assert_eq!(said, [(key_id(1).to_string(), "release: reason 1".to_owned())]);
+}
+
 pub(crate) async fn a_payment_is_assigned_to_an_order_that_waits(kit: &Kit) {
     let made = kit.create(order(1)).await;
     let odd = PRICE.get() + 7;
@@ -477,7 +495,7 @@ async fn too_little(kit: &Kit) -> (Order, Refund) {
     let owed = terms_of(&subject, paid.from, Height::new(1), now, &policy()).unwrap();
     assert!(matches!(owed.state, RefundState::Waiting { .. }), "{owed:?}");
     let refund = open(refund_id(1), &paid, &owed, now);
-    let refund = begin(kit, RefundDraft { refund, payment: paid, order: None }).await;
+    let refund = begin(kit, RefundDraft { refund, payment: paid }).await;
     (made, refund)
 }
 

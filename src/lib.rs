@@ -3,6 +3,7 @@
 //! that is `leyden_domain`'s.
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
+mod claim;
 pub mod cli;
 mod demo;
 mod doctor;

@@ -2,6 +2,7 @@
 //! behind which port.
 
 use crate::{
+    claim::Claim,
     gauges,
     http::{self, AppState, Parts, api_key, scope::Scope},
     lifecycle::{self, Signals},
@@ -60,7 +61,13 @@ pub enum StartError {
     /// The database could not be read or written.
     #[error("the database cannot be used: {0}")]
     Store(#[from] StoreError),
-    /// The folder of the database could not be made.
+    /// Another process serves these books.
+    #[error("another process serves the books in {path}: end it first, or share books on PostgreSQL")]
+    Served {
+        /// Which books.
+        path: String,
+    },
+    /// The folder of the database, or a file in it, could not be made.
     #[error("{path}: {error}")]
     Folder {
         /// Which one.
@@ -177,15 +184,17 @@ pub(crate) async fn open_books_to_read(url: &str) -> Result<SqlStore, StartError
     SqlStore::open_to_read(url, Arc::new(SystemClock)).await.map_err(failed)
 }
 
+/// The file that the books of a URL are in; `None`: they are on a server, or in memory.
+fn file_of(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?.trim_start_matches("//").split('?').next()?;
+    (!path.is_empty() && !path.starts_with(':')).then_some(Path::new(path))
+}
+
 /// A file of SQLite wants its folder to be there.
 fn make_folder(url: &str) -> Result<(), StartError> {
-    let path = url.strip_prefix("sqlite:").map_or("", |rest| rest.trim_start_matches("//"));
-    let path = path.split('?').next().unwrap_or_default();
-    match Path::new(path).parent() {
-        Some(folder) if !path.starts_with(':') && !folder.as_os_str().is_empty() => {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| StartError::Folder { path: folder.display().to_string(), error })
-        }
+    match file_of(url).and_then(Path::parent) {
+        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
+            .map_err(|error| StartError::Folder { path: folder.display().to_string(), error }),
         _ => Ok(()),
     }
 }
@@ -298,8 +307,7 @@ fn realm(settings: &Settings) -> String {
 
 impl World {
     /// What the configuration names.
-    pub async fn connect(settings: &Settings) -> Result<Self, StartError> {
-        settings.check_for_serving()?;
+    async fn connect(settings: &Settings) -> Result<Self, StartError> {
         let nodes = Arc::new(open_nodes(settings)?);
         let migrations = if settings.database.migrate { MigrationMode::Apply } else { MigrationMode::Refuse };
         let store = open_store(settings, migrations).await?;
@@ -324,6 +332,8 @@ pub struct Application {
     server: Server,
     address: SocketAddr,
     signals: Option<Signals>,
+    /// Set where nobody else may serve the same books.
+    claim: Option<Claim>,
 }
 
 impl fmt::Debug for Application {
@@ -335,8 +345,12 @@ impl fmt::Debug for Application {
 impl Application {
     /// Starts the service in the world that the configuration names. Must be called inside an actix system.
     pub async fn build(settings: Settings) -> Result<Self, StartError> {
+        settings.check_for_serving()?;
+        make_folder(&settings.database.url)?;
+        // Before anything is read: what another process does meanwhile must not be missed.
+        let claim = file_of(&settings.database.url).map(Claim::of).transpose()?;
         let world = World::connect(&settings).await?;
-        Self::in_world(settings, world).await
+        Ok(Self { claim, ..Self::in_world(settings, world).await? })
     }
 
     /// Starts the service in a given world. Must be called inside an actix system.
@@ -401,7 +415,7 @@ impl Application {
         }));
         let server =
             http::serve(state.clone(), listener).map_err(|error| StartError::Listen { address, error })?;
-        Ok(Self { state, server, address, signals: None })
+        Ok(Self { state, server, address, signals: None, claim: None })
     }
 
     /// Lets SIGTERM and SIGINT end it.
@@ -444,6 +458,8 @@ impl Application {
 
     /// Serves until somebody asks for the end: a signal, an actor, `handles().shutdown()`.
     pub async fn run(self) -> Ending {
+        // Until the last actor has ended.
+        let _claim = self.claim;
         let grace = self.state.settings.http.shutdown_timeout.duration().max(ACTOR_GRACE);
         let state = self.state.clone();
         let tend = move || gauges::tend(&state);

@@ -32,6 +32,9 @@ fn an_order_survives_the_death_of_the_service_and_is_served_once() {
         let order = client.post(&format!("{}/api/energy-flash/create-order", first.url), &body).await;
         let id = order["data"]["orderId"].as_str().unwrap_or_else(|| panic!("{order}")).to_owned();
         let due = order["data"]["amounts"][1]["amountSun"].as_i64().unwrap();
+        let beside = finish(leyden(here, &["-c", "l.toml", "serve"]), "");
+        assert_ne!(beside.code, 0, "one at a time");
+        assert!(beside.err.contains("another process serves the books"), "{}", beside.err);
         first.kill();
         // The customer pays while nobody is there.
         pay(&client, &chain.url, 1, due).await;

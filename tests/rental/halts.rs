@@ -2,9 +2,10 @@
 
 use crate::world::{PRICE, World};
 use leyden_domain::{
-    HaltId, Span,
+    Asset, HaltId, Span, Sun,
     halt::{HaltCause, Limit, Meter},
     order::{CountRule, OrderStateKind as S},
+    refund::{RefundState, RefundStateKind},
 };
 use leyden_ports::{
     Clock, Store, StoreError,
@@ -104,6 +105,35 @@ async fn energy_above_the_limit_stops_money_and_counts_anew_after_the_lift() {
     world.mine_until(orders[1].id, S::Completed).await;
     assert!(open(&world).await.is_empty(), "counted from the lift on");
     world.assert_served_once(1).await;
+}
+
+#[actix_rt::test]
+async fn refunds_above_the_limit_stop_money_until_it_is_lifted() {
+    for (cause, hours) in [(HaltCause::RefundsPerHour, 1), (HaltCause::RefundsPerDay, 24)] {
+        let mut world = World::new().await;
+        let limit =
+            Limit { meter: Meter::RefundsTrx, cause, window: Span::from_hours(hours), most: 5_000_000 };
+        world.settings.guard.limits = vec![limit];
+        world.start(None).await;
+        world.pay(1, Sun::new(7_777_777));
+        world.mine_until_refund(RefundStateKind::Refunded).await;
+        let halt = until_halted(&world, cause).await;
+        world.pay(2, Sun::new(6_666_666));
+        for _ in 0..40 {
+            world.block().await;
+        }
+        let owed = world.payments().await.into_iter().find(|one| one.from == keys::test_address(2)).unwrap();
+        let refund = world.ports.store.refund_of(owed.id).await.unwrap().unwrap();
+        assert_eq!(refund.state, RefundState::Due, "it is owed, and stays so");
+        assert!(world.sent_to(keys::test_address(2), Asset::Trx).await.is_empty());
+        world.handles().lift_halt(halt, "key_1", "they are right").await.unwrap();
+        world
+            .mine_while("the other is not sent", async |world| {
+                world.sent_to(keys::test_address(2), Asset::Trx).await.is_empty()
+            })
+            .await;
+        world.assert_books().await;
+    }
 }
 
 #[actix_rt::test]

@@ -1,7 +1,7 @@
 # Everything a person or a CI job does here. `make` lists it.
 #
-# All of it builds with one profile (dev) and one set of features, so that dependencies are compiled once; only
-# `demo` and `bench` build for speed.
+# What `test` runs builds with one profile (dev) and, but for `fuzz`, one set of features, so that dependencies are
+# compiled once. `demo` and `bench` build for speed; `simulate`, `mutants` and `domain-mutants` have profiles of their own.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

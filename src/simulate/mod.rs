@@ -2,8 +2,8 @@
 //! run on one thread in virtual time; the chain, its nodes, the clock, chance, the customers and everything that goes wrong
 //! come from the seed. So what went wrong once goes wrong again, in the same place, for whoever names the seed.
 //!
-//! An oracle that shares no code with the service keeps its own account of what customers did and of what the
-//! chain holds, and compares; the invariants of the books are checked beside it. How time and the database are kept from
+//! An oracle that calls none of the code that decides about orders, payments and refunds keeps its own account of what
+//! customers did and of what the chain holds, and compares; the invariants of the books are checked beside it. How time and the database are kept from
 //! making two runs differ is told in [decision 0018](../../docs/adr/0018-deterministic-simulation.md).
 
 mod books;

@@ -11,6 +11,11 @@ enum Payment {
     IsForgotten,
 }
 
+/// The deepest fork that leaves solid blocks alone.
+const DEEPEST: u32 = 18;
+/// A fork of this depth and more is to undo the payment.
+const REACHING: u32 = 9;
+
 /// Brings an order to `stage`, lets some blocks pass, forks `depth` blocks away, and sees how it ends. Says whether the
 /// payment was gone.
 async fn forked(stage: S, more_blocks: u32, depth: u32, payment: Payment) -> bool {
@@ -21,7 +26,12 @@ async fn forked(stage: S, more_blocks: u32, depth: u32, payment: Payment) -> boo
     for _ in 0..more_blocks {
         world.block().await;
     }
-    let paid_by = world.detail(order.id).await.payment.unwrap().id.tx_id;
+    let paid = world.detail(order.id).await.payment.unwrap();
+    let paid_by = paid.id.tx_id;
+    // How many blocks came since the payment is the machine's affair: what is to undo it reaches it.
+    let age = u32::try_from(world.height().await - paid.block.unwrap().block.height().get() + 1).unwrap();
+    let reaches = payment == Payment::IsForgotten && depth >= REACHING && age <= DEEPEST;
+    let depth = if reaches { depth.max(age) } else { depth };
     let keep = match payment {
         Payment::ComesBack => Keep::All,
         Payment::IsForgotten => Keep::Nothing,

@@ -20,7 +20,7 @@ use leyden_domain::{
     operation::OperationState,
     order::{Channel, CountRule, Order, OrderState},
     payment::PaymentState,
-    refund::RefundState,
+    refund::{RefundCause, RefundState},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -272,8 +272,21 @@ impl Oracle {
                 return Rest::Busy(format!("{} is not routed", payment.id));
             }
         }
+        let held: BTreeSet<OrderId> = book
+            .orders
+            .iter()
+            .filter(|order| matches!(order.state, OrderState::Held { .. }))
+            .map(|order| order.id)
+            .collect();
         for refund in &book.refunds {
             let due = match refund.state {
+                // What may still complete an order waits with it, and that one waits for a person.
+                RefundState::Waiting { .. }
+                    if refund.cause == RefundCause::Under
+                        && refund.order.is_some_and(|order| held.contains(&order)) =>
+                {
+                    continue;
+                }
                 RefundState::Waiting { until } => until,
                 RefundState::Due | RefundState::Sending { .. } => now,
                 RefundState::Held { .. }

@@ -22,6 +22,7 @@
 mod account_agent;
 mod account_standing;
 mod allocation;
+mod balances;
 mod block_listener;
 pub mod boards;
 mod guard;

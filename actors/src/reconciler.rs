@@ -2,9 +2,10 @@
 //! mend it. It reads, and never holds anybody up: it asks the chain two questions for each account, and one for each
 //! receiver that it looks at by turns; where the sums differ, for every receiver until what it has found explains why.
 //! What only looks again it does at once; whatever else waits for a person. Where the books themselves are in doubt it
-//! raises a halt.
+//! raises a halt. What is on the accounts is compared in `balances`, what mends a difference is in `repairing`.
 
 use crate::{
+    balances::Balances,
     kernel::Progress,
     shared::Shared,
     worker::{After, Cause, Worker},
@@ -14,10 +15,7 @@ use leyden_domain::{
     Address, Height, ReconciliationId, Sun,
     halt::HaltCause,
     pool::PoolAccount,
-    reconcile::{
-        Class, Difference, Holding, Matter, Outgoings, Pair, Reconciliation, Till, Verdict, classify,
-        classify_outgoings, classify_stake, classify_till, dearest_fees,
-    },
+    reconcile::{Class, Difference, Matter, Pair, Reconciliation, Verdict, classify, classify_stake},
 };
 use leyden_ports::{ChainError, Holdings, StoreError, store::ReconciliationWish};
 use std::{
@@ -101,19 +99,19 @@ pub(crate) enum Trouble {
 
 /// What one comparison has found so far.
 #[derive(Debug, Default)]
-struct Run {
+pub(crate) struct Run {
     height: Option<Height>,
     accounts: u32,
     pairs: u32,
-    till: Option<(Height, i64)>,
-    refund_accounts: Vec<Holding>,
-    skipped: Vec<String>,
-    differences: Vec<Difference>,
+    pub(crate) till: Option<(Height, i64)>,
+    pub(crate) balances: Balances,
+    pub(crate) skipped: Vec<String>,
+    pub(crate) differences: Vec<Difference>,
 }
 
 impl Run {
     /// Everything was compared at this block or a later one.
-    fn at(&mut self, height: Height) {
+    pub(crate) fn at(&mut self, height: Height) {
         self.height = Some(self.height.map_or(height, |lowest| lowest.min(height)));
     }
 }
@@ -146,8 +144,9 @@ impl Reconciler {
     /// Compares everything and keeps what came of it.
     async fn compare(&self, wish: ReconciliationWish, progress: &Progress) -> Result<(), Trouble> {
         let Shared { ports, settings, .. } = self.shared.as_ref();
-        let mut run = Run::default();
-        for account in ports.store.pool_accounts().await? {
+        let accounts = ports.store.pool_accounts().await?;
+        let mut run = Run { balances: self.known_balances(&accounts).await?, ..Run::default() };
+        for account in accounts {
             match self.compare_account(&account, &mut run, progress).await {
                 Ok(()) => run.accounts = run.accounts.saturating_add(1),
                 Err(Trouble::Chain(error)) => run.skipped.push(format!("{}: {error}", account.address)),
@@ -171,7 +170,8 @@ impl Reconciler {
             accounts: run.accounts,
             pairs: run.pairs,
             till: run.till,
-            refund_accounts: run.refund_accounts,
+            refund_accounts: run.balances.of(Matter::RefundAccount),
+            pool_accounts: run.balances.of(Matter::PoolBalance),
             skipped: run.skipped,
             differences: run.differences,
         };
@@ -199,6 +199,7 @@ impl Reconciler {
         }
         run.at(held.at.height());
         Self::compare_stake(account, &held, run);
+        self.compare_balance(account.address, &held, run).await?;
         let expected = ports.store.lent_by(account.id, account.address, held.at.height()).await?;
         let sum = expected.values().copied().fold(0_i64, i64::saturating_add);
         let ours: BTreeSet<Address> = expected.keys().copied().collect();
@@ -260,7 +261,12 @@ impl Reconciler {
     }
 
     /// Whether our books hold the very block that the chain was asked at.
-    async fn is_read(&self, held: &Holdings, run: &mut Run, address: Address) -> Result<bool, StoreError> {
+    pub(crate) async fn is_read(
+        &self,
+        held: &Holdings,
+        run: &mut Run,
+        address: Address,
+    ) -> Result<bool, StoreError> {
         let is_ours = self.shared.ports.store.is_canonical(held.at.block).await?;
         if !is_ours {
             run.skipped.push(format!("{address}: block {} is not in the books", held.at.height()));
@@ -310,100 +316,6 @@ impl Reconciler {
             let class = Class::ExternalMovement;
             run.differences.push(difference(Matter::Capacity, class, account.held.get()));
         }
-    }
-
-    /// What the payment addresses hold, against what they held at the comparison before and what came since.
-    async fn compare_till(&self, run: &mut Run) -> Result<(), Trouble> {
-        let Shared { ports, settings, .. } = self.shared.as_ref();
-        let mut block = None;
-        let mut total = 0_i64;
-        for address in &settings.payment_addresses {
-            let held = ports.chain.holdings(*address).await?;
-            if !self.is_read(&held, run, *address).await? {
-                return Ok(());
-            }
-            if block.is_some_and(|block| block != held.at.block) {
-                run.skipped.push("payment addresses: not all could be read at one block".to_owned());
-                return Ok(());
-            }
-            block = Some(held.at.block);
-            total = total.saturating_add(held.balance.get());
-        }
-        let Some(block) = block else { return Ok(()) };
-        run.till = Some((block.height(), total));
-        run.at(block.height());
-        let Some((since, before)) = ports.store.last_till().await? else { return Ok(()) };
-        let came = ports.store.till_between(since, block.height()).await?;
-        let till = Till { before, now: total, came: came.get() };
-        let expected = before.saturating_add(came.get());
-        let Verdict::Differs(class) = classify_till(&till) else { return Ok(()) };
-        let is_small = total.saturating_sub(expected).saturating_abs() <= settings.reconcile.tolerance.get();
-        let is_expected = class == Class::ExternalMovement && settings.reconcile.expect_withdrawals;
-        if !is_small && !is_expected {
-            run.differences.push(Difference {
-                matter: Matter::Payments,
-                class,
-                account: None,
-                receiver: None,
-                ours: expected,
-                theirs: total,
-                height: block.height(),
-                evidence: format!("{before} at {since}, {came} TRX recorded since"),
-            });
-        }
-        Ok(())
-    }
-
-    /// What is on the accounts that refunds are paid from, against what was there at the comparison before, less what
-    /// our recorded transfers have sent since and may have cost.
-    async fn compare_refund_accounts(&self, run: &mut Run) -> Result<(), StoreError> {
-        let Shared { ports, settings, .. } = self.shared.as_ref();
-        let last = ports.store.last_reconciliation().await?;
-        let known: BTreeMap<Address, Holding> =
-            last.into_iter().flat_map(|last| last.refund_accounts).map(|one| (one.address, one)).collect();
-        for account in ports.store.refund_accounts().await? {
-            let address = account.address;
-            if settings.payment_addresses.contains(&address) {
-                // What comes there is compared with the payments.
-                continue;
-            }
-            let before = known.get(&address).copied();
-            let held = match ports.chain.holdings(address).await {
-                Ok(held) if self.is_read(&held, run, address).await? => held,
-                other => {
-                    if let Err(error) = other {
-                        run.skipped.push(format!("{address}: {error}"));
-                    }
-                    run.refund_accounts.extend(before);
-                    continue;
-                }
-            };
-            let now = Holding { address, height: held.at.height(), balance: held.balance.get() };
-            run.at(now.height);
-            run.refund_accounts.push(now);
-            let Some(before) = before.filter(|before| before.height <= now.height) else { continue };
-            let (sent, coins, tokens) = ports.store.sent_between(address, before.height, now.height).await?;
-            let fees = dearest_fees(coins, tokens, settings.refunds.fee_limit.get());
-            let gone = Outgoings { before: before.balance, now: now.balance, sent: sent.get(), fees };
-            if let Verdict::Differs(class) = classify_outgoings(&gone) {
-                run.differences.push(Difference {
-                    matter: Matter::RefundAccount,
-                    class,
-                    account: Some(address),
-                    receiver: None,
-                    ours: gone.least(),
-                    theirs: now.balance,
-                    height: now.height,
-                    evidence: format!(
-                        "{} at {}; {sent} TRX sent since by {} transfers",
-                        before.balance,
-                        before.height,
-                        coins.saturating_add(tokens)
-                    ),
-                });
-            }
-        }
-        Ok(())
     }
 
     /// Says what was found where people look, and stops money where the books are in doubt.

@@ -122,13 +122,12 @@ impl Warrants for RefundWarrants {
             .ok_or_else(|| SignError::Refused("this is no refund".to_owned()))?;
         match self.store.warrant(transfer, self.limits.guard).await {
             Ok(warrant) => self.given.give(&warrant, intent, self.limits.lifetime),
-            Err(error @ (WarrantError::Store(_) | WarrantError::Halted(_))) => {
+            // What another generation of the asker has signed meanwhile speaks against no key: the next look sees it.
+            Err(error @ (WarrantError::Store(_) | WarrantError::Halted(_) | WarrantError::Signed)) => {
                 Err(SignError::Unavailable(error.to_string()))
             }
             Err(WarrantError::Guard(trip)) => Err(SignError::Guarded(trip)),
-            Err(error @ (WarrantError::None | WarrantError::Signed)) => {
-                Err(SignError::Refused(error.to_string()))
-            }
+            Err(error @ WarrantError::None) => Err(SignError::Refused(error.to_string())),
         }
     }
 }

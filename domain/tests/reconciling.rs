@@ -6,7 +6,7 @@ use leyden_domain::{
     reconcile::{
         Class, Decision, Difference, Matter, Outgoings, Pair, Repair, RepairKind, RepairState, Say,
         SayRefusal, Till, Verdict, choices, classify, classify_outgoings, classify_stake, classify_till,
-        dearest_fees, plan,
+        plan,
     },
 };
 use proptest::prelude::*;
@@ -172,11 +172,14 @@ fn a_difference_is_known_again_by_its_name() {
 
 #[test]
 fn fees_are_the_dearest_that_may_have_been() {
-    assert_eq!(dearest_fees(0, 0, 30_000_000), 0);
-    assert_eq!(dearest_fees(1, 0, 30_000_000), 1_400_000);
-    assert_eq!(dearest_fees(0, 1, 30_000_000), 31_400_000);
-    assert_eq!(dearest_fees(2, 3, 30_000_000), 97_000_000);
-    assert_eq!(dearest_fees(u32::MAX, u32::MAX, i64::MAX), i64::MAX);
+    let fees = |plain, calls, limit| Outgoings { gone: 0, plain, calls }.dearest_fees(limit);
+    assert_eq!(fees(0, 0, 30_000_000), 0);
+    assert_eq!(fees(1, 0, 30_000_000), 1_400_000);
+    assert_eq!(fees(0, 1, 30_000_000), 31_400_000);
+    assert_eq!(fees(2, 3, 30_000_000), 97_000_000);
+    assert_eq!(fees(u32::MAX, u32::MAX, i64::MAX), i64::MAX);
+    let voted = Outgoings { gone: 5, plain: 1, calls: 2 }.with_a_vote();
+    assert_eq!(voted, Outgoings { gone: 5, plain: 2, calls: 2 });
 }
 
 #[test]
@@ -254,11 +257,14 @@ fn what_acts_on_the_chain_two_persons_must_want() {
 }
 
 #[test]
-fn what_left_a_refund_account() {
-    let of = |now| classify_outgoings(&Outgoings { before: 100, now, sent: 30, fees: 2 });
-    assert_eq!((of(100), of(70), of(68)), (Verdict::Agrees, Verdict::Agrees, Verdict::Agrees));
-    assert_eq!(of(67), Verdict::Differs(Class::ExternalMovement));
-    assert_eq!(of(1_000), Verdict::Agrees, "its owner fills it up");
+fn what_left_an_account_of_ours() {
+    let least = Outgoings { gone: 30, plain: 1, calls: 1 }.least(10_000_000, 2_000_000);
+    assert_eq!(least, 10_000_000 - 30 - 1_400_000 - 3_400_000);
+    let of = |now| classify_outgoings(least, now);
+    assert_eq!((of(10_000_000), of(least)), (Verdict::Agrees, Verdict::Agrees));
+    assert_eq!(of(least - 1), Verdict::Differs(Class::ExternalMovement));
+    assert_eq!(of(100_000_000), Verdict::Agrees, "its owner fills it up");
+    assert_eq!(Outgoings::default().least(7, 30_000_000), 7, "what nothing left is all there");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DifferenceView {
-    /// `delegation`, `stake`, `capacity`, `payments` or `refund_account`.
+    /// `delegation`, `stake`, `capacity`, `payments`, `refund_account` or `pool_balance`.
     matter: &'static str,
     /// `missed_event`, `duplicate`, `fork`, `external_movement` or `our_bug`.
     class: &'static str,

@@ -1,13 +1,11 @@
-//! Books and chain at solid blocks that both have: what is lent in all and to each receiver, and what is on the payment and
-//! refund accounts against what was there when it was last compared. Every figure of the chain comes with its block, and
+//! Books and chain at solid blocks that both have: what is lent in all and to each receiver, and what is on
+//! our accounts against what was there when it was last compared. Every figure of the chain comes with its block, and
 //! the books are asked what they say of that block, so what differs differs; nothing need be asked twice.
 
 use super::online::OnlineError;
 use leyden_domain::{
     Address, BlockRef, Height,
-    reconcile::{
-        Holding, Outgoings, Till, Verdict, classify, classify_outgoings, classify_till, dearest_fees,
-    },
+    reconcile::{Holding, Till, Verdict, classify, classify_outgoings, classify_till},
 };
 use leyden_ports::{ChainReader, Store};
 use std::collections::BTreeSet;
@@ -43,7 +41,7 @@ pub(super) async fn compare(
     if !paid_in(store, chain, payees, &mut compared).await? {
         return Ok(None);
     }
-    Ok(paid_back(store, chain, payees, fee_limit, &mut compared).await?.then_some(compared))
+    Ok(not_taken(store, chain, payees, fee_limit, &mut compared).await?.then_some(compared))
 }
 
 async fn holds(store: &dyn Store, block: BlockRef) -> Result<bool, OnlineError> {
@@ -130,16 +128,19 @@ async fn paid_in(
     }
 }
 
-/// What is on the accounts that refunds are paid from: no less than what was there and was not sent by us since.
-async fn paid_back(
+/// What is on the accounts of the pool and those that refunds are paid from: no less than what was there and did not leave
+/// by recorded blocks since.
+async fn not_taken(
     store: &dyn Store,
     chain: &dyn ChainReader,
     payees: &BTreeSet<Address>,
     fee_limit: i64,
     compared: &mut Compared,
 ) -> Result<bool, OnlineError> {
-    let known = store.last_reconciliation().await?.map(|last| last.refund_accounts).unwrap_or_default();
-    for Holding { address, height: since, balance: before } in known {
+    let Some(last) = store.last_reconciliation().await? else { return Ok(true) };
+    let pool = last.pool_accounts.into_iter().map(|one| (one, true));
+    let refunds = last.refund_accounts.into_iter().map(|one| (one, false));
+    for (Holding { address, height: since, balance: before }, may_vote) in pool.chain(refunds) {
         let held = chain.holdings(address).await?;
         if !holds(store, held.at.block).await? {
             return Ok(false);
@@ -149,12 +150,14 @@ async fn paid_back(
             continue;
         }
         compared.at(to);
-        let (sent, coins, tokens) = store.sent_between(address, since, to).await?;
-        let gone = Outgoings { before, now, sent: sent.get(), fees: dearest_fees(coins, tokens, fee_limit) };
-        if classify_outgoings(&gone) != Verdict::Agrees {
+        let mut left = store.left_between(address, since, to).await?;
+        if may_vote {
+            left = left.with_a_vote();
+        }
+        let floor = left.least(before, fee_limit);
+        if classify_outgoings(floor, now) != Verdict::Agrees {
             return Err(OnlineError::Difference(format!(
-                "chain: {now} sun are on the refund account {address} at block {to}, and at least {} should be",
-                gone.least()
+                "chain: {now} sun are on {address} at block {to}, and at least {floor} should be"
             )));
         }
     }

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use leyden_domain::{
     AccountId, Address, Height, OrderId, ReconciliationId, RepairId, Sun, Timestamp,
     operation::Operation,
-    reconcile::{Decision, Holding, Pair, Reconciliation, Repair, RepairState, Say},
+    reconcile::{Decision, Holding, Outgoings, Pair, Reconciliation, Repair, RepairState, Say},
 };
 use leyden_ports::store::{
     BlockCommit, Page, ReconcileStore, ReconciliationRow, ReconciliationWish, RepairRefusal, StoreError,
@@ -33,6 +33,7 @@ row!(
         till: Option<i64>,
         till_height: Option<i64>,
         refund_accounts: String,
+        pool_accounts: String,
         skipped: String,
         differences: String,
     }
@@ -68,6 +69,7 @@ impl RunRow {
             pairs: place.number("pairs", self.pairs)?,
             till: self.till_height.map(Height::new).zip(self.till),
             refund_accounts: read_json(place, "refund_accounts", &self.refund_accounts)?,
+            pool_accounts: read_json(place, "pool_accounts", &self.pool_accounts)?,
             skipped: self.skipped.lines().map(str::to_owned).collect(),
             differences: read_json(place, "differences", &self.differences)?,
             asked_by: self.asked_by,
@@ -127,6 +129,18 @@ pub(crate) const UNDONE: &str = "SELECT CAST(COALESCE(SUM(r.balance), 0) AS BIGI
 
 pub(crate) const KNOWN: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM resource_events \
      WHERE owner = $1 AND receiver = $2 LIMIT 1) AS known";
+
+/// What transfers from an address have sent, how many of them were of TRX, and how many calls of a contract.
+pub(crate) const SENT: &str = "SELECT \
+     CAST(COALESCE(SUM(CASE WHEN asset = 'TRX' AND succeeded = 1 THEN amount ELSE 0 END), 0) AS BIGINT), \
+     CAST(COALESCE(SUM(CASE WHEN asset = 'TRX' THEN 1 ELSE 0 END), 0) AS BIGINT), \
+     CAST(COALESCE(SUM(CASE WHEN asset = 'TRX' THEN 0 ELSE 1 END), 0) AS BIGINT) \
+     FROM sent_transfers WHERE from_address = $1 AND height > $2 AND height <= $3";
+
+/// What an address has staked, for whichever resource, and how many transactions of its concerned stake.
+pub(crate) const WORKED: &str = "SELECT \
+     CAST(COALESCE(SUM(CASE WHEN action = 'stake' THEN balance ELSE 0 END), 0) AS BIGINT), COUNT(*) \
+     FROM resource_events WHERE owner = $1 AND height > $2 AND height <= $3";
 
 type ByReceiver = Vec<(String, i64)>;
 
@@ -214,6 +228,7 @@ async fn pair(
 struct Held<'a> {
     till: Option<(Height, i64)>,
     refund_accounts: &'a [Holding],
+    pool_accounts: &'a [Holding],
 }
 
 async fn record(
@@ -224,10 +239,11 @@ async fn record(
     exec!(
         conn,
         "INSERT INTO reconciliations (id, asked_by, started_at, finished_at, height, accounts, pairs, till, till_height, skipped, \
-         differences, refund_accounts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         differences, refund_accounts, pool_accounts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
          ON CONFLICT (id) DO UPDATE SET finished_at = excluded.finished_at, height = excluded.height, \
          accounts = excluded.accounts, pairs = excluded.pairs, till = excluded.till, till_height = excluded.till_height, skipped = excluded.skipped, \
-         differences = excluded.differences, refund_accounts = excluded.refund_accounts WHERE reconciliations.finished_at IS NULL",
+         differences = excluded.differences, refund_accounts = excluded.refund_accounts, \
+         pool_accounts = excluded.pool_accounts WHERE reconciliations.finished_at IS NULL",
         done.id.to_string(),
         done.asked_by.clone(),
         done.started_at.ms(),
@@ -240,10 +256,15 @@ async fn record(
         done.skipped.join("\n"),
         json(&done.differences)?,
         json(&done.refund_accounts)?,
+        json(&done.pool_accounts)?,
     )?;
-    if done.till.is_some() || !done.refund_accounts.is_empty() {
+    if done.till.is_some() || !done.refund_accounts.is_empty() || !done.pool_accounts.is_empty() {
         // What the next comparison begins from.
-        let held = Held { till: done.till, refund_accounts: &done.refund_accounts };
+        let held = Held {
+            till: done.till,
+            refund_accounts: &done.refund_accounts,
+            pool_accounts: &done.pool_accounts,
+        };
         conn.journal().told("note.reconciliation", done.id, &held);
     }
     let mut kept = Vec::new();
@@ -479,24 +500,17 @@ impl ReconcileStore for SqlStore {
         .await
     }
 
-    async fn sent_between(
-        &self,
-        from: Address,
-        above: Height,
-        to: Height,
-    ) -> Result<(Sun, u32, u32), StoreError> {
-        let mut conn = self.db.read().await?;
-        let (sum, coins, tokens): (i64, i64, i64) = one!(
-            conn,
-            "SELECT CAST(COALESCE(SUM(CASE WHEN asset = 'TRX' AND succeeded = 1 THEN amount ELSE 0 END), 0) AS BIGINT), \
-             CAST(COALESCE(SUM(CASE WHEN asset = 'TRX' THEN 1 ELSE 0 END), 0) AS BIGINT), \
-             CAST(COALESCE(SUM(CASE WHEN asset = 'TRX' THEN 0 ELSE 1 END), 0) AS BIGINT) \
-             FROM sent_transfers WHERE from_address = $1 AND height > $2 AND height <= $3",
-            from.to_string(),
-            above.get(),
-            to.get(),
-        )?;
+    async fn left_between(&self, from: Address, above: Height, to: Height) -> Result<Outgoings, StoreError> {
+        let mut conn = self.db.snapshot().await?;
+        let (sent, coins, calls): (i64, i64, i64) =
+            one!(conn, SENT, from.to_string(), above.get(), to.get())?;
+        let (staked, works): (i64, i64) = one!(conn, WORKED, from.to_string(), above.get(), to.get())?;
+        conn.rollback().await?;
         let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
-        Ok((Sun::new(sum), count(coins), count(tokens)))
+        Ok(Outgoings {
+            gone: sent.saturating_add(staked),
+            plain: count(coins.saturating_add(works)),
+            calls: count(calls),
+        })
     }
 }

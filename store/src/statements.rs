@@ -80,6 +80,8 @@ fn named() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("DOUBLED", vec![reconcile::DOUBLED]),
         ("UNDONE", vec![reconcile::UNDONE]),
         ("KNOWN", vec![reconcile::KNOWN]),
+        ("SENT", vec![reconcile::SENT]),
+        ("WORKED", vec![reconcile::WORKED]),
         ("NEWEST_REFUNDED", vec![book_part::NEWEST_REFUNDED]),
     ])
 }

@@ -44,7 +44,7 @@ pub(crate) async fn warrant(
          JOIN refunds r ON r.id = op.refund_id JOIN payments p ON p.id = r.payment_id \
          JOIN refund_accounts a ON a.account_id = op.account_id AND a.address = op.owner \
          WHERE op.owner = $1 AND op.receiver = $2 AND op.balance = $3 AND op.kind = $4 \
-         AND op.state IN ('intended', 'signed') AND r.state = 'sending' AND r.operation_id = op.id \
+         AND op.state IN ('intended', 'signed', 'included') AND r.state = 'sending' AND r.operation_id = op.id \
          AND r.to_address = op.receiver AND r.owed - r.fee = op.balance \
          AND (r.to_address = p.from_address OR r.address_set_by <> r.address_approved_by) \
          ORDER BY op.created_at, op.id",

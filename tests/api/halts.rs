@@ -153,6 +153,7 @@ fn what_acts_on_the_chain_waits_for_a_second_person() {
             pairs: 0,
             till: None,
             refund_accounts: Vec::new(),
+            pool_accounts: Vec::new(),
             skipped: Vec::new(),
             differences: vec![difference],
         };

@@ -355,6 +355,37 @@ async fn the_key_signs_what_the_books_say_and_nothing_else() {
     }
 }
 
+/// As a second generation of the account's agent would ask, whose first one was quicker.
+#[actix_rt::test]
+async fn what_is_signed_already_is_not_signed_again_and_speaks_against_no_key() {
+    use leyden_domain::{
+        chain::{ChainAction, TransactionIntent},
+        operation::OperationState,
+    };
+    let world = World::running().await;
+    world.pay(1, Sun::new(7_777_777));
+    let refund = world.mine_until_refund(K::Sending).await;
+    let account = world.ports.store.refund_accounts().await.unwrap()[0].id;
+    while world.ports.store.account_work(account, 10).await.unwrap()[0].operation.state
+        == OperationState::Intended
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+    }
+    let head = ChainReader::head(&world.node).await.unwrap();
+    let (owner, to, amount) = (refund_address(), refund.to, Sun::new(refund.amount()));
+    let again = TransactionIntent {
+        action: ChainAction::Transfer { owner, to, amount },
+        permission_id: None,
+        reference: head.block,
+        timestamp: head.timestamp,
+        expiration: head.timestamp.plus(Span::from_secs(60)),
+    };
+    let refused = world.ports.signer.sign(&again).await;
+    assert!(matches!(refused, Err(SignError::Unavailable(_))), "{refused:?}");
+    world.mine_until_refund(K::Refunded).await;
+    assert_eq!(world.sent_to(to, Asset::Trx).await, [amount.get()]);
+}
+
 #[actix_rt::test]
 async fn what_came_late_is_served_at_todays_price_where_there_is_capacity() {
     let world = World::refunding(|refunds| refunds.serve_late = true).await;

@@ -14,7 +14,8 @@ use leyden_domain::{
     reconcile::{Class, Decision, Matter, Repair, RepairKind, RepairState, Say, SayRefusal},
 };
 use leyden_ports::store::RepairRefusal;
-use leyden_sim::keys;
+use leyden_sim::{build::Options, keys};
+use leyden_tron::wire::proto::{FreezeBalanceV2Contract, ResourceCode};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -248,6 +249,38 @@ async fn what_was_lent_twice_is_taken_back_once_by_two_persons() {
     assert_eq!((audit.delegations, audit.undelegations, audit.out), (2, 2, audit.back), "{audit:?}");
     assert_eq!(compared(&world).await.differences, []);
     assert_eq!(repairs(&world).await.len(), 1);
+}
+
+#[actix_rt::test]
+async fn money_that_leaves_a_pool_account_by_another_hand_is_a_difference() {
+    let world = World::running().await;
+    world.until_observed().await;
+    settled(&world).await;
+    assert_eq!(compared(&world).await.differences, []);
+    // A rental costs bandwidth, and its owner stakes more of what he has: the blocks tell both.
+    let order = world.order(0, CountRule::Fixed { count: 1 }).await;
+    world.pay(0, order.amount_due(1).unwrap());
+    world.mine_until(order.id, S::Completed).await;
+    let owner = keys::pool_key(0);
+    let stake = FreezeBalanceV2Contract {
+        owner_address: owner.address().to_bytes().to_vec(),
+        frozen_balance: 9_000_000,
+        resource: ResourceCode::Energy.into(),
+    };
+    world.node.send(&owner, &stake, Options::default()).unwrap();
+    settled(&world).await;
+    let found: Vec<_> = compared(&world).await.differences.iter().map(|one| one.matter).collect();
+    assert!(!found.contains(&Matter::PoolBalance), "{found:?}");
+    until_repaired(&world, RepairState::Applied).await;
+    world.node.transfer(&owner, keys::test_address(5), 7_000_000).unwrap();
+    settled(&world).await;
+    let done = compared(&world).await;
+    let found: Vec<_> = done.differences.iter().map(|one| (one.matter, one.class, one.account)).collect();
+    assert_eq!(found, [(Matter::PoolBalance, Class::ExternalMovement, Some(owner.address()))]);
+    assert_eq!(until_repaired(&world, RepairState::Proposed).await.kind, RepairKind::WriteOff);
+    // Told once; from there on it is compared anew. And sales go on: the limit on what is burnt stops them.
+    assert_eq!(compared(&world).await.differences, []);
+    assert!(world.ports.store.open_halts().await.unwrap().is_empty());
 }
 
 #[actix_rt::test]

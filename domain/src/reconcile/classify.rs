@@ -106,45 +106,45 @@ pub const fn classify_till(till: &Till) -> Verdict {
     }
 }
 
-/// What was on an account that refunds are paid from, is now, and what we know to have left it in between.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What left one of our accounts by recorded blocks: the account of refunds, or one of the pool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Outgoings {
-    /// Then, in sun.
-    pub before: i64,
-    /// Now.
-    pub now: i64,
-    /// What our recorded transfers have sent.
-    pub sent: i64,
-    /// The most that they may have cost in fees.
-    pub fees: i64,
+    /// TRX that transfers have sent and stakes have bound, in sun.
+    pub gone: i64,
+    /// Transactions other than calls of a contract.
+    pub plain: u32,
+    /// Calls of a contract, those that failed included.
+    pub calls: u32,
 }
+
+/// What a transaction that calls no contract costs at most, in sun: it has no bandwidth, and makes the receiver's account
+/// or has a second signature.
+const DEAREST_TRANSACTION: i64 = 1_400_000;
 
 impl Outgoings {
-    /// The least that must be there.
-    pub const fn least(&self) -> i64 {
-        self.before.saturating_sub(self.sent).saturating_sub(self.fees)
+    /// The most that they may have cost in fees, in sun, where a call of a contract may burn `fee_limit`.
+    pub fn dearest_fees(&self, fee_limit: i64) -> i64 {
+        let call = fee_limit.saturating_add(DEAREST_TRANSACTION);
+        let plain = i64::from(self.plain).saturating_mul(DEAREST_TRANSACTION);
+        plain.saturating_add(i64::from(self.calls).saturating_mul(call))
+    }
+
+    /// The same, and a vote of the owner's or his claim of what it earned, which no recorded block shows.
+    #[must_use]
+    pub const fn with_a_vote(self) -> Self {
+        Self { plain: self.plain.saturating_add(1), ..self }
+    }
+
+    /// The least that must be left of what was there before, in sun.
+    pub fn least(&self, before: i64, fee_limit: i64) -> i64 {
+        before.saturating_sub(self.gone).saturating_sub(self.dearest_fees(fee_limit))
     }
 }
 
-/// What a transfer of TRX costs at most, in sun: it makes the receiver's account, and has no bandwidth.
-const DEAREST_TRANSFER: i64 = 1_400_000;
-
-/// The most that so many transfers of TRX and of USDT may have cost, in sun, where a call of the contract may cost
-/// `fee_limit`.
-pub fn dearest_fees(coins: u32, tokens: u32, fee_limit: i64) -> i64 {
-    let dearest = fee_limit.saturating_add(DEAREST_TRANSFER);
-    let coins = i64::from(coins).saturating_mul(DEAREST_TRANSFER);
-    coins.saturating_add(i64::from(tokens).saturating_mul(dearest))
-}
-
-/// Compares what left with what is there. What is more the owner has put there; what is less went by somebody else's
-/// hand, or by one of ours that nobody recorded.
-pub const fn classify_outgoings(outgoings: &Outgoings) -> Verdict {
-    if outgoings.now >= outgoings.least() {
-        Verdict::Agrees
-    } else {
-        Verdict::Differs(Class::ExternalMovement)
-    }
+/// Compares what is on an account with the least that must be there. What is more the owner has put there; what is less
+/// went by somebody else's hand, or by one of ours that nobody recorded.
+pub const fn classify_outgoings(least: i64, now: i64) -> Verdict {
+    if now >= least { Verdict::Agrees } else { Verdict::Differs(Class::ExternalMovement) }
 }
 
 /// Compares the stake that the books know an account to have, at a block that is not newer, with what it has.

@@ -5,7 +5,7 @@ mod classify;
 mod repair;
 
 pub use classify::{
-    Outgoings, Pair, Till, Verdict, classify, classify_outgoings, classify_stake, classify_till, dearest_fees,
+    Outgoings, Pair, Till, Verdict, classify, classify_outgoings, classify_stake, classify_till,
 };
 pub use repair::{RepairKind, RepairPlan, RepairState, Say, SayRefusal, choices, plan};
 
@@ -84,6 +84,8 @@ named! {
         Payments "payments",
         /// What is on an account that refunds are paid from.
         RefundAccount "refund_account",
+        /// What is on a pool account besides its stake.
+        PoolBalance "pool_balance",
     }
 }
 
@@ -186,6 +188,8 @@ pub struct Reconciliation {
     pub till: Option<(Height, i64)>,
     /// What was on each account that refunds are paid from, and at which block.
     pub refund_accounts: Vec<Holding>,
+    /// What was on each other account of the pool besides its stake, and at which block.
+    pub pool_accounts: Vec<Holding>,
     /// What could not be compared, and why.
     pub skipped: Vec<String>,
     /// What differs.

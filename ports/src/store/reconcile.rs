@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use leyden_domain::{
     AccountId, Address, Height, OrderId, ReconciliationId, RepairId, Sun, Timestamp,
     operation::Operation,
-    reconcile::{Decision, Pair, Reconciliation, Repair, RepairState, Say, SayRefusal},
+    reconcile::{Decision, Outgoings, Pair, Reconciliation, Repair, RepairState, Say, SayRefusal},
 };
 use std::collections::BTreeMap;
 
@@ -129,14 +129,9 @@ pub trait ReconcileStore: Send + Sync + 'static {
     /// changed, where none do.
     async fn release_lost(&self, repair: RepairId, missing: Sun) -> Result<Vec<OrderId>, StoreError>;
 
-    /// TRX that our recorded transfers have sent from an address in blocks above one and up to another, how many
-    /// transfers of TRX those were, and how many of USDT, calls that failed included.
-    async fn sent_between(
-        &self,
-        from: Address,
-        above: Height,
-        to: Height,
-    ) -> Result<(Sun, u32, u32), StoreError>;
+    /// What left an address of ours by recorded blocks above one and up to another: transfers, what was staked, and how
+    /// many transactions may have cost a fee.
+    async fn left_between(&self, from: Address, above: Height, to: Height) -> Result<Outgoings, StoreError>;
 
     /// Says what came of a repair that was approved. `Conflict` where it is final already.
     async fn settle_repair(

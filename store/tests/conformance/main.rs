@@ -91,7 +91,7 @@ conformance! {
     }
     reconcile::{
         a_wish_becomes_a_comparison, a_repair_ends_once, what_is_lent_is_told_at_any_block, a_second_effect_is_seen,
-        what_is_missing_of_a_block_is_recorded_once
+        what_is_missing_of_a_block_is_recorded_once, what_left_an_account_is_told_between_two_blocks
     }
     refunds::{
         a_refund_begins_once_and_of_what_is_solid, the_guard_is_asked_in_the_commit,

@@ -5,16 +5,16 @@ use crate::kit::{
     tx_id,
 };
 use leyden_domain::{
-    Height, ReconciliationId, RepairId, Sun,
-    chain::{Resource, ResourceAction, ResourceEvent},
+    Asset, Height, ReconciliationId, RepairId, Sun,
+    chain::{Resource, ResourceAction, ResourceEvent, SentTransfer},
     order::OrderEvent,
     reconcile::{
-        Class, Decision, Difference, Holding, Matter, Reconciliation, Repair, RepairKind, RepairState, Say,
-        Verdict, classify,
+        Class, Decision, Difference, Holding, Matter, Outgoings, Reconciliation, Repair, RepairKind,
+        RepairState, Say, Verdict, classify,
     },
 };
 use leyden_ports::store::{
-    OperationChange, Page, ReconciliationRow, ReconciliationWish, RepairRefusal, StoreError,
+    BlockCommit, OperationChange, Page, ReconciliationRow, ReconciliationWish, RepairRefusal, StoreError,
 };
 
 fn run_id(n: u8) -> ReconciliationId {
@@ -49,6 +49,7 @@ fn a_run(n: u8, differences: Vec<Difference>) -> Reconciliation {
         pairs: 3,
         till: Some((Height::new(7), 12)),
         refund_accounts: vec![Holding { address: address(4), height: Height::new(7), balance: 3 }],
+        pool_accounts: vec![Holding { address: address(5), height: Height::new(6), balance: 4 }],
         skipped: vec!["one: no answer".to_owned()],
         differences,
     }
@@ -193,6 +194,38 @@ pub(crate) async fn a_second_effect_is_seen(kit: &Kit) {
     // What must not be is taken out again, so that the books are in order when they are checked.
     kit.store.rewind(head(4, 0).block, slot(6)).await.unwrap();
     kit.change(operation_id(1), 5, OperationChange::Exclude).await.unwrap();
+}
+
+pub(crate) async fn what_left_an_account_is_told_between_two_blocks(kit: &Kit) {
+    let of = |n, owner, action| ResourceEvent { tx_id: tx_id(n), owner: address(owner), action };
+    let stake = |sun| ResourceAction::Stake { resource: Resource::Bandwidth, balance: Sun::new(sun) };
+    let unstake = ResourceAction::Unstake { resource: Resource::Energy, balance: Sun::new(900) };
+    let sent = |n, asset, amount, succeeded| SentTransfer {
+        tx_id: tx_id(n),
+        asset,
+        from: address(777),
+        to: address(5),
+        amount,
+        succeeded,
+    };
+    kit.events(1, vec![of(1, 777, stake(1))], 0).await;
+    let events =
+        vec![of(2, 777, stake(10)), of(3, 777, unstake), of(4, 778, stake(20)), strangers(5, 777, 40)];
+    let transfers = vec![
+        sent(6, Asset::Trx, 100, true),
+        sent(7, Asset::Trx, 200, false),
+        sent(8, Asset::Usdt, 400, true),
+        sent(9, Asset::Usdt, 800, false),
+    ];
+    let whole = BlockCommit { sent: transfers, ..block(2, 0, Vec::new(), events) };
+    kit.store.record_blocks(vec![whole], head(0, 0), slot(2)).await.unwrap();
+    kit.events(3, vec![of(10, 777, stake(5_000))], 0).await;
+    let left = async |above, to| {
+        kit.store.left_between(address(777), Height::new(above), Height::new(to)).await.unwrap()
+    };
+    assert_eq!(left(1, 2).await, Outgoings { gone: 110, plain: 4, calls: 2 });
+    assert_eq!(left(0, 1).await, Outgoings { gone: 1, plain: 1, calls: 0 });
+    assert_eq!(left(3, 9).await, Outgoings::default());
 }
 
 pub(crate) async fn what_is_missing_of_a_block_is_recorded_once(kit: &Kit) {

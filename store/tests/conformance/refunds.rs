@@ -2,8 +2,8 @@
 //! moved by people with their reasons.
 
 use crate::kit::{
-    Kit, PRICE, account_id, address, attempt, block, block_id, head, key_id, operation_id, order, order_id,
-    payment, slot,
+    Kit, PRICE, account_id, address, attempt, block, block_id, delivery, head, key_id, operation_id, order,
+    order_id, payment, slot,
 };
 use leyden_domain::{
     AccountId, Asset, Energy, Height, RefundId, Span, Sun, Timestamp, UsdtMicro,
@@ -230,6 +230,8 @@ pub(crate) async fn a_warrant_is_for_exactly_what_is_intended(kit: &Kit) {
     assert_eq!(kit.store.warrant(exact, tight).await, Err(WarrantError::Guard(GuardTrip::PerDay)));
     kit.sign(attempt(1, 1), 0).await.unwrap();
     assert_eq!(kit.store.warrant(exact, none).await, Err(WarrantError::Signed));
+    kit.change(operation_id(1), 1, OperationChange::Include(delivery(2, 0))).await.unwrap();
+    assert_eq!(kit.store.warrant(exact, none).await, Err(WarrantError::Signed), "in a block too");
 }
 
 fn wish(target: RefundTarget, action: OperatorAction, by: u64, policy: &RefundPolicy) -> RefundWish {

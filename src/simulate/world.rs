@@ -45,7 +45,7 @@ use tokio::{
 
 /// Time between two slots.
 pub(super) const SLOT: Duration = Duration::from_secs(3);
-/// Settling looks at the books every so many slots.
+/// Settling asks every so many slots whether the service has come to rest.
 const LOOK_EVERY: u64 = 12;
 /// Slots within which the last visit must be over, and after the end of all faults those within which a world must have
 /// come to rest, quiet stretches not counted.
@@ -86,8 +86,7 @@ pub(super) struct World<'k> {
     slots: Cell<u64>,
     began: Cell<Option<Instant>>,
     chance: Dice,
-    audit_every: u64,
-    /// Whether the journal is read at the end, which takes as long as a tenth of the world.
+    /// Whether the journal is read at the end, which takes as long as a twentieth of the world.
     verifies: bool,
 }
 
@@ -207,7 +206,6 @@ impl<'k> World<'k> {
             slots: Cell::new(0),
             began: Cell::new(None),
             chance: dice(Concern::Clock),
-            audit_every: knob.between(20, 60),
             verifies: knob.happens(3_000),
         };
         world.note(format_args!("world {seed} {} {:?}", profile.name, world.knobs));
@@ -421,9 +419,7 @@ impl<'k> World<'k> {
                 oracle.lose_faith();
             }
         }
-        if self.slot().is_multiple_of(self.audit_every) {
-            drop(self.audit().await);
-        }
+        drop(self.audit().await);
     }
 
     /// Whether the journal is whole and the books are what it says.

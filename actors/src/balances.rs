@@ -44,7 +44,7 @@ impl Reconciler {
         let pool = pool.iter().map(|account| (account.address, Matter::PoolBalance));
         let refunds = ports.store.refund_accounts().await?;
         let refunds = refunds.iter().map(|account| (account.address, Matter::RefundAccount));
-        // An account of both kinds is compared once, as what refunds are paid from: all that may leave it is looked at there too.
+        // An account of both kinds is one that refunds are paid from: its transfers are recorded.
         let all: BTreeMap<Address, Matter> = pool.chain(refunds).collect();
         let all = all.into_iter().filter(|(address, _)| !settings.payment_addresses.contains(address));
         Ok(Balances(all.map(|(address, matter)| (address, (matter, known.get(&address).copied()))).collect()))
@@ -117,15 +117,15 @@ impl Reconciler {
         run: &mut Run,
     ) -> Result<(), StoreError> {
         let Shared { ports, settings, .. } = self.shared.as_ref();
+        run.at(held.at.height());
         let Some((matter, known)) = run.balances.0.get_mut(&address) else { return Ok(()) };
         let now = Holding { address, height: held.at.height(), balance: held.balance.get() };
-        let (matter, before) = (*matter, known.replace(now));
-        run.at(now.height);
-        let Some(before) = before.filter(|before| before.height <= now.height) else { return Ok(()) };
-        let mut left = ports.store.left_between(address, before.height, now.height).await?;
-        if matter == Matter::PoolBalance {
-            left = left.with_a_vote();
+        if known.is_some_and(|before| before.height > now.height) {
+            // A node that is behind: what was found at the later block has been told.
+            return Ok(());
         }
+        let (matter, Some(before)) = (*matter, known.replace(now)) else { return Ok(()) };
+        let left = ports.store.left_between(address, before.height, now.height).await?;
         let least = left.least(before.balance, settings.refunds.fee_limit.get());
         if let Verdict::Differs(class) = classify_outgoings(least, now.balance) {
             run.differences.push(Difference {
@@ -137,11 +137,8 @@ impl Reconciler {
                 theirs: now.balance,
                 height: now.height,
                 evidence: format!(
-                    "{} at {}; {} sun left it since, by {} transactions at most",
-                    before.balance,
-                    before.height,
-                    left.gone,
-                    left.plain.saturating_add(left.calls)
+                    "{} at {}; since then {} sun left it by {} transfers, {} calls and {} transactions of its stake",
+                    before.balance, before.height, left.gone, left.coins, left.calls, left.works
                 ),
             });
         }

@@ -256,6 +256,7 @@ impl BlockListener {
         }
         let touches_pool = |event: &&ResourceEvent| {
             is_pool(event.owner)
+                || is_refund_account(event.owner)
                 || matches!(event.action, ResourceAction::Delegate { receiver, .. } | ResourceAction::Undelegate { receiver, .. } if is_pool(receiver))
         };
         BlockCommit {

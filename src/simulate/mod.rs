@@ -13,6 +13,7 @@ mod clock;
 mod desk;
 mod dice;
 mod kit;
+mod looks;
 mod many;
 mod network;
 mod nodes;

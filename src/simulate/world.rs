@@ -23,10 +23,10 @@ use leyden_actors::{
     kernel::{Shutdown, State},
     start,
 };
-use leyden_domain::{AccountId, Span, book::Book, journal::Head};
+use leyden_domain::{AccountId, Span};
 use leyden_ports::{
-    ChainReader, Clock, Entropy, Store, StoreError,
-    store::{HaltStore as _, JournalStore as _, NewRefundAccount},
+    ChainReader, Clock, Entropy, Store,
+    store::{HaltStore as _, NewRefundAccount},
 };
 use leyden_sim::{SimNode, config::TRX};
 use std::{
@@ -350,6 +350,7 @@ impl<'k> World<'k> {
                         if self.verifies {
                             self.verify().await;
                         }
+                        self.nobody_took().await;
                         for broken in found {
                             self.broken(&broken.check, broken.detail);
                         }
@@ -420,48 +421,6 @@ impl<'k> World<'k> {
             }
         }
         drop(self.audit().await);
-    }
-
-    /// Whether the journal is whole and the books are what it says.
-    async fn verify(&self) {
-        self.kit.gate.pause(true);
-        let verified = self.kit.store.verify(Head::genesis()).await;
-        self.kit.gate.pause(false);
-        if let Err(difference) = verified {
-            self.broken("journal", difference.to_string());
-        }
-    }
-
-    /// The books as they are, read past everything that goes wrong.
-    pub(super) async fn book(&self) -> Result<Book, StoreError> {
-        self.kit.gate.pause(true);
-        let read = self.kit.store.book().await;
-        self.kit.gate.pause(false);
-        read
-    }
-
-    /// Reads the books and checks everything; `None` where something is wrong.
-    async fn audit(&self) -> Option<Book> {
-        let book = match self.book().await {
-            Ok(book) => book,
-            Err(error) => {
-                self.broken("books", error.to_string());
-                return None;
-            }
-        };
-        let found = self.oracle.borrow_mut().audit(&book);
-
-        let is_sound = found.is_empty();
-        for broken in found {
-            self.broken(&broken.check, broken.detail);
-        }
-        is_sound.then_some(book)
-    }
-
-    /// Notes that something is wrong.
-    pub(super) fn broken(&self, check: &str, detail: String) {
-        self.note(format_args!("BROKEN {check}: {detail}"));
-        self.oracle.borrow_mut().broken.push(Broken { check: check.to_owned(), detail });
     }
 
     /// Whether the root supervisor asked for the end.

@@ -138,9 +138,8 @@ async fn not_taken(
     compared: &mut Compared,
 ) -> Result<bool, OnlineError> {
     let Some(last) = store.last_reconciliation().await? else { return Ok(true) };
-    let pool = last.pool_accounts.into_iter().map(|one| (one, true));
-    let refunds = last.refund_accounts.into_iter().map(|one| (one, false));
-    for (Holding { address, height: since, balance: before }, may_vote) in pool.chain(refunds) {
+    let known = last.pool_accounts.into_iter().chain(last.refund_accounts);
+    for Holding { address, height: since, balance: before } in known {
         let held = chain.holdings(address).await?;
         if !holds(store, held.at.block).await? {
             return Ok(false);
@@ -150,11 +149,7 @@ async fn not_taken(
             continue;
         }
         compared.at(to);
-        let mut left = store.left_between(address, since, to).await?;
-        if may_vote {
-            left = left.with_a_vote();
-        }
-        let floor = left.least(before, fee_limit);
+        let floor = store.left_between(address, since, to).await?.least(before, fee_limit);
         if classify_outgoings(floor, now) != Verdict::Agrees {
             return Err(OnlineError::Difference(format!(
                 "chain: {now} sun are on {address} at block {to}, and at least {floor} should be"

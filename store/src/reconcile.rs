@@ -509,7 +509,8 @@ impl ReconcileStore for SqlStore {
         let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
         Ok(Outgoings {
             gone: sent.saturating_add(staked),
-            plain: count(coins.saturating_add(works)),
+            coins: count(coins),
+            works: count(works),
             calls: count(calls),
         })
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     Running, leyden,
-    process::{Client, WAIT, install, lend, pay},
+    process::{Client, WAIT, install, lend, pay, send},
     run,
 };
 use leyden_sim::keys;
@@ -76,6 +76,37 @@ fn books_and_chain_agree_until_somebody_else_lends_or_takes_back() {
         assert!(what.contains(&customer.to_string()) && what.contains("external_movement"), "{what}");
         let said = run(here, &["-c", "l.toml", "verify", "--online"], "");
         assert!(said.code == 1 && said.out.contains("DIFFERENCE  chain: "), "{}", said.out);
+
+        // Given back, and compared by the service; then TRX go from the pool account by another hand.
+        lend(&client, &chain.url, "delegateresource", customer, lent).await;
+        until_code(here, 0).await;
+        let made =
+            run(here, &["-c", "l.toml", "keys", "api", "--name", "o", "--scope", "ops:read,ops:write"], "");
+        let operator = Client { key: made.out.trim().to_owned(), ..client.clone() };
+        let compared = async {
+            loop {
+                let wanted = format!("{}/api/v1/reconciliations/run", service.url);
+                let wanted = operator.post(&wanted, &json!({})).await;
+                let id = wanted["data"]["reconciliationId"].as_str().unwrap_or_else(|| panic!("{wanted}"));
+                let url = format!("{}/api/v1/reconciliations/{id}", service.url);
+                let done = operator.until(&url, |run| run["data"]["state"] == "done").await;
+                if done["data"]["skipped"] == json!([]) {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(WAIT, compared).await.expect("a comparison of everything");
+        let what = json!({
+            "owner_address": keys::pool_address(0).to_string(), "to_address": stranger.to_string(),
+            "amount": 5_000_000, "visible": true
+        });
+        send(&client, &chain.url, "createtransaction", &keys::pool_key(0), &what).await;
+        let gone = until_code(here, 1).await;
+        let what = gone["difference"].as_str().unwrap();
+        assert!(
+            what.contains(&format!("on {}", keys::pool_address(0))) && what.contains("should be"),
+            "{what}"
+        );
 
         // Without its nodes nothing is said of the chain, and it is no agreement.
         chain.kill();

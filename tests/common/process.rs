@@ -124,6 +124,7 @@ pub(crate) fn install_on(folder: &Path, chain: &str, database: &str) -> String {
 }
 
 /// Somebody with an API key.
+#[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) http: reqwest::Client,
     pub(crate) key: String,

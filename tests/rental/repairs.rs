@@ -257,7 +257,7 @@ async fn money_that_leaves_a_pool_account_by_another_hand_is_a_difference() {
     world.until_observed().await;
     settled(&world).await;
     assert_eq!(compared(&world).await.differences, []);
-    // A rental costs bandwidth, and its owner stakes more of what he has: the blocks tell both.
+    // It lends and takes back, and its owner stakes more of what he has: the blocks tell both.
     let order = world.order(0, CountRule::Fixed { count: 1 }).await;
     world.pay(0, order.amount_due(1).unwrap());
     world.mine_until(order.id, S::Completed).await;
@@ -278,8 +278,14 @@ async fn money_that_leaves_a_pool_account_by_another_hand_is_a_difference() {
     let found: Vec<_> = done.differences.iter().map(|one| (one.matter, one.class, one.account)).collect();
     assert_eq!(found, [(Matter::PoolBalance, Class::ExternalMovement, Some(owner.address()))]);
     assert_eq!(until_repaired(&world, RepairState::Proposed).await.kind, RepairKind::WriteOff);
-    // Told once; from there on it is compared anew. And sales go on: the limit on what is burnt stops them.
+    // Told once; from there on it is compared anew, and what goes then is told too, however much it is. Sales go on: the
+    // limit on what is burnt stops them.
     assert_eq!(compared(&world).await.differences, []);
+    world.node.transfer(&owner, keys::test_address(5), 7_000_000).unwrap();
+    settled(&world).await;
+    assert_eq!(compared(&world).await.differences.len(), 1);
+    let proposed = repairs(&world).await.iter().filter(|one| one.state == RepairState::Proposed).count();
+    assert_eq!(proposed, 2);
     assert!(world.ports.store.open_halts().await.unwrap().is_empty());
 }
 

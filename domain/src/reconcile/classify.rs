@@ -111,33 +111,37 @@ pub const fn classify_till(till: &Till) -> Verdict {
 pub struct Outgoings {
     /// TRX that transfers have sent and stakes have bound, in sun.
     pub gone: i64,
-    /// Transactions other than calls of a contract.
-    pub plain: u32,
+    /// Transfers of TRX.
+    pub coins: u32,
+    /// Transactions that concern stake: its own, what is lent, what is taken back.
+    pub works: u32,
     /// Calls of a contract, those that failed included.
     pub calls: u32,
 }
 
-/// What a transaction that calls no contract costs at most, in sun: it has no bandwidth, and makes the receiver's account
-/// or has a second signature.
-const DEAREST_TRANSACTION: i64 = 1_400_000;
+/// What the bytes of a transaction cost at most, in sun, where there is no bandwidth for them.
+const DEAREST_BYTES: i64 = 400_000;
+/// What a transaction costs besides at most, in sun: the receiver's account is made by it, or it has a second signature.
+const DEAREST_EXTRA: i64 = 1_000_000;
+/// What the owner may have burnt by a transaction that no recorded block shows, in sun: a vote, or a claim of what it earned.
+const DEAREST_VOTE: i64 = DEAREST_BYTES + DEAREST_EXTRA;
 
 impl Outgoings {
     /// The most that they may have cost in fees, in sun, where a call of a contract may burn `fee_limit`.
     pub fn dearest_fees(&self, fee_limit: i64) -> i64 {
-        let call = fee_limit.saturating_add(DEAREST_TRANSACTION);
-        let plain = i64::from(self.plain).saturating_mul(DEAREST_TRANSACTION);
-        plain.saturating_add(i64::from(self.calls).saturating_mul(call))
+        let coin = DEAREST_BYTES + DEAREST_EXTRA;
+        let all = |count: u32, each: i64| i64::from(count).saturating_mul(each);
+        all(self.coins, coin)
+            .saturating_add(all(self.works, DEAREST_BYTES))
+            .saturating_add(all(self.calls, fee_limit.saturating_add(coin)))
     }
 
-    /// The same, and a vote of the owner's or his claim of what it earned, which no recorded block shows.
-    #[must_use]
-    pub const fn with_a_vote(self) -> Self {
-        Self { plain: self.plain.saturating_add(1), ..self }
-    }
-
-    /// The least that must be left of what was there before, in sun.
+    /// The least that must be left of what was there before, in sun; a vote of the owner's may be missing.
     pub fn least(&self, before: i64, fee_limit: i64) -> i64 {
-        before.saturating_sub(self.gone).saturating_sub(self.dearest_fees(fee_limit))
+        before
+            .saturating_sub(self.gone)
+            .saturating_sub(self.dearest_fees(fee_limit))
+            .saturating_sub(DEAREST_VOTE)
     }
 }
 

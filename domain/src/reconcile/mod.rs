@@ -118,11 +118,16 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Names what it is about, whatever it amounts to: one repair at a time is open for it.
+    /// Names what it is about, whatever it amounts to: one repair at a time is open for it. Money that went from an
+    /// account is told once, so what goes later is another matter.
     pub fn subject(&self) -> String {
         let part =
             |address: Option<Address>| address.map_or_else(String::new, |address| format!(":{address}"));
-        format!("{}{}{}", self.matter.name(), part(self.account), part(self.receiver))
+        let at = match self.matter {
+            Matter::RefundAccount | Matter::PoolBalance => format!(":{}", self.height),
+            Matter::Delegation | Matter::Stake | Matter::Capacity | Matter::Payments => String::new(),
+        };
+        format!("{}{}{}{at}", self.matter.name(), part(self.account), part(self.receiver))
     }
 
     /// A name that stays the same while it amounts to the same, for knowing again what a person has seen.

@@ -93,22 +93,20 @@ pub fn choices(difference: &Difference, is_in_vain: bool) -> &'static [RepairKin
     use RepairKind as K;
     let is_more = difference.excess() > 0;
     match (difference.matter, difference.class) {
-        (
-            Matter::Delegation | Matter::Payments | Matter::RefundAccount | Matter::PoolBalance,
-            Class::MissedEvent,
-        ) if !is_in_vain => &[K::RereadBlocks],
+        (Matter::Delegation | Matter::Payments, Class::MissedEvent) if !is_in_vain => &[K::RereadBlocks],
         (Matter::Stake | Matter::Capacity, Class::ExternalMovement) => &[K::ObserveAccount],
         // Whoever lent it past us may have wanted to.
         (Matter::Delegation, Class::ExternalMovement) if is_more => &[K::WriteOff, K::Retake],
         (Matter::Delegation, Class::MissedEvent) if is_more => &[K::Retake, K::WriteOff],
         (Matter::Delegation, Class::Duplicate) if is_more => &[K::Retake],
         (Matter::Delegation, Class::MissedEvent | Class::ExternalMovement) => &[K::Release, K::WriteOff],
-        (
-            Matter::Payments | Matter::RefundAccount | Matter::PoolBalance,
-            Class::MissedEvent | Class::ExternalMovement,
-        ) => &[K::WriteOff],
+        (Matter::Payments, Class::MissedEvent | Class::ExternalMovement)
+        | (Matter::RefundAccount | Matter::PoolBalance, Class::ExternalMovement) => &[K::WriteOff],
         (_, Class::Duplicate | Class::Fork | Class::OurBug)
-        | (Matter::Stake | Matter::Capacity, Class::MissedEvent) => &[],
+        | (
+            Matter::Stake | Matter::Capacity | Matter::RefundAccount | Matter::PoolBalance,
+            Class::MissedEvent,
+        ) => &[],
     }
 }
 

@@ -223,8 +223,8 @@ pub(crate) async fn what_left_an_account_is_told_between_two_blocks(kit: &Kit) {
     let left = async |above, to| {
         kit.store.left_between(address(777), Height::new(above), Height::new(to)).await.unwrap()
     };
-    assert_eq!(left(1, 2).await, Outgoings { gone: 110, plain: 4, calls: 2 });
-    assert_eq!(left(0, 1).await, Outgoings { gone: 1, plain: 1, calls: 0 });
+    assert_eq!(left(1, 2).await, Outgoings { gone: 110, coins: 2, works: 2, calls: 2 });
+    assert_eq!(left(0, 1).await, Outgoings { gone: 1, coins: 0, works: 1, calls: 0 });
     assert_eq!(left(3, 9).await, Outgoings::default());
 }
 

@@ -155,7 +155,18 @@ fn whoever_released_what_was_due_is_not_its_second_person() {
     let hold = RefundEvent::Hold { why: RefundHold::NeedsApproval, retry_at: None };
     let waits = step(&released, &hold, slot(NOW + 6)).unwrap().refund;
     assert_eq!(wish(&waits, approve(&waits), 1), Err(OperatorRefusal::Own));
-    assert_eq!(becomes(&waits, approve(&waits), 2).state, RefundState::Due);
+    let approved = becomes(&waits, approve(&waits), 2);
+    assert_eq!(approved.state, RefundState::Due);
+    // Let go once more by anybody, it is still decided by the one and approved by the other.
+    for (n, due) in [(2, approved), (3, released)] {
+        let again = becomes(&due, OperatorAction::Release, n);
+        assert_eq!((again.decided_by, again.approved_by), (due.decided_by, due.approved_by));
+    }
+    // What a rule had decided, whoever approved it has not decided too.
+    let by_rule = refund(true, waits.state);
+    let approved = becomes(&by_rule, approve(&by_rule), 1);
+    let again = becomes(&approved, OperatorAction::Release, 1);
+    assert_eq!((again.decided_by, again.approved_by), (Decider::Rule, Some(key(1))));
 }
 
 #[test]

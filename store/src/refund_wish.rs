@@ -32,10 +32,9 @@ pub(crate) async fn carry_out(
         },
     };
     // One that has just begun may be due already. Then letting it go is no change, unless nobody has answered for it yet.
-    let goes = refund.state == RefundState::Due;
-    let is_answered_for = refund.decided_by.key().is_some() || refund.approved_by.is_some();
+    let goes = refund.state == RefundState::Due && refund.is_answered_for();
     let has_reason = !wish.operator.reason.trim().is_empty();
-    if wish.action == OperatorAction::Release && goes && is_answered_for && has_reason {
+    if wish.action == OperatorAction::Release && goes && has_reason {
         return Ok(RefundAnswer { refund, is_proposed: false, assigned: None });
     }
     let operated = operate(&refund, wish.action, &wish.operator, &wish.policy, wish.now)?;

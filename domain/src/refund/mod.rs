@@ -81,6 +81,11 @@ impl Refund {
         self.owed.saturating_sub(self.fee)
     }
 
+    /// Whether a person has let it go already, or has approved that it goes.
+    pub const fn is_answered_for(&self) -> bool {
+        self.decided_by.key().is_some() || self.approved_by.is_some()
+    }
+
     /// Whether it may go where it would: to the payer, or where one person wanted and another one agreed.
     pub fn goes_where_it_may(&self, payer: Address) -> bool {
         let by_two = matches!(

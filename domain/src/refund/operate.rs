@@ -242,9 +242,12 @@ fn done(
         Err(OperatorRefusal::Step(InvalidRefundStep { state, event }))
     };
     match action {
-        // It goes by itself. But it may still turn out to want two persons, and who wanted it cannot be both of them.
+        // It goes by itself. But it may still turn out to want two persons, and who wanted it cannot be both of them. Where
+        // somebody has answered for it, who wants it too changes nothing of that.
         OperatorAction::Release if refund.state == RefundState::Due => {
-            let decided = Refund { decided_by: Decider::Operator { key: by }, ..refund.clone() };
+            let by = Decider::Operator { key: by };
+            let decided_by = if refund.is_answered_for() { refund.decided_by } else { by };
+            let decided = Refund { decided_by, ..refund.clone() };
             Ok(plain(changed(refund, decided, "released", now)))
         }
         OperatorAction::Release => {

@@ -26,15 +26,19 @@ pub enum ChainError {
     /// A block whose own parts contradict each other (transaction ids, Merkle root, witness signature).
     #[error("block failed verification: {0}")]
     Unverified(String),
-    /// The node refuses this question for good: wrong key, closed endpoint, bad argument.
+    /// The node refuses this question for good: wrong key, bad argument.
     #[error("node refused: {0}")]
     Refused(String),
+    /// The node does not answer questions of this kind: the path is not served, or a setting of the node switches it
+    /// off. Another node may answer.
+    #[error("node does not support this: {0}")]
+    Unsupported(String),
 }
 
 impl ChainError {
     /// Whether the same question may be answered later.
     pub const fn is_retryable(&self) -> bool {
-        !matches!(self, Self::Refused(_))
+        !matches!(self, Self::Refused(_) | Self::Unsupported(_))
     }
 }
 

@@ -41,13 +41,14 @@ pub(super) fn refusal(status: u16, retry_after: Option<i64>, body: &[u8]) -> Opt
         403 if !is_key_error(said.as_deref().unwrap_or(trimmed)) => {
             Some(ChainError::RateLimited { retry_after: wait })
         }
+        _ if is_switched_off(said.as_deref().unwrap_or(trimmed)) => Some(ChainError::Unsupported(message())),
         200..=299 => match said {
             Some(_) => Some(ChainError::Refused(message())),
             None if is_json => None,
-            // A node in a mode that does not serve this says so in bare text.
-            None if trimmed.contains("is closed") => Some(ChainError::Refused(message())),
             None => Some(ChainError::Malformed(format!("not JSON: {}", message()))),
         },
+        // java-tron answers a POST to a path that it does not serve with 405, a gateway with 404.
+        404 | 405 | 501 => Some(ChainError::Unsupported(format!("status {status}"))),
         408 | 500..=599 => Some(ChainError::Unavailable(format!("status {status}: {}", message()))),
         _ => Some(ChainError::Refused(format!("status {status}: {}", message()))),
     }
@@ -65,6 +66,12 @@ fn is_limit(text: &str) -> bool {
     ]
     .iter()
     .any(|mark| text.contains(mark))
+}
+
+/// Whether a text says that a setting of the node switches this path off (java-tron `HttpApiAccessFilter`,
+/// `LiteFnQueryHttpFilter`). The second comes as bare text.
+fn is_switched_off(text: &str) -> bool {
+    text.contains("unavailable due to config") || text.contains("is closed because")
 }
 
 /// Whether a text says that the API key is wrong, which no waiting mends.
@@ -116,10 +123,14 @@ mod tests {
         let refused =
             |status, body: &[u8]| matches!(refusal(status, None, body), Some(ChainError::Refused(_)));
         assert!(refused(403, br#"{"Error":"ApiKey not exists"}"#));
-        assert!(refused(404, br#"{"Error":"this API is unavailable due to config"}"#));
         assert!(refused(200, br#"{"Error":"class java.lang.NullPointerException : null"}"#));
-        assert!(refused(200, b"this API is closed because this node is a lite fullnode"));
         assert!(refused(413, b"<html>Payload Too Large</html>"));
+        let unsupported =
+            |status, body: &[u8]| matches!(refusal(status, None, body), Some(ChainError::Unsupported(_)));
+        assert!(unsupported(404, br#"{"Error":"this API is unavailable due to config"}"#));
+        assert!(unsupported(200, b"this API is closed because this node is a lite fullnode"));
+        assert!(unsupported(404, b"<html>Error 404 Not Found</html>"));
+        assert!(unsupported(405, b"<html>Error 405 HTTP method POST is not supported by this URL</html>"));
         assert!(matches!(refusal(502, None, b"<html>"), Some(ChainError::Unavailable(_))));
         assert!(matches!(refusal(200, None, b"<html>"), Some(ChainError::Malformed(_))));
         assert!(matches!(refusal(200, None, b""), Some(ChainError::Malformed(_))));

@@ -56,6 +56,8 @@ impl NodeClient {
                 let why = readable(call.result.message.as_deref().unwrap_or("no result"));
                 return Err(match call.result.code.as_deref() {
                     None | Some("SERVER_BUSY") => ChainError::Malformed(why),
+                    // `vm.supportConstant` is off, as java-tron ships it.
+                    Some(_) if why.contains("does not support constant") => ChainError::Unsupported(why),
                     Some(code) => ChainError::Refused(format!("{}: {why}", excerpt(code))),
                 });
             }

@@ -107,7 +107,7 @@ impl NodeClient {
             let path = format!("{root}/getblock");
             match self.read(&path, &json!({ "detail": false }), parse_header).await {
                 Ok(read) => header = Some(read),
-                Err(ChainError::Refused(why)) => {
+                Err(ChainError::Unsupported(why)) => {
                     tracing::info!(%why, "node has no getblock; heads are read as whole blocks");
                     self.lacks_getblock.store(true, Ordering::Relaxed);
                 }
@@ -400,7 +400,7 @@ impl ChainReader for NodeClient {
         }
         let waiting = match self.transaction_under("/wallet/gettransactionfrompending", tx_id).await {
             // Gateways keep their pool to themselves.
-            Err(ChainError::Refused(_)) => None,
+            Err(ChainError::Unsupported(_)) => None,
             answer => answer?,
         };
         Ok(waiting.map(|(facts, expires_at)| decode::report(&facts, Whereabouts::Waiting(expires_at), usdt)))

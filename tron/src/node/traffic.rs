@@ -92,5 +92,6 @@ pub(super) const fn kind(error: &ChainError) -> &'static str {
         ChainError::Malformed(_) => "malformed",
         ChainError::Unverified(_) => "unverified",
         ChainError::Refused(_) => "refused",
+        ChainError::Unsupported(_) => "unsupported",
     }
 }

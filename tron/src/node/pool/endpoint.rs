@@ -176,7 +176,7 @@ impl Endpoint {
     /// Remembers how a question went. What a node refuses says nothing of how it is: the question may be at fault.
     pub(super) fn note(&self, error: Option<&ChainError>) {
         let weight = match error {
-            None | Some(ChainError::Refused(_)) => 0,
+            None | Some(ChainError::Refused(_) | ChainError::Unsupported(_)) => 0,
             Some(ChainError::RateLimited { .. }) => return,
             Some(ChainError::Unavailable(why)) if why.contains("in time") => breaker::LIMIT,
             Some(_) => 1,

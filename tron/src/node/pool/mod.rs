@@ -307,7 +307,9 @@ fn less_final(before: Option<ChainError>, now: ChainError) -> ChainError {
         _ => None,
     };
     match (before, now) {
-        (None | Some(ChainError::Refused(_)), now) => now,
+        (None | Some(ChainError::Unsupported(_)), now) => now,
+        (Some(before), ChainError::Unsupported(_)) => before,
+        (Some(ChainError::Refused(_)), now) => now,
         (Some(before), ChainError::Refused(_)) => before,
         // The shortest wait of several.
         (Some(before @ ChainError::RateLimited { .. }), now @ ChainError::RateLimited { .. }) => {

@@ -44,6 +44,7 @@ pub(crate) fn settings(max_watchers: usize) -> ActorSettings {
             completes_under: true,
             dust_usdt_micro: 1_000,
             orderless: None,
+            lone_receipt_limit: Sun::from_trx(100),
             denied_senders: BTreeSet::new(),
         },
         planning: PlanPolicy::default(),

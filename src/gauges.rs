@@ -123,7 +123,7 @@ fn pool(state: &AppState, pool: &PoolStatus) {
 
 /// Refunds by state, what is held by its reason. What has been left must show 0.
 async fn refunds(state: &AppState) -> Result<(), StoreError> {
-    const STATES: [&str; 18] = [
+    const STATES: [&str; 19] = [
         "waiting",
         "due",
         "sending",
@@ -135,6 +135,7 @@ async fn refunds(state: &AppState) -> Result<(), StoreError> {
         "held.contract_address",
         "held.inactive_address",
         "held.read_late",
+        "held.one_node",
         "held.guard_per_payment",
         "held.guard_per_hour",
         "held.guard_per_day",

@@ -247,6 +247,7 @@ impl BlockListener {
                 from: transfer.from,
                 to: transfer.to,
                 amount: transfer.amount,
+                evidence: transfer.evidence,
                 block: Some(leyden_domain::chain::Delivery {
                     block: block.reference(),
                     timestamp: block.timestamp,

@@ -62,6 +62,8 @@ faults! {
     RefundToRecipient "refund_to_recipient" "a refund goes to the order's recipient instead of the payer";
     RefundGuardIgnored "refund_guard_ignored" "the spend guard lets everything pass";
     RefundOfAll "refund_of_all" "with what was paid too much goes back what was bought";
+    LoneReceiptUnlimited "lone_receipt_unlimited" "a payment that one node alone shows is served however large it is";
+    LoneReceiptRefunded "lone_receipt_refunded" "a payment that one node alone shows is refunded without a person";
     RefundToDenied "refund_to_denied" "refunds go to addresses on the deny list by themselves";
 }
 

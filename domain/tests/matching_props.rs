@@ -7,6 +7,7 @@ mod kit;
 use kit::{address, order, order_id, payment, slot, till};
 use leyden_domain::{
     Asset, Sun, Timestamp,
+    chain::Evidence,
     order::{CountRule, HoldReason, OrderState, Party},
     payment::{
         Expectation, Match, MatchPolicy, Orderless, Payment, Standing, SuspenseReason, TailPolicy,
@@ -27,6 +28,7 @@ fn policy() -> MatchPolicy {
         completes_under: true,
         dust_usdt_micro: 1_000,
         orderless: None,
+        lone_receipt_limit: Sun::from_trx(100),
         denied_senders: BTreeSet::new(),
     }
 }
@@ -46,6 +48,21 @@ fn matched(payment: &Payment, candidates: &[Expectation], policy: &MatchPolicy) 
 
 fn settles(n: u64, count: u32, excess: i64) -> Match {
     Match::Settles { order: order_id(n), count, excess: Sun::new(excess) }
+}
+
+#[test]
+fn what_one_node_alone_shows_is_served_up_to_the_limit_and_held_above_it() {
+    let open = [expectation(0, Standing::Open)];
+    let seen = |evidence| Payment { evidence, ..paid(3_000_100) };
+    let at = |limit| MatchPolicy { lone_receipt_limit: Sun::new(limit), ..policy() };
+    let held = Match::Suspense(SuspenseReason::OneNode);
+    for evidence in [Evidence::Contract, Evidence::Internal] {
+        assert_eq!(matched(&seen(evidence), &open, &at(0)), settles(0, 1, 0), "{evidence:?}");
+    }
+    let alone = seen(Evidence::LoneReceipt);
+    assert_eq!(matched(&alone, &open, &at(3_000_100)), settles(0, 1, 0));
+    assert_eq!(matched(&alone, &open, &at(3_000_099)), held);
+    assert_eq!(matched(&alone, &[], &at(3_000_099)), held, "whatever it may be for");
 }
 
 #[test]
@@ -331,6 +348,7 @@ fn some_policy() -> impl Strategy<Value = MatchPolicy> {
             dust_usdt_micro: dust,
             orderless: sale
                 .map(|(price, max_transactions)| Orderless { unit_price: Sun::new(price), max_transactions }),
+            lone_receipt_limit: Sun::from_trx(100),
             denied_senders: denied.map(|n| address(2_000 + n)).into_iter().collect(),
         },
     )

@@ -37,6 +37,7 @@ fn said(report: Option<&TransactionReport>) -> Absence {
         completes_under: true,
         dust_usdt_micro: 10,
         orderless: None,
+        lone_receipt_limit: Sun::from_trx(100),
         denied_senders: BTreeSet::new(),
     };
     let (read_up_to, first) = (Some(Height::new(50)), Some(Height::new(20)));

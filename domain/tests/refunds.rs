@@ -8,6 +8,7 @@ mod kit;
 use kit::{delivery, funding, operation_id, order, payment, refund_id, slot};
 use leyden_domain::{
     Address, ApiKeyId, Asset, Height, Span, Sun, Timestamp, UsdtMicro,
+    chain::Evidence,
     operation::RefusalMeaning,
     order::{OrderState, RefundReason},
     payment::{AssignRefusal, Payment, PaymentState, SuspenseReason, assign},
@@ -156,6 +157,21 @@ fn nothing_is_owed_before_it_is_solid_and_too_little_is_kept() {
     let own = RefundPolicy { own: [odd.payment.from].into(), ..policy() };
     let held = terms_of(&odd, odd.payment.from, SOLID, slot(NOW), &own).unwrap();
     assert_eq!(held.state, RefundState::Held { why: RefundHold::OwnAddress, retry_at: None });
+}
+
+#[test]
+fn what_one_node_alone_shows_goes_back_only_by_a_person() {
+    let late = PaymentState::Late { order: order(1).id };
+    let mut alone = subject(late, Some(OrderState::Expired { at: slot(40) }));
+    assert_eq!(terms(&alone).unwrap().state, RefundState::Due);
+    alone.payment.evidence = Evidence::LoneReceipt;
+    let held = RefundState::Held { why: RefundHold::OneNode, retry_at: None };
+    assert_eq!(terms(&alone).unwrap().state, held);
+    let due = OrderState::RefundDue { funding: funding(1, 10), why: RefundReason::NoCapacity };
+    let settled = PaymentState::Settles { order: order(1).id, count: 1, excess: Sun::ZERO };
+    let mut unserved = subject(settled, Some(due));
+    unserved.payment.evidence = Evidence::LoneReceipt;
+    assert_eq!(terms(&unserved).unwrap().state, held, "also what we could not deliver");
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn every_kind_has_a_word_that_is_read_back() {
             SuspenseReason::SenderDenied,
             SuspenseReason::WrongAsset,
             SuspenseReason::UnusableSender,
+            SuspenseReason::OneNode,
         ],
         SuspenseReason::name,
     );
@@ -128,6 +129,7 @@ fn what_is_said_of_refunds_is_what_is_stored_of_them() {
         (RefundHold::ContractAddress, "contract_address"),
         (RefundHold::InactiveAddress, "inactive_address"),
         (RefundHold::ReadLate, "read_late"),
+        (RefundHold::OneNode, "one_node"),
         (RefundHold::NeedsApproval, "needs_approval"),
         (RefundHold::NoKey, "no_key"),
         (RefundHold::Balance, "balance"),

@@ -137,6 +137,7 @@ impl Settings {
                 dust_usdt_micro: self.payments.dust_usdt.get(),
                 // On the board of sale terms, because prices change while the service runs.
                 orderless: None,
+                lone_receipt_limit: self.chain.agreement_above_trx,
                 denied_senders: self.payments.denied_senders.clone(),
             },
             planning: self.plan_policy(),

@@ -136,8 +136,8 @@ pub(crate) async fn record_payment(
     let made = exec!(
         conn,
         "INSERT INTO payments (id, tx_id, transfer_index, asset, from_address, to_address, amount, block_id, \
-         block_height, block_time, position, state, created_at, updated_at, read_behind) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'unrouted', $12, $12, $13) ON CONFLICT (id) DO NOTHING",
+         block_height, block_time, position, state, created_at, updated_at, read_behind, evidence) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'unrouted', $12, $12, $13, $14) ON CONFLICT (id) DO NOTHING",
         payment.id.to_string(),
         payment.id.tx_id.to_string(),
         i64::from(payment.id.index),
@@ -151,6 +151,7 @@ pub(crate) async fn record_payment(
         position,
         now.ms(),
         Some(behind.ms()).filter(|behind| *behind > 0),
+        payment.evidence.name(),
     )?;
     if made == 1 {
         conn.journal().made(&PAYMENTS, payment.id);
@@ -158,14 +159,15 @@ pub(crate) async fn record_payment(
     }
     let order: Option<(Option<String>,)> = opt!(
         conn,
-        "UPDATE payments SET block_id = $2, block_height = $3, block_time = $4, position = $5, updated_at = $6 \
-         WHERE id = $1 RETURNING order_id",
+        "UPDATE payments SET block_id = $2, block_height = $3, block_time = $4, position = $5, updated_at = $6, \
+         evidence = $7 WHERE id = $1 RETURNING order_id",
         payment.id.to_string(),
         block.clone(),
         height,
         time,
         position,
         now.ms(),
+        payment.evidence.name(),
     )?;
     conn.journal().changed(&PAYMENTS, payment.id);
     if let Some((Some(order),)) = order {

@@ -544,6 +544,7 @@ fn settings() -> ActorSettings {
             completes_under: true,
             dust_usdt_micro: 100_000,
             orderless: None,
+            lone_receipt_limit: Sun::from_trx(100),
             denied_senders: BTreeSet::new(),
         },
         planning: PlanPolicy::default(),

@@ -128,7 +128,7 @@ pub struct SentTransfer {
     pub succeeded: bool,
 }
 
-/// What a transfer was read from. Only the first, third and fourth may ever credit a payment.
+/// What a transfer was read from. Only call data may never credit a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
@@ -140,12 +140,44 @@ pub enum Evidence {
     Log,
     /// A successful internal transaction of a successful contract call.
     Internal,
+    /// The same, where one node's receipt shows it and another node that was asked does not: `vm.saveInternalTx` decides
+    /// whether a node keeps internal transactions, and no header proves them.
+    LoneReceipt,
 }
 
 impl Evidence {
+    const ALL: [Self; 5] = [Self::Contract, Self::CallData, Self::Log, Self::Internal, Self::LoneReceipt];
+
+    /// A stable name, as it is kept and written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Contract => "contract",
+            Self::CallData => "call_data",
+            Self::Log => "log",
+            Self::Internal => "internal",
+            Self::LoneReceipt => "lone_receipt",
+        }
+    }
+
     /// Whether a payment may rest on it.
     pub const fn is_proof(self) -> bool {
         !matches!(self, Self::CallData)
+    }
+
+    /// Whether it is TRX that a contract has sent.
+    pub const fn is_internal(self) -> bool {
+        matches!(self, Self::Internal | Self::LoneReceipt)
+    }
+}
+
+impl FromStr for Evidence {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::ALL
+            .into_iter()
+            .find(|one| one.name() == text)
+            .ok_or_else(|| ParseError::Name { kind: "evidence", value: text.to_owned() })
     }
 }
 

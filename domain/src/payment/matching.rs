@@ -3,6 +3,7 @@
 use crate::{
     address::Address,
     amount::{Asset, Sun},
+    chain::Evidence,
     id::OrderId,
     order::CountRule,
     payment::{Payment, SuspenseReason, tail::count_and_tail},
@@ -73,6 +74,8 @@ pub struct MatchPolicy {
     pub orderless: Option<Orderless>,
     /// Whether what was less than an order costs is completed by another payment of the same sender.
     pub completes_under: bool,
+    /// More than this, where one node's receipt alone shows it, waits for a person.
+    pub lone_receipt_limit: Sun,
     /// Senders whose payments are never answered with energy or a refund on their own: exchanges' hot wallets.
     pub denied_senders: BTreeSet<Address>,
 }
@@ -160,6 +163,10 @@ pub fn match_payment(
         Asset::Trx => {}
     }
     let amount = Sun::new(payment.amount);
+    let is_alone = payment.evidence == Evidence::LoneReceipt && !planted(Fault::LoneReceiptUnlimited);
+    if is_alone && amount > policy.lone_receipt_limit {
+        return Match::Suspense(SuspenseReason::OneNode);
+    }
     let here = || {
         candidates
             .iter()

@@ -13,7 +13,7 @@ pub use tail::{TailPolicy, count_and_tail, random_tails};
 use crate::{
     address::Address,
     amount::{Asset, Sun},
-    chain::Delivery,
+    chain::{Delivery, Evidence},
     error::ParseError,
     id::{OrderId, PaymentId},
 };
@@ -33,6 +33,8 @@ pub struct Payment {
     pub to: Address,
     /// How much, in sun or millionths of USDT.
     pub amount: i64,
+    /// What makes us believe it.
+    pub evidence: Evidence,
     /// The block that holds it; `None` while the block that held it is undone.
     pub block: Option<Delivery>,
     /// Which bucket its money is in.
@@ -125,6 +127,8 @@ pub enum SuspenseReason {
     WrongAsset,
     /// A plain multiple of the price, but energy cannot be delegated to the sender (a contract).
     UnusableSender,
+    /// One node alone shows it, and it is more than one node is believed.
+    OneNode,
 }
 
 impl SuspenseReason {
@@ -137,6 +141,7 @@ impl SuspenseReason {
             Self::SenderDenied => "sender_denied",
             Self::WrongAsset => "wrong_asset",
             Self::UnusableSender => "unusable_sender",
+            Self::OneNode => "one_node",
         }
     }
 }
@@ -152,6 +157,7 @@ impl FromStr for SuspenseReason {
             Self::SenderDenied,
             Self::WrongAsset,
             Self::UnusableSender,
+            Self::OneNode,
         ]
         .into_iter()
         .find(|reason| reason.name() == text)

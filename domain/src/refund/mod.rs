@@ -179,6 +179,8 @@ pub enum RefundHold {
     InactiveAddress,
     /// Its payment was read long after it was made: it may have been answered by a service whose books were lost.
     ReadLate,
+    /// One node alone shows its payment: whether that came at all, the money on the address says.
+    OneNode,
     /// The spend guard has tripped.
     Guard {
         /// Which of its limits.
@@ -208,6 +210,7 @@ impl RefundHold {
             Self::ContractAddress => "contract_address",
             Self::InactiveAddress => "inactive_address",
             Self::ReadLate => "read_late",
+            Self::OneNode => "one_node",
             Self::Guard { trip } => trip.name(),
             Self::NeedsApproval => "needs_approval",
             Self::NoKey => "no_key",

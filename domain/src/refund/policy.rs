@@ -5,6 +5,7 @@ use super::{Amounts, Decider, KeptBy, Refund, RefundCause, RefundHold, RefundSta
 use crate::{
     address::{Address, Height},
     amount::{Asset, Sun, UsdtMicro},
+    chain::Evidence,
     id::{OrderId, RefundId},
     order::{Order, OrderState, RefundReason},
     payment::{Payment, PaymentState, SuspenseReason},
@@ -204,6 +205,7 @@ pub fn terms_of(
         && !planted(Fault::RefundToDenied);
     let was_away = policy.hold_read_late > Span::ZERO && subject.read_behind > policy.hold_read_late;
     let may_be_answered = was_away && matches!(cause, RefundCause::Suspense { .. } | RefundCause::Late);
+    let is_alone = subject.payment.evidence == Evidence::LoneReceipt && !planted(Fault::LoneReceiptRefunded);
     let held = |why| RefundState::Held { why, retry_at: None };
     let (state, fee) = if is_too_little {
         // What is kept is kept whole: no fee is taken for it besides.
@@ -212,6 +214,8 @@ pub fn terms_of(
         (held(RefundHold::DeniedAddress), fee)
     } else if policy.own.contains(&to) {
         (held(RefundHold::OwnAddress), fee)
+    } else if is_alone {
+        (held(RefundHold::OneNode), fee)
     } else if may_be_answered {
         (held(RefundHold::ReadLate), fee)
     } else if until > now || may_be_completed {

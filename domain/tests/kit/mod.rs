@@ -6,7 +6,7 @@ pub(crate) mod world;
 use leyden_domain::{
     AccountId, Address, Asset, Bandwidth, BlockId, BlockRef, Energy, EnergyRatio, Height, OperationId,
     OrderId, PaymentId, RefundId, ReservationId, Span, Sun, Timestamp, TxId,
-    chain::{Delivery, Head},
+    chain::{Delivery, Evidence, Head},
     operation::{Operation, OperationKind, OperationState, RefusalMeaning},
     order::{Channel, CountRule, Funding, Order, OrderState},
     payment::{Payment, PaymentState},
@@ -140,6 +140,7 @@ pub(crate) fn payment(n: u64, amount: i64, height: i64) -> Payment {
         from: address(2_000 + n),
         to: till(),
         amount,
+        evidence: Evidence::Contract,
         block: Some(delivery(height)),
         state: PaymentState::Unrouted,
     }

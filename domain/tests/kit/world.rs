@@ -5,7 +5,7 @@ use super::{account, address, block_id, operation_id, order, reservation_id, slo
 use leyden_domain::{
     Asset, BlockRef, Energy, OperationId, OrderId, PaymentId, ReservationId, Span, Sun, Timestamp, TxId,
     book::Book,
-    chain::{Delivery, Head, RefusalCode, Resource, ResourceAction, ResourceEvent},
+    chain::{Delivery, Evidence, Head, RefusalCode, Resource, ResourceAction, ResourceEvent},
     operation::{
         Attempt, ChainView, NextAct, Operation, OperationKind, OperationPolicy, OperationState,
         OperationWork, Refusal, TrackedAttempt, next_act,
@@ -58,6 +58,7 @@ pub(crate) fn match_policy() -> MatchPolicy {
         completes_under: true,
         dust_usdt_micro: 1_000,
         orderless: None,
+        lone_receipt_limit: Sun::from_trx(100),
         denied_senders: BTreeSet::new(),
     }
 }
@@ -113,6 +114,7 @@ impl World {
             from: address(20_000 + n),
             to: super::till(),
             amount: amount.get(),
+            evidence: Evidence::Contract,
             block: None,
             state: PaymentState::Unrouted,
         }));

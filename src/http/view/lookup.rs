@@ -100,7 +100,7 @@ pub(crate) struct RecordedView {
     /// `unrouted`, `settled`, `over`, `under`, `part`, `late`, `second` or `suspense`.
     state: &'static str,
     /// Which rule said so: `settled`, `over`, `under`, `part`, `late`, `second`, `pending`, or why it fits nothing: `no_order`,
-    /// `ambiguous`, `orderless_off`, `sender_denied`, `wrong_asset`, `unusable_sender`.
+    /// `ambiguous`, `orderless_off`, `sender_denied`, `wrong_asset`, `unusable_sender`, `one_node`.
     rule: &'static str,
     /// The same for people.
     message: &'static str,
@@ -109,6 +109,9 @@ pub(crate) struct RecordedView {
     /// `undone`: the block that held it left the chain, and none holds it now. `seen`: in a block that may still be undone.
     /// `solid`: for good.
     finality: &'static str,
+    /// What makes us believe it: `contract` (proven by its block), `log` or `internal` (the block's receipts), or
+    /// `lone_receipt` (one node's receipt, which another node does not show).
+    evidence: &'static str,
     /// Blocks from its own to the newest one read, both counted.
     confirmations: i64,
     /// The block that holds it.
@@ -248,7 +251,7 @@ impl RecordedView {
         may_see: &dyn Fn(&Order) -> bool,
         language: Language,
     ) -> Self {
-        let Payment { id, asset, from, to, amount, block, state } = &recorded.payment;
+        let Payment { id, asset, from, to, amount, evidence, block, state } = &recorded.payment;
         let rule = rule(state);
         let Text { message, advice } = lookup_texts::of_rule(rule, language);
         let finality = match (block, looked.solid) {
@@ -287,6 +290,7 @@ impl RecordedView {
             message,
             advice,
             finality,
+            evidence: evidence.name(),
             confirmations,
             block: block.map(|block| BlockView {
                 height: block.block.height().get(),

@@ -219,6 +219,15 @@ const RULES: &[Row] = &[
             "请为普通地址下单。",
         ],
     ),
+    (
+        "one_node",
+        [
+            "One node alone shows it, and it is more than one node is believed.",
+            "Nothing needs to be done: the operator looks at it.",
+            "目前只有一个节点显示这笔付款，且金额超过单个节点的信任上限。",
+            "无需操作，运营方会核实。",
+        ],
+    ),
 ];
 
 /// What is said of a whole transaction.
@@ -261,8 +270,15 @@ mod tests {
             A::BeforeFirst,
             A::OtherFork,
         ];
-        let reasons =
-            [S::NoOrder, S::Ambiguous, S::OrderlessOff, S::SenderDenied, S::WrongAsset, S::UnusableSender];
+        let reasons = [
+            S::NoOrder,
+            S::Ambiguous,
+            S::OrderlessOff,
+            S::SenderDenied,
+            S::WrongAsset,
+            S::UnusableSender,
+            S::OneNode,
+        ];
         let outcomes = absences.map(Absence::name).into_iter().chain(["recorded", "unknown"]);
         let rules = ["pending", "settled", "over", "under", "part", "late", "second"];
         let rules = rules.into_iter().chain(reasons.map(SuspenseReason::name));

@@ -117,6 +117,7 @@ pub(crate) static PAYMENTS: Table = Table {
         "updated_at",
         "has_refund",
         "part",
+        "evidence",
     ],
     bytes: &[],
 };

@@ -26,6 +26,7 @@ row!(
         excess: Option<i64>,
         reason: Option<String>,
         part: Option<i64>,
+        evidence: String,
     }
 );
 
@@ -66,6 +67,7 @@ impl TryFrom<PaymentRow> for Payment {
             from: place.parse("from_address", &row.from_address)?,
             to: place.parse("to_address", &row.to_address)?,
             amount: row.amount,
+            evidence: place.parse("evidence", &row.evidence)?,
             block: place.delivery("block_id", row.block_id.as_deref(), row.block_height, row.block_time)?,
             state,
         })

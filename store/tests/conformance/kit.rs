@@ -4,7 +4,7 @@
 use leyden_domain::{
     AccountId, Address, ApiKeyId, Asset, Bandwidth, BlockId, BlockRef, Energy, EnergyRatio, Height,
     OperationId, OrderId, PaymentId, ReservationId, Span, Sun, Timestamp, TxId,
-    chain::{Delivery, Head, Resource, ResourceAction, ResourceEvent},
+    chain::{Delivery, Evidence, Head, Resource, ResourceAction, ResourceEvent},
     invariants, journal,
     operation::{Attempt, Operation, OperationKind, OperationState},
     order::{Channel, Confirmation, CountRule, Funding, Order, OrderEvent, OrderState, Transition, step},
@@ -348,6 +348,7 @@ pub(crate) fn payment(n: u64, amount: i64) -> Payment {
         from: address(2_000 + n),
         to: till(),
         amount,
+        evidence: Evidence::Contract,
         block: None,
         state: PaymentState::Unrouted,
     }

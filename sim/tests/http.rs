@@ -149,7 +149,7 @@ async fn accounts_in_both_forms() {
     assert_eq!(world.post("wallet/getcandelegatedmaxsize", none).await, json!({}));
     assert_eq!(
         world.raw("walletsolidity/getaccountresource", json!({ "address": pool.to_hex() })).await.0,
-        404
+        405
     );
 }
 

@@ -219,9 +219,21 @@ pub(super) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ChainArgs {
-    /// Where to listen. Port 0 takes any free port.
+    /// Where to listen: `/wallet`, and `/dev` to make the chain do something. Port 0 takes any free port.
     #[arg(long, default_value = "127.0.0.1:9090")]
     pub(super) listen: SocketAddr,
+    /// Where `/walletsolidity` is served: by default on the port after the other.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "gateway")]
+    pub(super) solidity_listen: Option<SocketAddr>,
+    /// Serve everything on one port, as `TronGrid` does and as clients with one host want it.
+    #[arg(long)]
+    pub(super) gateway: bool,
+    /// Tell no internal transactions, as a java-tron with `vm.saveInternalTx` off.
+    #[arg(long)]
+    pub(super) no_internal_transactions: bool,
+    /// Answer no constant calls, as a java-tron with `vm.supportConstant` off.
+    #[arg(long)]
+    pub(super) no_constant_calls: bool,
     /// The time between two blocks: `instant`, `250ms`, `3s`.
     #[arg(long, default_value = "3s", value_name = "TIME")]
     pub(super) block_time: String,

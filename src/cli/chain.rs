@@ -5,7 +5,7 @@ use crate::system_clock::SystemClock;
 use leyden_domain::Span;
 use leyden_ports::Clock;
 use leyden_sim::{BlockTime, ChainConfig, SimError, SimNode, http, keys, run_producer};
-use std::{path::Path, pin::pin, sync::Arc};
+use std::{net::SocketAddr, path::Path, pin::pin, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Blocks of a new chain before anybody looks, so that there is a solid one.
@@ -17,9 +17,24 @@ pub(super) async fn run(arguments: ChainArgs) -> Result<u8, Failure> {
     let node = begin(arguments.data.as_deref(), block_time, clock.as_ref())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let (server, address) = http::serve(node.clone(), arguments.listen)
-        .map_err(|error| Failure::new(format!("cannot listen on {}: {error}", arguments.listen)))?;
-    line(format_args!("listening on http://{address}"))?;
+    let face = http::Face::with(http::Abilities {
+        internal_transactions: !arguments.no_internal_transactions,
+        constant_calls: !arguments.no_constant_calls,
+    });
+    let server = if arguments.gateway {
+        let (server, address) = http::serve_face(node.clone(), face, arguments.listen)
+            .map_err(|error| Failure::new(format!("cannot listen on {}: {error}", arguments.listen)))?;
+        line(format_args!("listening on http://{address}"))?;
+        server
+    } else {
+        let solidity = solidity_address(&arguments)?;
+        let (server, address, solidity) = http::serve_split(node.clone(), face, arguments.listen, solidity)
+            .map_err(|error| {
+            Failure::new(format!("cannot listen on {} and {solidity}: {error}", arguments.listen))
+        })?;
+        line(format_args!("listening on http://{address} and, for /walletsolidity, http://{solidity}"))?;
+        server
+    };
     introduce()?;
     let stopper = server.handle();
     let mut server = pin!(server);
@@ -33,6 +48,21 @@ pub(super) async fn run(arguments: ChainArgs) -> Result<u8, Failure> {
     }
     let ((), ended) = futures_util::future::join(stopper.stop(false), server).await;
     ended.map(|()| 0).map_err(Failure::from)
+}
+
+/// Where `/walletsolidity` is to be served: where it was said, else on the port after, else on any.
+fn solidity_address(arguments: &ChainArgs) -> Result<SocketAddr, Failure> {
+    if let Some(address) = arguments.solidity_listen {
+        return Ok(address);
+    }
+    let mut address = arguments.listen;
+    if address.port() != 0 {
+        let after = address.port().checked_add(1);
+        address.set_port(after.ok_or_else(|| {
+            Failure::new("there is no port after 65535: say --solidity-listen or --gateway")
+        })?);
+    }
+    Ok(address)
 }
 
 /// The chain of the file, or a new one that is a few blocks old. Clients expect a chain that has begun: that of the first

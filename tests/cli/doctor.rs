@@ -48,7 +48,10 @@ fn expect(findings: &[Value], verdict: &str, what: &str, words: &[&str]) {
 }
 
 fn chain(folder: &Path) -> Running {
-    Running::start(leyden(folder, &["chain", "--listen", "127.0.0.1:0", "--block-time", "100ms"]))
+    Running::start(leyden(
+        folder,
+        &["chain", "--gateway", "--listen", "127.0.0.1:0", "--block-time", "100ms"],
+    ))
 }
 
 #[test]

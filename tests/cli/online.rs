@@ -29,7 +29,10 @@ async fn until_code(here: &Path, code: i32) -> Value {
 fn books_and_chain_agree_until_somebody_else_lends_or_takes_back() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let chain = Running::start(leyden(here, &["chain", "--listen", "127.0.0.1:0", "--block-time", "100ms"]));
+    let chain = Running::start(leyden(
+        here,
+        &["chain", "--gateway", "--listen", "127.0.0.1:0", "--block-time", "100ms"],
+    ));
     let key = install(here, &chain.url);
     actix_rt::System::new().block_on(async {
         let client = Client { http: http_client(WAIT, WAIT).unwrap(), key };

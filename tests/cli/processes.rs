@@ -14,7 +14,7 @@ use std::time::Duration;
 fn an_order_survives_the_death_of_the_service_and_is_served_once() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let arguments = ["chain", "--listen", "127.0.0.1:0", "--block-time", "100ms"];
+    let arguments = ["chain", "--gateway", "--listen", "127.0.0.1:0", "--block-time", "100ms"];
     let chain = Running::start(leyden(here, &arguments));
     let key = install(here, &chain.url);
     let doctor = run(here, &["-c", "l.toml", "doctor"], "");
@@ -59,7 +59,7 @@ fn an_order_survives_the_death_of_the_service_and_is_served_once() {
 fn restored_books_sign_nothing_until_what_was_signed_since_is_settled() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let arguments = ["chain", "--listen", "127.0.0.1:0", "--block-time", "100ms"];
+    let arguments = ["chain", "--gateway", "--listen", "127.0.0.1:0", "--block-time", "100ms"];
     let chain = Running::start(leyden(here, &arguments));
     let key = install(here, &chain.url);
     let serve = |observe_only: &str| {
@@ -119,7 +119,7 @@ fn restored_books_sign_nothing_until_what_was_signed_since_is_settled() {
 #[test]
 fn the_chain_says_who_has_what() {
     let folder = tempfile::tempdir().unwrap();
-    let arguments = ["chain", "--listen", "127.0.0.1:0", "--block-time", "instant"];
+    let arguments = ["chain", "--gateway", "--listen", "127.0.0.1:0", "--block-time", "instant"];
     let mut chain = Running::start(leyden(folder.path(), &arguments));
     let mut said = String::new();
     while !said.contains("known to everybody") {

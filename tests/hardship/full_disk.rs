@@ -87,7 +87,10 @@ fn a_database_on_a_full_disk_is_one_that_is_away() {
 fn full_disk(database: &str, readable: bool, fill: impl Fn(&Running), make_space: impl Fn(&Running)) {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let chain = Running::start(leyden(here, &["chain", "--listen", "127.0.0.1:0", "--block-time", "100ms"]));
+    let chain = Running::start(leyden(
+        here,
+        &["chain", "--gateway", "--listen", "127.0.0.1:0", "--block-time", "100ms"],
+    ));
     let key = install_on(here, &chain.url, database);
     let running = service(here, Stdio::null());
     let base = running.url.clone();
@@ -151,7 +154,10 @@ fn full_disk(database: &str, readable: bool, fill: impl Fn(&Running), make_space
 fn a_log_that_cannot_be_written_stops_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let chain = Running::start(leyden(here, &["chain", "--listen", "127.0.0.1:0", "--block-time", "100ms"]));
+    let chain = Running::start(leyden(
+        here,
+        &["chain", "--gateway", "--listen", "127.0.0.1:0", "--block-time", "100ms"],
+    ));
     let key = install(here, &chain.url);
     // Whatever is written there is told that the disk is full.
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();

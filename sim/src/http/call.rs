@@ -1,5 +1,6 @@
 //! One request: which method, with which parameters, in which form of addresses, as of when.
 
+use super::face::Abilities;
 use crate::{
     SimNode, View,
     faults::{Lie, ReadFault},
@@ -98,6 +99,8 @@ pub(super) struct Call<'a> {
     /// Whether addresses are Base58.
     pub(super) visible: bool,
     pub(super) params: Map<String, Value>,
+    /// What the node can do.
+    pub(super) abilities: Abilities,
     /// What is told that is not true.
     pub(super) lie: Option<Lie>,
     /// How many blocks are kept back.
@@ -112,7 +115,7 @@ impl<'a> Call<'a> {
         body: &[u8],
         scope: Scope,
     ) -> Result<Self, Failure> {
-        let method = request.match_info().get("method").unwrap_or_default().to_lowercase();
+        let method = request.match_info().get("method").unwrap_or_default().to_owned();
         let mut params = Map::new();
         if let Ok(query) = actix_web::web::Query::<Vec<(String, String)>>::from_query(request.query_string())
         {
@@ -126,7 +129,16 @@ impl<'a> Call<'a> {
             }
         }
         let visible = flag(params.get("visible"));
-        Ok(Self { node, method, scope, visible, params, lie: None, stale_by: 0 })
+        Ok(Self {
+            node,
+            method,
+            scope,
+            visible,
+            params,
+            abilities: Abilities::default(),
+            lie: None,
+            stale_by: 0,
+        })
     }
 
     /// The chain as the node shows it.

@@ -39,6 +39,12 @@ fn no_contract() -> Value {
     json!({ "result": { "code": "CONTRACT_VALIDATE_ERROR", "message": hex::encode(text) } })
 }
 
+/// What a node says that answers no constant calls: java-tron `Wallet.triggerConstantContract`, `estimateEnergy`.
+fn switched_off(call: &Call<'_>, text: &str) -> Value {
+    let message = json::text(text.as_bytes(), call.visible);
+    json!({ "result": { "code": "CONTRACT_VALIDATE_ERROR", "message": message } })
+}
+
 /// The addresses of a call.
 fn parties(message: &TriggerSmartContract) -> Result<(Address, Address), Failure> {
     let address = |bytes: &[u8]| Address::from_bytes(bytes).or(Err(Failure::null()));
@@ -58,6 +64,9 @@ fn trigger(call: &Call<'_>) -> Answer {
 
 fn constant(call: &Call<'_>) -> Answer {
     let message = message(call)?;
+    if !call.abilities.constant_calls {
+        return Ok(switched_off(call, "this node does not support constant"));
+    }
     let (caller, contract) = parties(&message)?;
     let outcome = call.lens()?.chain.constant_call(caller, contract, message.call_value, &message.data);
     let Some(run) = outcome else { return Ok(no_contract()) };
@@ -84,6 +93,9 @@ fn constant(call: &Call<'_>) -> Answer {
 
 fn estimate(call: &Call<'_>) -> Answer {
     let message = message(call)?;
+    if !call.abilities.constant_calls {
+        return Ok(switched_off(call, "this node does not estimate energy"));
+    }
     let (caller, contract) = parties(&message)?;
     let outcome = call.lens()?.chain.constant_call(caller, contract, message.call_value, &message.data);
     Ok(match outcome {

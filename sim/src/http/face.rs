@@ -21,8 +21,24 @@ const BLOCKS: [&str; 5] =
 /// Questions that are answered with the receipts of a block.
 const RECEIPTS: &str = "gettransactioninfobyblocknum";
 
+/// What operators of real nodes may leave switched off, and java-tron ships switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abilities {
+    /// Whether receipts tell what contracts did on their own: `vm.saveInternalTx`.
+    pub internal_transactions: bool,
+    /// Whether calls are answered that only look: `vm.supportConstant`, and `vm.estimateEnergy` with it.
+    pub constant_calls: bool,
+}
+
+impl Default for Abilities {
+    fn default() -> Self {
+        Self { internal_transactions: true, constant_calls: true }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Inner {
+    abilities: Abilities,
     fault: Option<WireFault>,
     calls: BTreeMap<String, u64>,
     asked: u64,
@@ -36,6 +52,28 @@ impl Face {
     /// One without faults.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One that can do only this much.
+    pub fn with(abilities: Abilities) -> Self {
+        let face = Self::new();
+        face.inner().abilities = abilities;
+        face
+    }
+
+    /// What it can do.
+    pub fn abilities(&self) -> Abilities {
+        self.inner().abilities
+    }
+
+    /// Says whether receipts told from now on hold internal transactions, whichever block they belong to.
+    pub fn tell_internal_transactions(&self, on: bool) {
+        self.inner().abilities.internal_transactions = on;
+    }
+
+    /// Says whether constant calls are answered from now on.
+    pub fn answer_constant_calls(&self, on: bool) {
+        self.inner().abilities.constant_calls = on;
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -165,7 +203,7 @@ fn enlarge(value: &mut Value) {
 pub(super) fn send(
     fault: Option<WireFault>,
     answer: Answer,
-    respond: fn(Answer) -> HttpResponse,
+    respond: impl FnOnce(Answer) -> HttpResponse,
 ) -> HttpResponse {
     match (fault, answer) {
         (Some(WireFault::HalfBody), Ok(value)) => {

@@ -1,6 +1,7 @@
 //! java-tron's HTTP API over the chain, so that real clients can be exercised against it: `/wallet/*` as a full node
 //! answers (pending transactions included), `/walletsolidity/*` as of the solid block, and `/dev/*` to make the
-//! chain do something. GET and POST are the same, as with the real one.
+//! chain do something. GET and POST are the same, as with the real one. Both families live on one port, as behind
+//! `TronGrid`, or on a port each, as a java-tron has them.
 
 mod accounts;
 mod blocks;
@@ -10,6 +11,7 @@ mod call;
 mod contracts;
 mod dev;
 mod face;
+mod jetty;
 mod json;
 mod lies;
 mod node_info;
@@ -17,7 +19,7 @@ mod parse;
 mod resources;
 mod transactions;
 
-pub use face::Face;
+pub use face::{Abilities, Face};
 
 use crate::{
     SimNode,
@@ -30,7 +32,11 @@ use actix_web::{
     web,
 };
 use call::{Answer, Call, Failure, Scope};
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 /// The largest body, in bytes: a transaction of the largest size in hexadecimal inside JSON, and room.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -50,66 +56,122 @@ const FAMILIES: [Family; 8] = [
     broadcast::answer,
 ];
 
-/// Starts to listen. The server runs when it is awaited; the address tells the port where 0 was asked for.
+/// Which of the two families a port serves where each has its own: known once both are bound.
+#[derive(Debug, Clone, Default)]
+struct Ports(Arc<OnceLock<SocketAddr>>);
+
+impl Ports {
+    /// Whether a family is served where a request came in.
+    fn serve(&self, scope: Scope, request: &HttpRequest) -> bool {
+        let Some(solidity) = self.0.get() else { return true };
+        (request.app_config().local_addr() == *solidity) == (scope == Scope::Solidity)
+    }
+}
+
+/// Starts to listen as a gateway: one port for all. The server runs when it is awaited; the address tells the port
+/// where 0 was asked for.
 pub fn serve(node: SimNode, listen: SocketAddr) -> io::Result<(Server, SocketAddr)> {
     serve_face(node, Face::new(), listen)
 }
 
 /// The same with a face that counts what is asked and may go wrong.
 pub fn serve_face(node: SimNode, face: Face, listen: SocketAddr) -> io::Result<(Server, SocketAddr)> {
-    let server = HttpServer::new(move || {
+    let (server, bound) = server(node, face, &[listen])?;
+    Ok((server, bound.first().copied().unwrap_or(listen)))
+}
+
+/// Starts to listen as a java-tron does: `/wallet` and `/dev` on one port, `/walletsolidity` on another, neither
+/// knowing the other's paths. Gives both addresses, in this order.
+pub fn serve_split(
+    node: SimNode,
+    face: Face,
+    wallet: SocketAddr,
+    solidity: SocketAddr,
+) -> io::Result<(Server, SocketAddr, SocketAddr)> {
+    let (server, bound) = server(node, face, &[wallet, solidity])?;
+    match bound[..] {
+        [wallet, solidity] => Ok((server, wallet, solidity)),
+        _ => Err(io::Error::other("of two addresses one was bound")),
+    }
+}
+
+/// A server on one address for everything, or on two.
+fn server(node: SimNode, face: Face, listen: &[SocketAddr]) -> io::Result<(Server, Vec<SocketAddr>)> {
+    let ports = Ports::default();
+    let later = ports.clone();
+    let mut server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::new(node.clone()))
             .app_data(web::Data::new(face.clone()))
+            .app_data(web::Data::new(ports.clone()))
             .app_data(web::PayloadConfig::new(BODY_LIMIT))
             .route("/wallet/{method}", web::route().to(wallet))
             .route("/walletsolidity/{method}", web::route().to(solidity))
             .route("/dev/{method}", web::route().to(development))
+            .default_service(web::to(nowhere))
     })
     .workers(2)
-    .disable_signals()
-    .bind(listen)?;
-    let bound = server.addrs().first().copied().unwrap_or(listen);
+    .disable_signals();
+    for address in listen {
+        server = server.bind(address)?;
+    }
+    let bound = server.addrs();
+    if let [_, solidity] = bound[..] {
+        later.0.get_or_init(|| solidity);
+    }
     Ok((server.run(), bound))
+}
+
+async fn nowhere(request: HttpRequest) -> HttpResponse {
+    jetty::nowhere(&request)
 }
 
 async fn wallet(
     node: web::Data<SimNode>,
     face: web::Data<Face>,
+    ports: web::Data<Ports>,
     request: HttpRequest,
     body: web::Bytes,
 ) -> HttpResponse {
-    answer(&node, &face, &request, &body, Scope::Wallet).await
+    answer((&node, &face, &ports), &request, &body, Scope::Wallet).await
 }
 
 async fn solidity(
     node: web::Data<SimNode>,
     face: web::Data<Face>,
+    ports: web::Data<Ports>,
     request: HttpRequest,
     body: web::Bytes,
 ) -> HttpResponse {
-    answer(&node, &face, &request, &body, Scope::Solidity).await
+    answer((&node, &face, &ports), &request, &body, Scope::Solidity).await
 }
 
-async fn development(node: web::Data<SimNode>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+async fn development(
+    node: web::Data<SimNode>,
+    ports: web::Data<Ports>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> HttpResponse {
+    if !ports.serve(Scope::Wallet, &request) {
+        return jetty::nowhere(&request);
+    }
     let call = match Call::read(&node, &request, &body, Scope::Wallet) {
         Ok(call) => call,
-        Err(failure) => return respond(Err(failure)),
+        Err(failure) => return respond(&request, Err(failure)),
     };
-    respond(dev::answer(&call).unwrap_or(Err(Failure::NotFound)))
+    respond(&request, dev::answer(&call).unwrap_or(Err(Failure::NotFound)))
 }
 
 /// Answers a wallet method, as well as the face lets it.
 async fn answer(
-    node: &SimNode,
-    face: &Face,
+    (node, face, ports): (&SimNode, &Face, &Ports),
     request: &HttpRequest,
     body: &[u8],
     scope: Scope,
 ) -> HttpResponse {
     let mut call = match Call::read(node, request, body, scope) {
         Ok(call) => call,
-        Err(failure) => return respond(Err(failure)),
+        Err(failure) => return respond(request, Err(failure)),
     };
     let fault = face.asked(&call.method);
     if let Some(fault) = fault
@@ -117,13 +179,17 @@ async fn answer(
     {
         return response;
     }
+    if !ports.serve(scope, request) || !jetty::is_served(request.method()) {
+        return jetty::nowhere(request);
+    }
+    call.abilities = face.abilities();
     match fault {
         Some(WireFault::Lie(lie)) => call.lie = Some(lie),
         Some(WireFault::Stale { blocks }) => call.stale_by = blocks,
         _ => {}
     }
     if scope == Scope::Solidity && call::WALLET_ONLY.contains(&call.method.as_str()) {
-        return respond(Err(Failure::NotFound));
+        return jetty::nowhere(request);
     }
     let asked = || FAMILIES.iter().find_map(|family| family(&call)).unwrap_or(Err(Failure::NotFound));
     let answer = match fault {
@@ -134,19 +200,17 @@ async fn answer(
         Some(fault) => face::spoil(fault, &call.method, answer),
         None => answer,
     };
-    face::send(fault, answer, respond)
+    face::send(fault, answer, |answer| respond(request, answer))
 }
 
 /// Puts an answer on the wire. Errors are HTTP 200 with an `Error` field, as the real node does it.
-fn respond(answer: Answer) -> HttpResponse {
+fn respond(request: &HttpRequest, answer: Answer) -> HttpResponse {
     match answer {
+        Err(Failure::NotFound) => jetty::nowhere(request),
         Ok(value) => HttpResponse::Ok().content_type(ContentType::json()).body(value.to_string()),
         Err(Failure::Java { class, message }) => HttpResponse::Ok()
             .content_type(ContentType::json())
             .body(serde_json::json!({ "Error": format!("class {class} : {message}") }).to_string()),
-        Err(Failure::NotFound) => HttpResponse::build(StatusCode::NOT_FOUND)
-            .content_type(ContentType::html())
-            .body("<html><head><title>Error 404 Not Found</title></head><body><h2>HTTP ERROR 404</h2></body></html>"),
         Err(Failure::Lost) => HttpResponse::build(StatusCode::GATEWAY_TIMEOUT)
             .content_type(ContentType::html())
             .body("<html><head><title>504 Gateway Time-out</title></head><body></body></html>"),

@@ -7,6 +7,7 @@ use super::{
 use crate::block::{Included, StoredBlock};
 use crate::lens::Lens;
 use leyden_domain::TxId;
+use leyden_tron::wire::proto::TransactionInfo;
 use serde_json::{Value, json};
 
 pub(super) fn answer(call: &Call<'_>) -> Option<Answer> {
@@ -35,25 +36,33 @@ fn by_id(call: &Call<'_>) -> Answer {
     Ok(found.map_or_else(|| json!({}), |one| json::included(one, call.visible)))
 }
 
+/// A receipt as this node tells it.
+fn told(call: &Call<'_>, info: &TransactionInfo) -> Value {
+    if call.abilities.internal_transactions || info.internal_transactions.is_empty() {
+        return json::info(info, call.visible);
+    }
+    json::info(&TransactionInfo { internal_transactions: Vec::new(), ..info.clone() }, call.visible)
+}
+
 fn info(call: &Call<'_>) -> Answer {
     let lens = call.lens()?;
     if lens.faults.without_receipts {
         return Ok(json!({}));
     }
     let found = call.tx_id("value").and_then(|id| found(call, &lens, &id).map(|(_, one)| one));
-    Ok(found.map_or_else(|| json!({}), |one| json::info(&one.info, call.visible)))
+    Ok(found.map_or_else(|| json!({}), |one| told(call, &one.info)))
 }
 
 fn infos(call: &Call<'_>) -> Answer {
     let lens = call.lens()?;
     let number = call.number("num")?;
     let block = lens.block(number).filter(|_| number <= call.newest(&lens) && !lens.faults.without_receipts);
-    let told = block.map(|block| match call.lie {
+    let shown = block.map(|block| match call.lie {
         Some(lie) => lies::block(block, lie, lens.chain.config().usdt),
         None => block.as_ref().clone(),
     });
-    let all: Vec<Value> = told
-        .map(|block| block.transactions.iter().map(|one| json::info(&one.info, call.visible)).collect())
+    let all: Vec<Value> = shown
+        .map(|block| block.transactions.iter().map(|one| told(call, &one.info)).collect())
         .unwrap_or_default();
     Ok(Value::Array(all))
 }

@@ -46,11 +46,14 @@ impl Stake {
 /// An account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Account {
+    /// Its name: of those of the first block and of contracts.
+    pub name: String,
     /// TRX to spend, in sun.
     pub balance: i64,
     /// Whether it is a contract.
     pub is_contract: bool,
-    /// When it was activated, milliseconds since the epoch.
+    /// When it was activated, milliseconds since the epoch; 0 where nobody activated it: in the first block, and of
+    /// contracts.
     pub create_time: i64,
     /// When it last acted, milliseconds since the epoch.
     pub latest_operation_time: i64,
@@ -64,8 +67,8 @@ pub struct Account {
     pub free_slot: i64,
     /// Stake on its way out.
     pub unfreezing: Vec<Unfreezing>,
-    /// Who may do anything.
-    pub owner_permission: Permission,
+    /// Who may do anything. An account that nobody activated has none, and its own key is its owner.
+    pub owner_permission: Option<Permission>,
     /// Who may do some things.
     pub active_permissions: Vec<Permission>,
 }
@@ -74,23 +77,34 @@ impl Account {
     /// A newly activated account.
     pub fn new(address: Address, create_time: i64) -> Self {
         Self {
+            create_time,
+            owner_permission: Some(permission::default_owner(address)),
+            active_permissions: vec![permission::default_active(address)],
+            ..Self::named(String::new())
+        }
+    }
+
+    /// An account that is there without anybody having activated it.
+    pub fn named(name: String) -> Self {
+        Self {
+            name,
             balance: 0,
             is_contract: false,
-            create_time,
+            create_time: 0,
             latest_operation_time: 0,
             net: Stake::default(),
             energy: Stake::default(),
             free_used: 0,
             free_slot: 0,
             unfreezing: Vec::new(),
-            owner_permission: permission::default_owner(address),
-            active_permissions: vec![permission::default_active(address)],
+            owner_permission: None,
+            active_permissions: Vec::new(),
         }
     }
 
     /// A contract's account.
-    pub fn contract(address: Address, create_time: i64) -> Self {
-        Self { is_contract: true, active_permissions: Vec::new(), ..Self::new(address, create_time) }
+    pub fn contract(name: &str) -> Self {
+        Self { is_contract: true, ..Self::named(name.to_owned()) }
     }
 
     /// One resource; voting power has none and reads as bandwidth's.

@@ -12,6 +12,7 @@ use crate::{
     journal::{Journal, Record},
     keys,
     mempool::{Mempool, Waiting},
+    token,
     tx::{BlockEnvelope, Envelope, SignedTx},
     validate,
     world::World,
@@ -172,13 +173,18 @@ impl Chain {
         self.pool.iter().map(|waiting| &waiting.tx)
     }
 
+    /// A transaction that waits, with how it would end.
+    pub fn waiting(&self, id: &TxId) -> Option<(&SignedTx, &TransactionResult)> {
+        self.pool.iter().find(|one| one.tx.id == *id).map(|one| (&one.tx, &one.result))
+    }
+
     /// Offers a transaction. Accepted means that it waits for the next block, no more.
     pub fn submit(&mut self, tx: SignedTx) -> Result<(), Refusal> {
         validate::offered(self, &tx)?;
         let received_at = self.head().timestamp();
         let context = Context::at(&self.config, received_at);
-        exec::execute(&mut self.world, context, &tx)?;
-        self.pool.push(Waiting { tx, received_at });
+        let effects = exec::execute(&mut self.world, context, &tx)?;
+        self.pool.push(Waiting { tx, received_at, result: effects.result() });
         Ok(())
     }
 
@@ -227,6 +233,7 @@ impl Chain {
             self.world.push();
             let back = block.transactions.into_iter().map(|one| Waiting {
                 tx: one.tx,
+                result: one.result,
                 received_at: self.blocks.last().map_or(0, |head| head.timestamp()),
             });
             self.requeue(back.chain(later).collect());
@@ -260,8 +267,10 @@ impl Chain {
     /// must be on top and empty.
     pub(crate) fn requeue(&mut self, transactions: Vec<Waiting>) {
         for waiting in transactions {
-            if !self.included.contains_key(&waiting.tx.id) && self.execute_now(&waiting.tx).is_ok() {
-                self.pool.push(waiting);
+            if !self.included.contains_key(&waiting.tx.id)
+                && let Ok(effects) = self.execute_now(&waiting.tx)
+            {
+                self.pool.push(Waiting { result: effects.result(), ..waiting });
             }
         }
     }
@@ -375,10 +384,12 @@ fn included_as(tx: &SignedTx, effects: &Effects, number: i64, timestamp: i64) ->
 /// The state of the first block.
 fn genesis(world: &mut World, config: &ChainConfig) {
     for contract in [config.usdt, forwarder_address()] {
-        world.accounts.put(contract, Some(Account::contract(contract, config.genesis_time)));
+        world.accounts.put(contract, Some(Account::contract(token::name(contract))));
     }
-    for one in &config.accounts {
-        world.activate(one.address, config.genesis_time);
+    for (n, one) in config.accounts.iter().enumerate() {
+        if world.account(&one.address).is_none() {
+            world.accounts.put(one.address, Some(Account::named(format!("genesis{n}"))));
+        }
         world.credit(one.address, one.balance);
         for (resource, stake) in
             [(Resource::Energy, one.staked_energy), (Resource::Bandwidth, one.staked_net)]

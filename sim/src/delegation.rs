@@ -20,7 +20,7 @@ pub(crate) fn delegate(
     context: Context<'_>,
     message: &DelegateResourceContract,
 ) -> Result<(), String> {
-    let (from, account) = owner(world, &message.owner_address, "does not exist")?;
+    let (from, account) = owner(world, &message.owner_address, "not exists")?;
     let amount = message.balance;
     if amount < TRX {
         return Err("delegateBalance must be greater than or equal to 1 TRX".to_owned());
@@ -40,8 +40,7 @@ pub(crate) fn delegate(
     if to == from {
         return Err("receiverAddress must not be the same as ownerAddress".to_owned());
     }
-    let receiver =
-        world.account(&to).ok_or_else(|| format!("Account[{}] does not exist", to.to_hex()))?.clone();
+    let receiver = world.account(&to).ok_or_else(|| format!("Account[{}] not exists", to.to_hex()))?.clone();
     let period = if message.lock_period == 0 { DEFAULT_LOCK_BLOCKS } else { message.lock_period };
     if message.lock {
         validate_lock(world, context, (from, to), resource, period)?;

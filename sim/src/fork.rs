@@ -133,7 +133,7 @@ impl Chain {
             .iter()
             .flat_map(|block| block.transactions.iter().map(|one| (block.timestamp(), one)))
             .filter(|(_, one)| keep.keeps(&one.tx.id))
-            .map(|(received_at, one)| Waiting { tx: one.tx.clone(), received_at })
+            .map(|(received_at, one)| Waiting { tx: one.tx.clone(), received_at, result: one.result.clone() })
             .collect::<Vec<_>>();
         let waiting = self.pool.take();
         self.world.undo();

@@ -2,6 +2,7 @@
 
 use crate::tx::SignedTx;
 use leyden_domain::TxId;
+use leyden_tron::wire::proto::TransactionResult;
 
 /// How long a transaction may wait, in milliseconds of chain time: java-tron `node.pendingTransactionTimeout`.
 const PATIENCE_MS: i64 = 60_000;
@@ -10,6 +11,8 @@ const PATIENCE_MS: i64 = 60_000;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Waiting {
     pub(crate) tx: SignedTx,
+    /// How it would end now.
+    pub(crate) result: TransactionResult,
     /// The head's time when it came.
     pub(crate) received_at: i64,
 }

@@ -4,7 +4,7 @@
 use crate::{account::Account, tx::SignedTx};
 use leyden_domain::Address;
 use leyden_tron::{
-    crypto,
+    crypto::{self, CryptoError},
     wire::proto::{Key, Permission, PermissionType},
 };
 
@@ -58,8 +58,10 @@ pub fn allows(operations: &[u8], contract_type: i32) -> bool {
 /// The permission that a transaction names, before anything was checked.
 pub fn named(account: Option<&Account>, owner: Address, id: i32) -> Option<Permission> {
     match account {
-        Some(account) if id == 0 => Some(account.owner_permission.clone()),
-        Some(account) => account.active_permissions.iter().find(|one| one.id == id).cloned(),
+        Some(account) if id == 0 && account.owner_permission.is_some() => account.owner_permission.clone(),
+        Some(account) if id != 0 => account.active_permissions.iter().find(|one| one.id == id).cloned(),
+        // Nobody set any: its own key may do everything.
+        Some(_) => Some(default_owner(owner)),
         None if id == 0 => Some(default_owner(owner)),
         None if id == 2 => Some(default_active(owner)),
         None => None,
@@ -75,6 +77,24 @@ pub struct Weight {
     pub approved: Vec<Address>,
     /// The sum of their weights.
     pub weight: i64,
+}
+
+/// Who made a signature of at least 65 bytes. The error is what java-tron's `ECKey` throws, with its class.
+fn signer(tx: &SignedTx, signature: &[u8]) -> Result<Address, String> {
+    crypto::recover(tx.id.bytes(), signature).map_err(|error| {
+        let header = signature.get(64).copied().unwrap_or_default().cast_signed();
+        // As with a byte of Java's: large ones are negative, and 27 is added to what is less than that.
+        let header = if header < 27 { header.wrapping_add(27) } else { header };
+        match error {
+            CryptoError::Signature if !(27..=34).contains(&header) => {
+                format!("java.security.SignatureException: Header byte out of range: {header}")
+            }
+            CryptoError::Signature => {
+                "java.lang.IllegalArgumentException: Invalid point compression".to_owned()
+            }
+            other => other.to_string(),
+        }
+    })
 }
 
 /// Adds up the signatures. The error is the node's text.
@@ -101,7 +121,7 @@ pub fn weigh(account: Option<&Account>, tx: &SignedTx) -> Result<Weight, String>
         if signature.len() < crypto::SIGNATURE_LEN {
             return Err(format!("Signature size is {}", signature.len()));
         }
-        let signer = crypto::recover(tx.id.bytes(), signature).map_err(|error| error.to_string())?;
+        let signer = signer(tx, signature)?;
         let of_key =
             permission.keys.iter().find(|key| key.address == signer.to_bytes()).map_or(0, |key| key.weight);
         if of_key == 0 {

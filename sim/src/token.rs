@@ -50,9 +50,10 @@ impl Run {
 
     fn reverts(config: &ChainConfig) -> Self {
         let prices = &config.token_prices;
+        let reason = [abi::selector("Error(string)").to_vec(), abi::text_words("refused")].concat();
         Self {
             reverted: true,
-            ..Self::done((prices.revert, prices.revert_penalty), Vec::new(), Vec::new(), Vec::new())
+            ..Self::done((prices.revert, prices.revert_penalty), reason, Vec::new(), Vec::new())
         }
     }
 }
@@ -64,6 +65,11 @@ pub(crate) struct Call<'a> {
     pub(crate) contract: Address,
     pub(crate) value: i64,
     pub(crate) data: &'a [u8],
+}
+
+/// What a contract is called.
+pub(crate) fn name(contract: Address) -> &'static str {
+    if contract == forwarder_address() { "Forwarder" } else { "TetherToken" }
 }
 
 /// Whether a contract lives there.
@@ -237,7 +243,10 @@ pub(crate) fn trigger(
         apply(world, context, owner, &ran.writes);
     } else {
         ran.logs.clear();
-        ran.returned.clear();
+        // A call that was stopped says nothing; one that reverted says why.
+        if result != ContractResult::Revert {
+            ran.returned.clear();
+        }
         for internal in &mut ran.internals {
             internal.rejected = true;
         }

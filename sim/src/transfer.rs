@@ -11,6 +11,10 @@ use leyden_tron::wire::proto::{
     AccountCreateContract, AccountPermissionUpdateContract, PermissionType, TransferContract,
 };
 
+/// Why TRX cannot be sent to a contract without calling it; the blank at the end is the node's.
+const TO_CONTRACT: &str =
+    "Cannot transfer TRX to a smartContract which version is one. Instead please use TriggerSmartContract ";
+
 /// Moves TRX; activates the recipient where it does not exist yet.
 pub(crate) fn transfer(
     world: &mut World,
@@ -31,6 +35,10 @@ pub(crate) fn transfer(
     let needed = message.amount.checked_add(fee).ok_or("long overflow")?;
     if balance < needed {
         return Err("Validate TransferContract error, balance is not sufficient.".to_owned());
+    }
+    // Every contract here is one of version 1, as all are that were deployed since proposal 60.
+    if world.account(&to).is_some_and(|account| account.is_contract) {
+        return Err(TO_CONTRACT.to_owned());
     }
     world
         .account(&to)
@@ -111,7 +119,7 @@ pub(crate) fn permissions(
     let mut owner_permission = owner_permission.clone();
     owner_permission.id = 0;
     world.update(owner, |account| {
-        account.owner_permission = owner_permission;
+        account.owner_permission = Some(owner_permission);
         account.active_permissions = actives;
     });
     Ok(())

@@ -188,10 +188,37 @@ async fn builders_are_dry_runs() {
     assert_eq!(weight["current_weight"], 1);
     assert_eq!(weight["transaction"]["transaction"]["txID"], built["txID"]);
     let sent = world.post("wallet/broadcasttransaction", signed.clone()).await;
-    assert_eq!(sent, json!({ "result": true, "code": "SUCCESS", "txid": built["txID"] }));
-    let again = world.post("wallet/broadcasttransaction", signed).await;
-    assert_eq!(again["code"], "DUP_TRANSACTION_ERROR");
-    assert_eq!(again["message"], hex::encode("Dup transaction."));
+    assert_eq!(sent, json!({ "result": true, "txid": built["txID"] }));
+    let id = built["txID"].clone();
+    // It waits, and is shown already.
+    let mut waiting = signed.clone();
+    waiting.as_object_mut().unwrap().remove("visible");
+    waiting["ret"] = json!([{ "contractRet": "SUCCESS" }]);
+    assert_eq!(world.post("wallet/gettransactionbyid", json!({ "value": id })).await, waiting);
+    for nothing_yet in ["walletsolidity/gettransactionbyid", "wallet/gettransactioninfobyid"] {
+        assert_eq!(world.post(nothing_yet, json!({ "value": id })).await, json!({}));
+    }
+    for (visible, message) in [(false, hex::encode("Dup transaction.")), (true, "Dup transaction.".into())] {
+        let mut again = signed.clone();
+        if visible {
+            again["visible"] = true.into();
+            for name in ["owner_address", "receiver_address"] {
+                let value = &mut again["raw_data"]["contract"][0]["parameter"]["value"][name];
+                *value =
+                    json!(leyden_domain::Address::from_hex(value.as_str().unwrap()).unwrap().to_string());
+            }
+        }
+        let expected = json!({ "code": "DUP_TRANSACTION_ERROR", "txid": id, "message": message });
+        assert_eq!(world.post("wallet/broadcasttransaction", again).await, expected);
+    }
+    let mut forged = signed.clone();
+    forged["signature"] = json!([hex::encode([0; 65])]);
+    let text = "Validate signature error: java.lang.IllegalArgumentException: Invalid point compression";
+    let expected = json!({ "code": "SIGERROR", "txid": id, "message": hex::encode(text) });
+    assert_eq!(world.post("wallet/broadcasttransaction", forged).await, expected);
+    let text = "class java.lang.NullPointerException : Cannot invoke \
+        \"com.alibaba.fastjson.JSONObject.getJSONArray(String)\" because \"rawData\" is null";
+    assert_eq!(world.post("wallet/broadcasttransaction", json!({})).await, json!({ "Error": text }));
     assert_eq!(
         world.post("wallet/gettransactionlistfrompending", json!({})).await,
         json!({ "txId": [built["txID"]] })
@@ -334,13 +361,18 @@ async fn the_documented_keys() {
     ]
     .map(String::from)
     .into();
+    // What only an account has that somebody activated.
+    let activated = keys::test_address(keys::TEST_ACCOUNTS + 1);
+    world.node.fund(activated, TRX).unwrap();
+    let activated = world.post("wallet/getaccount", json!({ "address": activated.to_hex() })).await;
     for (method, body) in asked {
         let answer = world.post(&format!("wallet/{method}"), body).await;
-        let missing: BTreeSet<String> = documented(method)
-            .difference(&keys_of(&answer))
-            .filter(|key| !left_out.contains(*key))
-            .cloned()
-            .collect();
+        let mut shown = keys_of(&answer);
+        if method == "getaccount" {
+            shown.extend(keys_of(&activated));
+        }
+        let missing: BTreeSet<String> =
+            documented(method).difference(&shown).filter(|key| !left_out.contains(*key)).cloned().collect();
         assert!(missing.is_empty(), "{method} lacks {missing:?}: {answer}");
     }
 }

@@ -5,10 +5,11 @@ use super::{
     json::{self, Object},
 };
 use crate::{
+    View,
     account::{Account, Stake},
     config::SLOT_MS,
 };
-use leyden_domain::{Address, chain::Resource};
+use leyden_domain::{Address, ParseError, chain::Resource};
 use serde_json::{Value, json};
 
 pub(super) fn answer(call: &Call<'_>) -> Option<Answer> {
@@ -27,10 +28,15 @@ fn account(call: &Call<'_>) -> Answer {
     let lens = call.lens()?;
     let view = call.view();
     let slot = lens.chain.slot(view);
-    Ok(lens
-        .chain
-        .account(view, &address)
-        .map_or_else(|| json!({}), |account| printed(address, account, slot, call.visible)))
+    Ok(lens.chain.account(view, &address).map_or_else(
+        || json!({}),
+        |account| {
+            // The flag is put on an account when its state is written down for good, which is when it is solid.
+            let is_settled = lens.chain.account(View::Solid, &address).is_some();
+            let object = printed(address, account, slot, call.visible);
+            if is_settled { object.put("asset_optimized", true).done() } else { object.done() }
+        },
+    ))
 }
 
 /// A usage brought up to a slot, with its window: used, time of the last use in milliseconds, thousandths.
@@ -41,7 +47,7 @@ fn recovered(stake: &Stake, slot: i64) -> (i64, i64, i64) {
     (usage.used, last, usage.window)
 }
 
-fn printed(address: Address, account: &Account, slot: i64, visible: bool) -> Value {
+fn printed(address: Address, account: &Account, slot: i64, visible: bool) -> Object {
     let (net_used, net_last, net_window) = recovered(&account.net, slot);
     let (energy_used, energy_last, energy_window) = recovered(&account.energy, slot);
     let resource = Object::new()
@@ -68,6 +74,7 @@ fn printed(address: Address, account: &Account, slot: i64, visible: bool) -> Val
         })
         .collect();
     let object = Object::new()
+        .text("account_name", account.name.as_bytes(), visible)
         .address("address", &address.to_bytes(), visible)
         .number("balance", account.balance)
         .number("create_time", account.create_time)
@@ -81,26 +88,28 @@ fn printed(address: Address, account: &Account, slot: i64, visible: bool) -> Val
         .put("account_resource", resource)
         .number("delegated_frozenV2_balance_for_bandwidth", account.net.delegated)
         .number("acquired_delegated_frozenV2_balance_for_bandwidth", account.net.acquired)
-        .put("owner_permission", json::permission(&account.owner_permission, visible))
         .list(
             "active_permission",
             account.active_permissions.iter().map(|one| json::permission(one, visible)).collect(),
         )
         .list("frozenV2", frozen)
-        .list("unfrozenV2", unfrozen)
-        .put("asset_optimized", true);
-    if account.is_contract { object.put("type", "Contract").done() } else { object.done() }
+        .list("unfrozenV2", unfrozen);
+    let object = match &account.owner_permission {
+        Some(owner) => object.put("owner_permission", json::permission(owner, visible)),
+        None => object,
+    };
+    if account.is_contract { object.put("type", "Contract") } else { object }
 }
 
 fn validate(call: &Call<'_>) -> Value {
     let text = call.text("address");
-    let (valid, message) = if text.len() == 42 && Address::from_hex(&text).is_ok() {
-        (true, "Hex string format")
-    } else if Address::from_base58(&text).is_ok() {
-        (true, "Base58check format")
-    } else {
-        (false, "Invalid address")
+    let read = match text.len() {
+        42 => Address::from_hex(&text).map(|_| "Hex string format"),
+        34 => Address::from_base58(&text).map(|_| "Base58check format"),
+        28 => Err(ParseError::Address("Base64 is not simulated")),
+        _ => return json!({ "result": false, "message": "Length error" }),
     };
+    let (valid, message) = read.map_or((false, "Invalid address"), |form| (true, form));
     json!({ "result": valid, "message": message })
 }
 

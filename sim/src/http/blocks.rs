@@ -65,6 +65,8 @@ fn one(call: &Call<'_>) -> Answer {
 fn now(call: &Call<'_>) -> Answer {
     let lens = call.lens()?;
     let block = shown(call, &lens, call.newest(&lens));
+    // This one looks for `visible` in the query alone: java-tron `GetNowBlockServlet.doPost` is its `doGet`.
+    let call = &Call { visible: call.visible_in_query, ..call.clone() };
     Ok(block.map_or_else(|| json!({}), |block| told(call, &lens, block, true)))
 }
 

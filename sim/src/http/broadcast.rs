@@ -9,9 +9,13 @@ use crate::{
     View,
     node::{Offer, OfferError},
     permission,
-    tx::SignedTx,
+    tx::{Envelope, SignedTx, TxError},
 };
-use leyden_tron::wire::proto::ResponseCode;
+use leyden_tron::{
+    crypto,
+    wire::proto::{ResponseCode, TransactionRaw},
+};
+use prost::Message;
 use serde_json::{Value, json};
 
 pub(super) fn answer(call: &Call<'_>) -> Option<Answer> {
@@ -44,22 +48,30 @@ fn code(code: ResponseCode) -> &'static str {
     }
 }
 
+/// What protobuf says of bytes that end too early, and of most that are none of its own.
+const TRUNCATED: &str = "While parsing a protocol message, the input ended unexpectedly in the middle of a field.  \
+    This could mean either that the input has been truncated or that an embedded message misreported its own length.";
+
+/// Bytes that are no transaction.
+fn unreadable(message: impl Into<String>) -> Failure {
+    Failure::Java { class: "com.google.protobuf.InvalidProtocolBufferException", message: message.into() }
+}
+
 /// Offers bytes.
 fn offer(call: &Call<'_>, bytes: &[u8]) -> Result<Offer, Failure> {
     call.node.offer(bytes).map_err(|error| match error {
         OfferError::Lost => Failure::Lost,
-        OfferError::Unreadable(why) => {
-            Failure::Java { class: "com.google.protobuf.InvalidProtocolBufferException", message: why }
-        }
+        OfferError::Unreadable(why) => unreadable(why),
     })
 }
 
 fn from_json(call: &Call<'_>) -> Answer {
     let tx = parse::transaction(&call.params, call.visible)?;
     let offer = offer(call, &tx.encode(None))?;
+    // A protocol message: success is its first code, and false is nothing.
     let object = Object::new()
-        .put("result", offer.code == ResponseCode::Success)
-        .put("code", code(offer.code))
+        .flag("result", offer.code == ResponseCode::Success)
+        .name("code", code(offer.code), "SUCCESS")
         .put("txid", offer.tx_id.to_string());
     Ok(object.text("message", offer.message.as_bytes(), call.visible).done())
 }
@@ -69,17 +81,39 @@ fn from_hex(call: &Call<'_>) -> Answer {
         class: "org.bouncycastle.util.encoders.DecoderException",
         message: "exception decoding Hex string: invalid characters encountered in Hex string".to_owned(),
     })?;
-    let offer = offer(call, &bytes)?;
-    let printed = SignedTx::decode(&bytes)
-        .map(|tx| json::transaction(&tx, true).put("visible", true).done().to_string())
-        .unwrap_or_default();
-    Ok(json!({
+    match SignedTx::decode(&bytes) {
+        Ok(tx) => {
+            let offer = offer(call, &bytes)?;
+            Ok(hex_answer(&offer, &json::opaque(&tx.raw, &tx.signatures)))
+        }
+        Err(TxError::Malformed(_)) => Err(unreadable(TRUNCATED)),
+        Err(TxError::ContractCount(0)) => empty(&bytes),
+        Err(other) => Err(unreadable(other.to_string())),
+    }
+}
+
+/// The answer to bytes, which is put together by hand: nothing is left out, and the transaction is text in it.
+fn hex_answer(offer: &Offer, printed: &Value) -> Value {
+    json!({
         "result": offer.code == ResponseCode::Success,
         "code": code(offer.code),
         "message": offer.message,
-        "transaction": printed,
+        "transaction": printed.to_string(),
         "txid": offer.tx_id.to_string(),
-    }))
+    })
+}
+
+/// The answer to a transaction that does nothing, as that of no bytes.
+fn empty(bytes: &[u8]) -> Answer {
+    let envelope = Envelope::decode(bytes).ok().ok_or_else(|| unreadable(TRUNCATED))?;
+    let raw =
+        TransactionRaw::decode(envelope.raw_data.as_slice()).ok().ok_or_else(|| unreadable(TRUNCATED))?;
+    let offer = Offer {
+        tx_id: crypto::tx_id(&envelope.raw_data),
+        code: ResponseCode::ContractValidateError,
+        message: "Contract validate error : No contract!".to_owned(),
+    };
+    Ok(hex_answer(&offer, &json::opaque(&raw, &envelope.signature)))
 }
 
 /// The transaction as these two methods repeat it.
@@ -119,7 +153,7 @@ fn approved(call: &Call<'_>) -> Answer {
     let tx = parse::transaction(&call.params, call.visible)?;
     let mut approved = Vec::new();
     for signature in &tx.signatures {
-        match leyden_tron::crypto::recover(tx.id.bytes(), signature) {
+        match crypto::recover(tx.id.bytes(), signature) {
             Ok(signer) => approved.push(json::address(&signer.to_bytes(), call.visible).into()),
             Err(error) => {
                 let result = json!({ "code": "SIGNATURE_FORMAT_ERROR", "message": error.to_string() });

@@ -1,6 +1,6 @@
 //! One request: which method, with which parameters, in which form of addresses, as of when.
 
-use super::face::Abilities;
+use super::{face::Abilities, place};
 use crate::{
     SimNode, View,
     faults::{Lie, ReadFault},
@@ -45,6 +45,9 @@ pub(super) const WALLET_ONLY: [&str; 31] = [
     "getblockbalance",
 ];
 
+/// What java-tron says of bytes that are not hexadecimal.
+pub(super) const NO_HEX: &str = "INVALID hex String";
+
 /// Under which path a method was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -57,6 +60,8 @@ pub(super) enum Scope {
 pub(super) enum Failure {
     /// An exception of the node, as it prints them.
     Java { class: &'static str, message: String },
+    /// A parameter that cannot be read, to be told with its place in the body.
+    Field { name: String, message: String },
     /// No such method.
     NotFound,
     /// The answer got lost: a fault.
@@ -76,6 +81,11 @@ impl Failure {
         Self::Java { class: "org.tron.core.services.http.JsonFormat$ParseException", message: message.into() }
     }
 
+    /// A parameter of that name cannot be read.
+    pub(super) fn field(name: &str, message: impl Into<String>) -> Self {
+        Self::Field { name: name.to_owned(), message: message.into() }
+    }
+
     /// What the node says where it did not expect something: typically Base58 with a wrong checksum.
     pub(super) fn null() -> Self {
         Self::Java { class: "java.lang.NullPointerException", message: "null".to_owned() }
@@ -87,17 +97,30 @@ impl Failure {
     }
 }
 
+/// A failure as it is told: with the place of what could not be read, where that is known.
+pub(super) fn located(failure: Failure, body: &[u8]) -> Failure {
+    match failure {
+        Failure::Field { name, message } => {
+            let (line, column) = place::of_value(body, &name).unwrap_or((1, 1));
+            Failure::parse(format!("{line}:{column}: {message}"))
+        }
+        other => other,
+    }
+}
+
 /// An answer.
 pub(super) type Answer = Result<Value, Failure>;
 
 /// A request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Call<'a> {
     pub(super) node: &'a SimNode,
     pub(super) method: String,
     pub(super) scope: Scope,
     /// Whether addresses are Base58.
     pub(super) visible: bool,
+    /// The same, by the query alone.
+    pub(super) visible_in_query: bool,
     pub(super) params: Map<String, Value>,
     /// What the node can do.
     pub(super) abilities: Abilities,
@@ -121,6 +144,7 @@ impl<'a> Call<'a> {
         {
             params.extend(query.into_inner().into_iter().map(|(key, value)| (key, Value::String(value))));
         }
+        let visible_in_query = flag(params.get("visible"));
         if !body.iter().all(u8::is_ascii_whitespace) {
             let parsed: Value =
                 serde_json::from_slice(body).map_err(|error| Failure::parse(error.to_string()))?;
@@ -134,6 +158,7 @@ impl<'a> Call<'a> {
             method,
             scope,
             visible,
+            visible_in_query,
             params,
             abilities: Abilities::default(),
             lie: None,
@@ -186,12 +211,17 @@ impl<'a> Call<'a> {
 
     /// An address.
     pub(super) fn address(&self, name: &str) -> Result<Address, Failure> {
-        address(&self.text(name), self.visible)
+        address(&self.text(name), name, self.visible)
     }
 
-    /// A transaction id.
-    pub(super) fn tx_id(&self, name: &str) -> Option<TxId> {
-        self.text(name).trim_start_matches("0x").parse().ok()
+    /// A transaction id; `None` where it is no id, but hexadecimal.
+    pub(super) fn tx_id(&self, name: &str) -> Result<Option<TxId>, Failure> {
+        let text = self.text(name);
+        let digits = text.strip_prefix("0x").unwrap_or(&text);
+        if hex::decode(digits).is_err() {
+            return Err(Failure::field(name, NO_HEX));
+        }
+        Ok(digits.parse().ok())
     }
 }
 
@@ -199,15 +229,14 @@ impl<'a> Call<'a> {
 pub(super) fn number(value: Option<&Value>, name: &str) -> Result<i64, Failure> {
     match value {
         None | Some(Value::Null) => Ok(0),
-        Some(Value::Number(number)) => {
-            number.as_i64().ok_or_else(|| Failure::parse(format!("Couldn't parse integer: {name} {number}")))
-        }
+        Some(Value::Number(number)) => number.as_i64().ok_or_else(|| {
+            Failure::field(name, format!("Couldn't parse integer: For input string: \"{number}\""))
+        }),
         Some(Value::String(text)) if text.is_empty() => Ok(0),
-        Some(Value::String(text)) => text
-            .parse()
-            .ok()
-            .ok_or_else(|| Failure::parse(format!("Couldn't parse integer: For input string: \"{text}\""))),
-        Some(other) => Err(Failure::parse(format!("Couldn't parse integer: {name} {other}"))),
+        Some(Value::String(text)) => text.parse().ok().ok_or_else(|| {
+            Failure::field(name, format!("Couldn't parse integer: For input string: \"{text}\""))
+        }),
+        Some(_) => Err(Failure::field(name, "Couldn't parse integer.")),
     }
 }
 
@@ -221,16 +250,16 @@ pub(super) fn flag(value: Option<&Value>) -> bool {
 }
 
 /// An address in the form that was asked for.
-pub(super) fn address(text: &str, visible: bool) -> Result<Address, Failure> {
+pub(super) fn address(text: &str, name: &str, visible: bool) -> Result<Address, Failure> {
     if visible {
         // A full node takes Base58 with a wrong checksum for nothing at all and stumbles over it.
         return Address::from_base58(text).ok().ok_or_else(|| {
             if text.chars().all(|c| c.is_ascii_alphanumeric() && !"0OIl".contains(c)) {
                 Failure::null()
             } else {
-                Failure::parse(format!("1:1: INVALID base58 String, {text}"))
+                Failure::field(name, "INVALID base58 String")
             }
         });
     }
-    Address::from_hex(text).ok().ok_or_else(|| Failure::parse(format!("1:1: INVALID hex String, {text}")))
+    Address::from_hex(text).ok().ok_or_else(|| Failure::field(name, NO_HEX))
 }

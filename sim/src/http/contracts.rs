@@ -6,9 +6,14 @@ use super::{
     json::{self, Object},
     parse::{Fields, FromFields},
 };
-use crate::{abi, build::Options, config::forwarder_address, token::REVERT_TEXT};
+use crate::{
+    abi,
+    build::Options,
+    config::forwarder_address,
+    token::{self, REVERT_TEXT},
+};
 use leyden_domain::Address;
-use leyden_tron::wire::proto::TriggerSmartContract;
+use leyden_tron::{crypto::keccak256, wire::proto::TriggerSmartContract};
 use serde_json::{Value, json};
 
 pub(super) fn answer(call: &Call<'_>) -> Option<Answer> {
@@ -22,6 +27,9 @@ pub(super) fn answer(call: &Call<'_>) -> Option<Answer> {
     })
 }
 
+/// Stands for the code of contracts that have none.
+const CODE: &str = "60";
+
 /// The call that a request describes: by selector and parameters, or by data.
 fn message(call: &Call<'_>) -> Result<TriggerSmartContract, Failure> {
     let fields = Fields::new(&call.params, call.visible);
@@ -34,9 +42,9 @@ fn message(call: &Call<'_>) -> Result<TriggerSmartContract, Failure> {
 }
 
 /// What a node says where there is no contract.
-fn no_contract() -> Value {
-    let text = "Contract validate error : Smart contract is not exist.";
-    json!({ "result": { "code": "CONTRACT_VALIDATE_ERROR", "message": hex::encode(text) } })
+fn no_contract(call: &Call<'_>) -> Value {
+    let message = json::text(b"Smart contract is not exist.", call.visible);
+    json!({ "result": { "code": "CONTRACT_VALIDATE_ERROR", "message": message } })
 }
 
 /// What a node says that answers no constant calls: java-tron `Wallet.triggerConstantContract`, `estimateEnergy`.
@@ -55,7 +63,7 @@ fn trigger(call: &Call<'_>) -> Answer {
     let message = message(call)?;
     let (_, contract) = parties(&message)?;
     if !call.lens()?.chain.is_contract(contract) {
-        return Ok(no_contract());
+        return Ok(no_contract(call));
     }
     let options = Options { fee_limit: call.number("fee_limit")?, ..Options::default() };
     let tx = unsigned(call, &message, options)?;
@@ -69,7 +77,7 @@ fn constant(call: &Call<'_>) -> Answer {
     }
     let (caller, contract) = parties(&message)?;
     let outcome = call.lens()?.chain.constant_call(caller, contract, message.call_value, &message.data);
-    let Some(run) = outcome else { return Ok(no_contract()) };
+    let Some(run) = outcome else { return Ok(no_contract(call)) };
     let tx = unsigned(call, &message, Options::default())?;
     let (result, ret) = if run.reverted {
         (
@@ -86,7 +94,7 @@ fn constant(call: &Call<'_>) -> Answer {
         .number("energy_used", run.energy)
         .number("energy_penalty", run.penalty)
         .put("constant_result", vec![hex::encode(run.returned)])
-        .list("logs", run.logs.iter().map(json::log).collect())
+        .list("logs", run.logs.iter().map(|one| json::log(one, call.visible)).collect())
         .put("transaction", transaction)
         .done())
 }
@@ -99,7 +107,7 @@ fn estimate(call: &Call<'_>) -> Answer {
     let (caller, contract) = parties(&message)?;
     let outcome = call.lens()?.chain.constant_call(caller, contract, message.call_value, &message.data);
     Ok(match outcome {
-        None => no_contract(),
+        None => no_contract(call),
         Some(run) if run.reverted => json!({
             "result": { "code": "CONTRACT_EXE_ERROR", "message": json::text(REVERT_TEXT.as_bytes(), call.visible) }
         }),
@@ -154,9 +162,11 @@ fn described(call: &Call<'_>, address: Address) -> Value {
         .address("origin_address", &bytes, call.visible)
         .address("contract_address", &bytes, call.visible)
         .put("abi", json!({ "entrys": entries }))
-        .put("bytecode", "60")
+        .put("bytecode", CODE)
+        .put("code_hash", hex::encode(keccak256(CODE.as_bytes())))
+        .put("version", 1)
         .put("consume_user_resource_percent", 100)
-        .put("name", if forwards { "Forwarder" } else { "TetherToken" })
+        .put("name", token::name(address))
         .put("origin_energy_limit", 1_000_000_000)
         .done()
 }
@@ -179,7 +189,7 @@ fn contract_info(call: &Call<'_>) -> Answer {
     let factor = prices.transfer_to_holder_penalty * 10_000 / base;
     Ok(json!({
         "smart_contract": described(call, address),
-        "runtimecode": "60",
+        "runtimecode": CODE,
         "contract_state": { "energy_usage": 0, "energy_factor": factor, "update_cycle": 1 },
     }))
 }

@@ -6,10 +6,10 @@ use crate::{
     block::{Included, StoredBlock},
     tx::{Action, SignedTx},
 };
-use leyden_domain::{Address, chain::ContractKind};
+use leyden_domain::{address::ADDRESS_PREFIX, chain::ContractKind};
 use leyden_tron::wire::proto::{
     ContractResult, ContractType, InternalTransaction, Log, Permission, PermissionType, ResourceCode,
-    TYPE_URL_PREFIX, TransactionInfo, TransactionResult,
+    TYPE_URL_PREFIX, TransactionInfo, TransactionRaw, TransactionResult,
 };
 use serde_json::{Map, Value, json};
 
@@ -68,12 +68,9 @@ impl Object {
     }
 }
 
-/// An address of 21 bytes.
+/// Bytes of a field that holds an address, whatever they are: Base58 takes others too.
 pub(super) fn address(bytes: &[u8], visible: bool) -> String {
-    match Address::from_bytes(bytes) {
-        Ok(address) if visible => address.to_string(),
-        _ => hex::encode(bytes),
-    }
+    if visible { bs58::encode(bytes).with_check().into_string() } else { hex::encode(bytes) }
 }
 
 /// A text that travels as bytes.
@@ -209,7 +206,7 @@ fn raw(tx: &SignedTx, visible: bool) -> Value {
         .number("Permission_id", tx.permission_id.into())
         .done();
     Object::new()
-        .text("data", &tx.raw.data, visible)
+        .hex("data", &tx.raw.data)
         .put("contract", vec![contract])
         .hex("ref_block_bytes", &tx.raw.ref_block_bytes)
         .hex("ref_block_hash", &tx.raw.ref_block_hash)
@@ -237,9 +234,45 @@ fn result(result: &TransactionResult) -> Value {
         .done()
 }
 
+/// A transaction with how it ended, or would end.
+pub(super) fn with_result(tx: &SignedTx, ended: &TransactionResult, visible: bool) -> Value {
+    transaction(tx, visible).put("ret", vec![result(ended)]).done()
+}
+
 /// A transaction of a block.
 pub(super) fn included(one: &Included, visible: bool) -> Value {
-    transaction(&one.tx, visible).put("ret", vec![result(&one.result)]).done()
+    with_result(&one.tx, &one.result, visible)
+}
+
+/// A message of the protocol as the node prints what it does not look into: bytes in hexadecimal, the contract's
+/// message among them. It is text inside the answer of `broadcasthex`.
+pub(super) fn opaque(raw: &TransactionRaw, signatures: &[Vec<u8>]) -> Value {
+    let contracts = raw
+        .contract
+        .iter()
+        .map(|contract| {
+            let any = contract.parameter.clone().unwrap_or_default();
+            Object::new()
+                .put("type", ContractKind::from_number(contract.r#type).name())
+                .put("parameter", json!({ "type_url": any.type_url, "value": hex::encode(any.value) }))
+                .number("Permission_id", contract.permission_id.into())
+                .done()
+        })
+        .collect();
+    let printed = Object::new()
+        .hex("ref_block_bytes", &raw.ref_block_bytes)
+        .number("ref_block_num", raw.ref_block_num)
+        .hex("ref_block_hash", &raw.ref_block_hash)
+        .number("expiration", raw.expiration)
+        .hex("data", &raw.data)
+        .list("contract", contracts)
+        .hex("scripts", &raw.scripts)
+        .number("timestamp", raw.timestamp)
+        .number("fee_limit", raw.fee_limit)
+        .done();
+    let object = Object::new();
+    let object = if *raw == TransactionRaw::default() { object } else { object.put("raw_data", printed) };
+    object.list("signature", signatures.iter().map(|one| hex::encode(one).into()).collect()).done()
 }
 
 /// A block; its transactions are left out where nobody asked for them.
@@ -253,10 +286,11 @@ pub(super) fn block(block: &StoredBlock, detail: bool, visible: bool) -> Value {
         .number("version", raw.version.into())
         .number("timestamp", raw.timestamp)
         .done();
-    let object = Object::new().put("blockID", block.id.to_string()).put(
-        "block_header",
-        json!({ "raw_data": header, "witness_signature": hex::encode(&block.header.witness_signature) }),
-    );
+    let header = Object::new()
+        .put("raw_data", header)
+        .hex("witness_signature", &block.header.witness_signature)
+        .done();
+    let object = Object::new().put("blockID", block.id.to_string()).put("block_header", header);
     if detail {
         object
             .list("transactions", block.transactions.iter().map(|one| included(one, visible)).collect())
@@ -266,10 +300,21 @@ pub(super) fn block(block: &StoredBlock, detail: bool, visible: bool) -> Value {
     }
 }
 
-/// A log.
-pub(super) fn log(log: &Log) -> Value {
+/// A log of a constant call: its address has no leading byte, in Base58 neither.
+pub(super) fn log(log: &Log, visible: bool) -> Value {
+    log_of(log, &log.address, visible)
+}
+
+/// A log of a receipt: its address is made whole where Base58 was asked for. java-tron
+/// `Util.convertLogAddressToTronAddress`.
+fn receipt_log(log: &Log, visible: bool) -> Value {
+    let whole = [&[ADDRESS_PREFIX], log.address.as_slice()].concat();
+    log_of(log, if visible { &whole } else { &log.address }, visible)
+}
+
+fn log_of(log: &Log, shown: &[u8], visible: bool) -> Value {
     Object::new()
-        .hex("address", &log.address)
+        .address("address", shown, visible)
         .list("topics", log.topics.iter().map(|topic| hex::encode(topic).into()).collect())
         .hex("data", &log.data)
         .done()
@@ -322,7 +367,7 @@ pub(super) fn info(info: &TransactionInfo, visible: bool) -> Value {
         .list("contractResult", info.contract_result.iter().map(|one| hex::encode(one).into()).collect())
         .address("contract_address", &info.contract_address, visible)
         .put("receipt", receipt)
-        .list("log", info.log.iter().map(log).collect())
+        .list("log", info.log.iter().map(|one| receipt_log(one, visible)).collect())
         .name("result", if info.result == 0 { "SUCESS" } else { "FAILED" }, "SUCESS")
         .text("resMessage", &info.res_message, visible)
         .number("withdraw_amount", info.withdraw_amount)

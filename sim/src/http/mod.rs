@@ -15,7 +15,9 @@ mod jetty;
 mod json;
 mod lies;
 mod node_info;
+mod parameters;
 mod parse;
+mod place;
 mod resources;
 mod transactions;
 
@@ -45,13 +47,14 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 type Family = fn(&Call<'_>) -> Option<Answer>;
 
 /// Who is asked in turn.
-const FAMILIES: [Family; 8] = [
+const FAMILIES: [Family; 9] = [
     blocks::answer,
     transactions::answer,
     accounts::answer,
     resources::answer,
     contracts::answer,
     node_info::answer,
+    parameters::answer,
     builders::answer,
     broadcast::answer,
 ];
@@ -159,7 +162,8 @@ async fn development(
         Ok(call) => call,
         Err(failure) => return respond(&request, Err(failure)),
     };
-    respond(&request, dev::answer(&call).unwrap_or(Err(Failure::NotFound)))
+    let answer = dev::answer(&call).unwrap_or(Err(Failure::NotFound));
+    respond(&request, answer.map_err(|failure| call::located(failure, &body)))
 }
 
 /// Answers a wallet method, as well as the face lets it.
@@ -200,6 +204,7 @@ async fn answer(
         Some(fault) => face::spoil(fault, &call.method, answer),
         None => answer,
     };
+    let answer = answer.map_err(|failure| call::located(failure, body));
     face::send(fault, answer, |answer| respond(request, answer))
 }
 
@@ -207,6 +212,7 @@ async fn answer(
 fn respond(request: &HttpRequest, answer: Answer) -> HttpResponse {
     match answer {
         Err(Failure::NotFound) => jetty::nowhere(request),
+        Err(Failure::Field { message, .. }) => respond(request, Err(Failure::parse(message))),
         Ok(value) => HttpResponse::Ok().content_type(ContentType::json()).body(value.to_string()),
         Err(Failure::Java { class, message }) => HttpResponse::Ok()
             .content_type(ContentType::json())

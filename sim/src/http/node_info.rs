@@ -1,19 +1,24 @@
-//! The node itself: what it is at, what the chain's parameters are.
+//! The node itself: what it is at, what things cost, who makes blocks.
 
 use super::{
     blocks::{place, witness},
     call::{Answer, Call},
     json::Object,
 };
+use crate::{block::StoredBlock, config::SLOT_MS};
 use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Which java-tron answers like this, and the number of its build.
+const CODE_VERSION: &str = "4.8.2";
+const VERSION_NUM: &str = "18649";
 
 /// Milliseconds between two maintenances.
-const MAINTENANCE_MS: i64 = 21_600_000;
+pub(super) const MAINTENANCE_MS: i64 = 21_600_000;
 
 pub(super) fn answer(call: &Call<'_>) -> Option<Answer> {
     Some(match call.method.as_str() {
         "getnodeinfo" => info(call),
-        "getchainparameters" => parameters(call),
         "getenergyprices" => {
             let price = call.node.chain().config().parameters.energy_fee;
             Ok(json!({ "prices": format!("0:{price}") }))
@@ -49,18 +54,56 @@ fn info(call: &Call<'_>) -> Answer {
         "totalFlow": 0,
         "peerList": [],
         "cheatWitnessInfoMap": {},
-        "configNodeInfo": {
-            "codeVersion": "4.8.2",
-            "versionNum": env!("CARGO_PKG_VERSION"),
-            "p2pVersion": "11111",
-            "listenPort": 0,
-            "discoverEnable": false,
-            "maxConnectCount": 0,
-            "supportConstant": call.abilities.constant_calls,
-            "dbVersion": 2,
-        },
-        "machineInfo": { "threadCount": 1, "deadLockThreadCount": 0, "cpuCount": 1 },
+        "configNodeInfo": config(call),
+        "machineInfo": machine(),
     }))
+}
+
+/// How the node is set up. There are no peers and no backup.
+fn config(call: &Call<'_>) -> Value {
+    json!({
+        "codeVersion": CODE_VERSION,
+        "versionNum": VERSION_NUM,
+        "p2pVersion": "11111",
+        "listenPort": 0,
+        "discoverEnable": false,
+        "activeNodeSize": 0,
+        "passiveNodeSize": 0,
+        "sendNodeSize": 0,
+        "maxConnectCount": 0,
+        "sameIpMaxConnectCount": 0,
+        "backupListenPort": 0,
+        "backupMemberSize": 0,
+        "backupPriority": 0,
+        "dbVersion": 2,
+        "minParticipationRate": 0,
+        "supportConstant": call.abilities.constant_calls,
+        "minTimeRatio": 0.0,
+        "maxTimeRatio": 5.0,
+        "allowCreationOfContracts": 1,
+        "allowAdaptiveEnergy": 0,
+    })
+}
+
+/// The machine, which nobody needs to know about here: the shape of it.
+fn machine() -> Value {
+    json!({
+        "threadCount": 1,
+        "deadLockThreadCount": 0,
+        "cpuCount": 1,
+        "totalMemory": 1,
+        "freeMemory": 1,
+        "cpuRate": 0.0,
+        "javaVersion": "17",
+        "osName": "Linux",
+        "jvmTotalMemory": 1,
+        "jvmFreeMemory": 1,
+        "processCpuRate": 0.0,
+        "memoryDescInfoList": [
+            { "name": "Metaspace", "initSize": 0, "useSize": 1, "maxSize": 1, "useRate": 1.0 },
+        ],
+        "deadLockThreadInfoList": [],
+    })
 }
 
 fn witnesses(call: &Call<'_>) -> Answer {
@@ -69,68 +112,20 @@ fn witnesses(call: &Call<'_>) -> Answer {
         .chain
         .witnesses()
         .map(|address| {
-            let latest = (0..=lens.head_number().min(64))
-                .filter_map(|back| lens.block(lens.head_number() - back))
-                .find(|block| witness(block) == Some(address))
-                .map_or(0, |block| block.number());
+            let made = |block: &&Arc<StoredBlock>| witness(block) == Some(address);
+            let latest = (1..=lens.head_number()).rev().filter_map(|number| lens.block(number)).find(made);
+            let produced =
+                (1..=lens.head_number()).filter_map(|number| lens.block(number)).filter(made).count();
             Object::new()
                 .address("address", &address.to_bytes(), call.visible)
                 .put("voteCount", 1)
                 .put("url", "http://witness.invalid")
-                .number("latestBlockNum", latest)
+                .number("totalProduced", i64::try_from(produced).unwrap_or(i64::MAX))
+                .number("latestBlockNum", latest.map_or(0, |block| block.number()))
+                .number("latestSlotNum", latest.map_or(0, |block| block.timestamp() / SLOT_MS))
                 .put("isJobs", true)
                 .done()
         })
         .collect();
     Ok(json!({ "witnesses": all }))
-}
-
-fn parameters(call: &Call<'_>) -> Answer {
-    let lens = call.lens()?;
-    let p = &lens.chain.config().parameters;
-    let all: Vec<Value> = [
-        ("getMaintenanceTimeInterval", MAINTENANCE_MS),
-        ("getAccountUpgradeCost", 9_999_000_000),
-        ("getCreateAccountFee", p.create_account_fee),
-        ("getTransactionFee", p.transaction_fee),
-        ("getAssetIssueFee", 1_024_000_000),
-        ("getWitnessPayPerBlock", 8_000_000),
-        ("getWitnessStandbyAllowance", 115_200_000_000),
-        ("getCreateNewAccountFeeInSystemContract", p.create_new_account_fee),
-        ("getCreateNewAccountBandwidthRate", 1),
-        ("getAllowCreationOfContracts", 1),
-        ("getRemoveThePowerOfTheGr", 1),
-        ("getEnergyFee", p.energy_fee),
-        ("getExchangeCreateFee", 1_024_000_000),
-        ("getMaxCpuTimeOfOneTx", 80),
-        ("getAllowUpdateAccountName", 0),
-        ("getAllowSameTokenName", 1),
-        ("getAllowDelegateResource", 1),
-        ("getTotalEnergyLimit", p.total_energy_limit),
-        ("getAllowTvmTransferTrc10", 1),
-        ("getTotalEnergyCurrentLimit", p.total_energy_limit),
-        ("getAllowMultiSign", 1),
-        ("getAllowAdaptiveEnergy", 0),
-        ("getUpdateAccountPermissionFee", p.update_permission_fee),
-        ("getMultiSignFee", p.multi_sign_fee),
-        ("getMaxFeeLimit", p.max_fee_limit),
-        ("getFreeNetLimit", p.free_net_limit),
-        ("getTotalNetLimit", p.total_net_limit),
-        ("getMemoFee", p.memo_fee),
-        ("getAllowDelegateOptimization", 1),
-        ("getUnfreezeDelayDays", p.unfreeze_delay_days),
-        ("getAllowDynamicEnergy", 1),
-        ("getDynamicEnergyThreshold", 5_000_000_000),
-        ("getDynamicEnergyIncreaseFactor", 2_000),
-        ("getDynamicEnergyMaxFactor", 34_000),
-        ("getAllowCancelAllUnfreezeV2", 1),
-        ("getMaxDelegateLockPeriod", p.max_delegate_lock_period),
-        ("getMaxCreateAccountTxSize", p.max_create_account_tx_size),
-        ("getForbidTransferToContract", 0),
-        ("getAllowNewResourceModel", 0),
-    ]
-    .into_iter()
-    .map(|(key, value)| Object::new().put("key", key).number("value", value).done())
-    .collect();
-    Ok(json!({ "chainParameter": all }))
 }

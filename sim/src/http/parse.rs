@@ -1,7 +1,7 @@
 //! From java-tron's JSON back to messages. As with the real node, the bytes are made from `raw_data` and
 //! `raw_data_hex` is not looked at; fields that are not known are ignored.
 
-use super::call::{Failure, address, flag, number};
+use super::call::{Failure, NO_HEX, address, flag, number};
 use crate::tx::SignedTx;
 use leyden_domain::chain::ContractKind;
 use leyden_tron::wire::proto::{
@@ -28,7 +28,7 @@ impl<'a> Fields<'a> {
     pub(super) fn address(&self, name: &str) -> Result<Vec<u8>, Failure> {
         match self.text(name) {
             "" => Ok(Vec::new()),
-            text => Ok(address(text, self.visible)?.to_bytes().to_vec()),
+            text => Ok(address(text, name, self.visible)?.to_bytes().to_vec()),
         }
     }
 
@@ -37,9 +37,7 @@ impl<'a> Fields<'a> {
     }
 
     fn small(&self, name: &str) -> Result<i32, Failure> {
-        i32::try_from(self.number(name)?)
-            .ok()
-            .ok_or_else(|| Failure::parse(format!("Number out of range: {name}")))
+        i32::try_from(self.number(name)?).ok().ok_or_else(|| Failure::field(name, "Number out of range."))
     }
 
     pub(super) fn text(&self, name: &str) -> &'a str {
@@ -49,7 +47,7 @@ impl<'a> Fields<'a> {
     /// Hexadecimal bytes.
     pub(super) fn hex(&self, name: &str) -> Result<Vec<u8>, Failure> {
         let text = self.text(name);
-        hex::decode(text).ok().ok_or_else(|| Failure::parse(format!("1:1: INVALID hex String, {text}")))
+        hex::decode(text).ok().ok_or_else(|| Failure::field(name, NO_HEX))
     }
 
     /// A text that travels as bytes: itself where Base58 was asked for, hexadecimal otherwise.
@@ -64,11 +62,14 @@ impl<'a> Fields<'a> {
                 "BANDWIDTH" | "" => Ok(ResourceCode::Bandwidth.into()),
                 "ENERGY" => Ok(ResourceCode::Energy.into()),
                 "TRON_POWER" => Ok(ResourceCode::TronPower.into()),
-                _ => Err(Failure::parse(format!(
-                    "Enum type \"protocol.ResourceCode\" has no value named \"{name}\"."
-                ))),
+                _ => Err(Failure::field(
+                    "resource",
+                    format!("Enum type \"protocol.ResourceCode\" has no value named \"{name}\"."),
+                )),
             },
-            other => i32::try_from(number(other, "resource")?).ok().ok_or_else(|| Failure::parse("resource")),
+            other => i32::try_from(number(other, "resource")?)
+                .ok()
+                .ok_or_else(|| Failure::field("resource", "Number out of range.")),
         }
     }
 
@@ -226,16 +227,23 @@ fn contract(fields: &Fields<'_>) -> Result<Contract, Failure> {
     })
 }
 
+/// What a java-tron says of JSON without `raw_data`.
+const NO_RAW_DATA: &str =
+    "Cannot invoke \"com.alibaba.fastjson.JSONObject.getJSONArray(String)\" because \"rawData\" is null";
+
 /// A whole transaction: `{"raw_data": …, "signature": […]}`.
 pub(super) fn transaction(fields: &Map<String, Value>, visible: bool) -> Result<SignedTx, Failure> {
     let fields = Fields::new(fields, visible);
-    let raw = fields.object("raw_data").ok_or_else(Failure::null)?;
+    let raw = fields.object("raw_data").ok_or_else(|| Failure::Java {
+        class: "java.lang.NullPointerException",
+        message: NO_RAW_DATA.to_owned(),
+    })?;
     let message = TransactionRaw {
         ref_block_bytes: raw.hex("ref_block_bytes")?,
         ref_block_num: raw.number("ref_block_num")?,
         ref_block_hash: raw.hex("ref_block_hash")?,
         expiration: raw.number("expiration")?,
-        data: raw.words("data")?,
+        data: raw.hex("data")?,
         contract: raw.objects("contract").iter().map(contract).collect::<Result<_, _>>()?,
         scripts: raw.hex("scripts")?,
         timestamp: raw.number("timestamp")?,

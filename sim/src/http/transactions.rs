@@ -1,7 +1,7 @@
 //! Transactions and receipts, in blocks and waiting.
 
 use super::{
-    call::{Answer, Call},
+    call::{Answer, Call, Scope},
     json, lies,
 };
 use crate::block::{Included, StoredBlock};
@@ -32,8 +32,13 @@ fn found<'a>(call: &Call<'_>, lens: &'a Lens<'_>, id: &TxId) -> Option<(&'a Stor
 
 fn by_id(call: &Call<'_>) -> Answer {
     let lens = call.lens()?;
-    let found = call.tx_id("value").and_then(|id| found(call, &lens, &id).map(|(_, one)| one));
-    Ok(found.map_or_else(|| json!({}), |one| json::included(one, call.visible)))
+    let Some(id) = call.tx_id("value")? else { return Ok(json!({})) };
+    if let Some((_, one)) = found(call, &lens, &id) {
+        return Ok(json::included(one, call.visible));
+    }
+    // A full node shows what waits as well, with how it would end.
+    let waiting = if call.scope == Scope::Wallet { lens.chain.waiting(&id) } else { None };
+    Ok(waiting.map_or_else(|| json!({}), |(tx, ended)| json::with_result(tx, ended, call.visible)))
 }
 
 /// A receipt as this node tells it.
@@ -46,10 +51,11 @@ fn told(call: &Call<'_>, info: &TransactionInfo) -> Value {
 
 fn info(call: &Call<'_>) -> Answer {
     let lens = call.lens()?;
+    let id = call.tx_id("value")?;
     if lens.faults.without_receipts {
         return Ok(json!({}));
     }
-    let found = call.tx_id("value").and_then(|id| found(call, &lens, &id).map(|(_, one)| one));
+    let found = id.and_then(|id| found(call, &lens, &id).map(|(_, one)| one));
     Ok(found.map_or_else(|| json!({}), |one| told(call, &one.info)))
 }
 
@@ -75,7 +81,7 @@ fn pending_ids(call: &Call<'_>) -> Answer {
 
 fn pending(call: &Call<'_>) -> Answer {
     let lens = call.lens()?;
-    let id = call.tx_id("value");
+    let id = call.tx_id("value")?;
     let found = lens.chain.pending().find(|tx| Some(tx.id) == id);
     Ok(found.map_or_else(|| json!({}), |tx| json::transaction(tx, call.visible).done()))
 }

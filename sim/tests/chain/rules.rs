@@ -34,7 +34,7 @@ fn delegating_is_refused_in_the_order_of_the_rules() {
             "Invalid receiverAddress".into(),
         ),
         (delegate(pool, pool, trx(1)), "receiverAddress must not be the same as ownerAddress".into()),
-        (delegate(pool, stranger(1), trx(1)), format!("Account[{}] does not exist", hex(stranger(1)))),
+        (delegate(pool, stranger(1), trx(1)), format!("Account[{}] not exists", hex(stranger(1)))),
         (
             DelegateResourceContract { lock: true, lock_period: 864_001, ..delegate(pool, receiver, trx(1)) },
             "The lock period of delegate resource cannot be less than 0 and cannot exceed 864000!".into(),
@@ -339,4 +339,18 @@ fn permissions_limit_a_key() {
     let stranger = node.send(&hot, &transfer, by_hot(0)).unwrap();
     assert_eq!(stranger.code, ResponseCode::Sigerror);
     assert!(stranger.message.ends_with("but it is not contained of permission."), "{}", stranger.message);
+}
+
+#[test]
+fn a_contract_takes_trx_by_a_call_alone() {
+    let node = crate::common::node();
+    let (key, pool, _) = crate::common::pool();
+    let usdt = node.chain().config().usdt;
+    for contract in [forwarder_address(), usdt] {
+        let transfer =
+            TransferContract { owner_address: bytes(pool), to_address: bytes(contract), amount: 1 };
+        let words = "Cannot transfer TRX to a smartContract which version is one. \
+                     Instead please use TriggerSmartContract ";
+        assert_eq!(refused(&node, &key, &transfer), words);
+    }
 }

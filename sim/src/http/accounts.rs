@@ -18,7 +18,7 @@ pub(super) fn answer(call: &Call<'_>) -> Option<Answer> {
         "validateaddress" => Ok(validate(call)),
         "getavailableunfreezecount" => unfreeze_count(call),
         "getcanwithdrawunfreezeamount" => withdrawable(call),
-        "getreward" => Ok(json!({ "reward": 0 })),
+        "getReward" => Ok(json!({ "reward": 0 })),
         _ => return None,
     })
 }

@@ -10,41 +10,6 @@ use actix_web::HttpRequest;
 use leyden_domain::{Address, TxId};
 use serde_json::{Map, Value};
 
-/// Methods that a solidity node does not have.
-pub(super) const WALLET_ONLY: [&str; 31] = [
-    "accountpermissionupdate",
-    "broadcasthex",
-    "broadcasttransaction",
-    "cancelallunfreezev2",
-    "createaccount",
-    "createtransaction",
-    "delegateresource",
-    "freezebalancev2",
-    "getaccountnet",
-    "getaccountresource",
-    "getapprovedlist",
-    "getchainparameters",
-    "getcontract",
-    "getcontractinfo",
-    "getnextmaintenancetime",
-    "getpendingsize",
-    "getsignweight",
-    "gettransactionfrompending",
-    "gettransactionlistfrompending",
-    "listnodes",
-    "transfertrx",
-    "triggersmartcontract",
-    "undelegateresource",
-    "unfreezebalancev2",
-    "validateaddress",
-    "withdrawexpireunfreeze",
-    "createadressbyte",
-    "getburntrx",
-    "getreward",
-    "getbrokerage",
-    "getblockbalance",
-];
-
 /// What java-tron says of bytes that are not hexadecimal.
 pub(super) const NO_HEX: &str = "INVALID hex String";
 

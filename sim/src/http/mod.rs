@@ -14,6 +14,7 @@ mod face;
 mod jetty;
 mod json;
 mod lies;
+mod methods;
 mod node_info;
 mod parameters;
 mod parse;
@@ -22,6 +23,7 @@ mod resources;
 mod transactions;
 
 pub use face::{Abilities, Face};
+pub use methods::METHODS;
 
 use crate::{
     SimNode,
@@ -192,7 +194,7 @@ async fn answer(
         Some(WireFault::Stale { blocks }) => call.stale_by = blocks,
         _ => {}
     }
-    if scope == Scope::Solidity && call::WALLET_ONLY.contains(&call.method.as_str()) {
+    if !methods::are_served(&call.method, scope == Scope::Solidity) {
         return jetty::nowhere(request);
     }
     let asked = || FAMILIES.iter().find_map(|family| family(&call)).unwrap_or(Err(Failure::NotFound));

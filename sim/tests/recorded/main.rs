@@ -10,6 +10,7 @@ mod asked;
 mod broadcasts;
 mod calls;
 mod listed;
+mod official;
 mod refusals;
 mod shape;
 mod world;
@@ -27,6 +28,12 @@ fn recorded() -> Option<PathBuf> {
         }
     }
     folder.map(|folder| folder.join("javatron-4.8.0"))
+}
+
+#[actix_web::test]
+async fn serves_what_the_official_description_knows() {
+    let Some(folder) = recorded() else { return };
+    official::compare(&folder.with_file_name("official-4.8.2").join("openapi.yaml")).await;
 }
 
 #[actix_web::test]

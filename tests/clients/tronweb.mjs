@@ -1,7 +1,8 @@
 // The npm package `tronweb`, unmodified, against a running built-in chain: reads a block and an account, sends TRX,
 // stakes, delegates, reads resources and delegated amounts, takes the delegation back, unstakes.
 //
-// usage: node tronweb.mjs http://127.0.0.1:8090   (or NODE_URL in the environment)
+// usage: node tronweb.mjs http://127.0.0.1:8090 [http://127.0.0.1:8091]   (or NODE_URL in the environment)
+// The second is where /walletsolidity is served, if that is elsewhere.
 
 import assert from 'node:assert/strict'
 import { TronWeb } from 'tronweb'
@@ -12,7 +13,9 @@ assert.ok(url, 'give the URL of the node')
 const TRX = 1_000_000
 const { accounts } = await (await fetch(`${url}/dev/accounts`)).json()
 const [owner, receiver] = [accounts[0], accounts[1]]
-const tronWeb = new TronWeb({ fullHost: url, privateKey: owner.privateKey })
+const solidityNode = process.argv[3]
+const hosts = solidityNode ? { fullNode: url, solidityNode } : { fullHost: url }
+const tronWeb = new TronWeb({ ...hosts, privateKey: owner.privateKey })
 const fresh = await tronWeb.createAccount()
 
 /** Asks until the answer is there: what was accepted is in a block at most a few block times later. */
@@ -138,4 +141,4 @@ const solid = await eventually('solidity', async () => {
 })
 assert.equal(solid.id, paid.id)
 
-console.log(`tronweb ${TronWeb.version}: block, account, TRX, USDT, stake, delegate, undelegate, unstake: ok`)
+console.log(`tronweb ${TronWeb.version}: block, account, TRX, USDT, stake, delegate, undelegate, unstake: ok${solidityNode ? ', on two ports' : ''}`)

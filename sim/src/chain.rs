@@ -78,7 +78,7 @@ impl Chain {
             is_unsigned: false,
             journal: None,
         };
-        let first = chain.seal(chain.config.genesis_time, Vec::new());
+        let first = StoredBlock::first(chain.config.genesis_time, &chain.config.accounts);
         chain.blocks.push(Arc::new(first));
         chain.world.push();
         chain

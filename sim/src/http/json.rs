@@ -241,6 +241,9 @@ pub(super) fn with_result(tx: &SignedTx, ended: &TransactionResult, visible: boo
 
 /// A transaction of a block.
 pub(super) fn included(one: &Included, visible: bool) -> Value {
+    if one.is_of_the_beginning() {
+        return transaction(&one.tx, visible).done();
+    }
     with_result(&one.tx, &one.result, visible)
 }
 

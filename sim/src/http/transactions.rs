@@ -62,6 +62,9 @@ fn info(call: &Call<'_>) -> Answer {
 fn infos(call: &Call<'_>) -> Answer {
     let lens = call.lens()?;
     let number = call.number("num")?;
+    if number <= 0 {
+        return Ok(json!({}));
+    }
     let block = lens.block(number).filter(|_| number <= call.newest(&lens) && !lens.faults.without_receipts);
     let shown = block.map(|block| match call.lie {
         Some(lie) => lies::block(block, lie, lens.chain.config().usdt),

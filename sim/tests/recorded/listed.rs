@@ -18,11 +18,6 @@ const LISTED: &[Listed] = &[
         OLDER,
     ),
     (
-        "getblockbynum_0_*",
-        "",
-        "the first block here is one that a witness made: it has a time, a version and a signature, and pays nobody",
-    ),
-    (
         "listwitnesses",
         "only real: .witnesses[].totalMissed",
         "no witness of this chain misses its turn; the recorded node had been restarted",

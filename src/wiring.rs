@@ -250,6 +250,7 @@ fn pooled(settings: &Settings, node: &Node) -> PooledNode {
             requests_per_second,
             timeout_ms: u64::try_from(settings.chain.request_timeout.span().ms()).unwrap_or(10_000),
             usdt_contract: settings.chain.usdt_contract,
+            solidity_url: Some(node.shown_solidity_url()),
             ..NodeSettings::new(node.url.trim_end_matches('/'))
         },
     }

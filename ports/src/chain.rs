@@ -124,8 +124,10 @@ pub struct NodeStatus {
     pub breaker: &'static str,
     /// The newest block that it told of.
     pub head: Option<Height>,
-    /// How many blocks that is behind the best node's.
+    /// How many blocks that was behind the best node's when it told.
     pub lag_blocks: Option<i64>,
+    /// What it was found not to do: `internal_transactions`, `constant_calls`.
+    pub lacks: Vec<&'static str>,
     /// How long an answer takes, smoothed, in milliseconds.
     pub latency_ms: u64,
     /// Requests since the start.

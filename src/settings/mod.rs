@@ -176,6 +176,11 @@ impl Settings {
             if !node.url.starts_with("http://") && !node.url.starts_with("https://") {
                 problems.add(&format!("chain.nodes[{index}].url"), "must begin with http:// or https://");
             }
+            let solidity = node.shown_solidity_url();
+            if !solidity.starts_with("http://") && !solidity.starts_with("https://") {
+                let key = format!("chain.nodes[{index}].solidity_url");
+                problems.add(&key, "must begin with http:// or https://");
+            }
             if self.chain.nodes.iter().take(index).any(|other| other.shown_name() == node.shown_name()) {
                 problems
                     .add(&format!("chain.nodes[{index}].name"), "stands here twice; give each node a name");

@@ -144,6 +144,9 @@ pub enum NodeFlavour {
 pub struct Node {
     /// Its base URL.
     pub url: String,
+    /// Where its `/walletsolidity` is; where this is not given, the port after for a java-tron, the same for a gateway.
+    #[serde(default)]
+    pub solidity_url: Option<String>,
     /// What it is called in logs, metrics and status; its host where this is not given.
     #[serde(default)]
     pub name: String,
@@ -182,6 +185,24 @@ impl Node {
         }
         let host = self.url.split('/').nth(2).unwrap_or("node");
         host.rsplit('@').next().unwrap_or(host).to_owned()
+    }
+
+    /// Where its `/walletsolidity` is. java-tron serves it on a port of its own, by default the one after the full node's
+    /// (`node.http.solidityPort`); an address without a port is a proxy's, which serves both.
+    pub fn shown_solidity_url(&self) -> String {
+        if let Some(url) = &self.solidity_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        let url = self.url.trim_end_matches('/');
+        let next = || {
+            let (before, port) = url.rsplit_once(':')?;
+            let next = port.parse::<u16>().ok()?.checked_add(1)?;
+            Some(format!("{before}:{next}"))
+        };
+        match self.flavour() {
+            NodeFlavour::JavaTron => next().unwrap_or_else(|| url.to_owned()),
+            NodeFlavour::TronGrid => url.to_owned(),
+        }
     }
 
     /// What kind it is.

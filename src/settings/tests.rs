@@ -123,6 +123,30 @@ fn the_names_of_requirement_001_are_honoured() {
 }
 
 #[test]
+fn a_java_tron_answers_for_solid_blocks_on_the_port_after() {
+    let nodes = "[chain]\nnodes = [\
+        { url = 'http://10.0.0.5:8090/' },\
+        { url = 'https://node.example' },\
+        { url = 'http://10.0.0.6:8090', solidity_url = 'http://10.0.0.7:9000/' },\
+        { url = 'http://10.0.0.8:9090', kind = 'trongrid' },\
+        { url = 'https://api.trongrid.io' },\
+        { url = 'http://[::1]:8090' }]";
+    let settings = read(nodes, &[]).unwrap();
+    let urls: Vec<_> = settings.chain.nodes.iter().map(|node| node.shown_solidity_url()).collect();
+    let expected = [
+        "http://10.0.0.5:8091",
+        "https://node.example",
+        "http://10.0.0.7:9000",
+        "http://10.0.0.8:9090",
+        "https://api.trongrid.io",
+        "http://[::1]:8091",
+    ];
+    assert_eq!(urls, expected);
+    let wrong = read("[chain]\nnodes = [{ url = 'http://a:1', solidity_url = 'ftp://a' }]", &[]).unwrap_err();
+    assert!(wrong.to_string().contains("chain.nodes[0].solidity_url"), "{wrong}");
+}
+
+#[test]
 fn our_own_names_win_and_an_empty_variable_is_none() {
     let settings = read(
         "[sales]\nsingle_price_trx = '3'",

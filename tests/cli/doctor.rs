@@ -15,7 +15,7 @@ use std::{fs, path::Path, process::Command};
 /// A configuration; `more` may say anything that is not said here.
 fn configure(folder: &Path, chain: &str, database: &str, more: &str) {
     let text = format!(
-        "[http]\nlisten = '127.0.0.1:0'\n[database]\nurl = '{database}'\n[chain]\nnodes = [{{ url = '{chain}' }}]\n\
+        "[http]\nlisten = '127.0.0.1:0'\n[database]\nurl = '{database}'\n[chain]\nnodes = [{{ url = '{chain}', solidity_url = '{chain}' }}]\n\
          start_behind = 0\n[payments]\naddresses = ['{}']\n[pool]\naccounts = [{{ address = '{}' }}]\n\
          [keys]\npassphrase_file = 'passphrase'\n{more}",
         keys::test_address(9),

@@ -108,7 +108,7 @@ pub(crate) fn install(folder: &Path, chain: &str) -> String {
 pub(crate) fn install_on(folder: &Path, chain: &str, database: &str) -> String {
     let text = format!(
         "[http]\nlisten = '127.0.0.1:0'\n[database]\nurl = '{database}'\n\
-         [chain]\nnodes = [{{ url = '{chain}' }}]\npoll_interval = '50ms'\nstart_behind = 0\n\
+         [chain]\nnodes = [{{ url = '{chain}', solidity_url = '{chain}' }}]\npoll_interval = '50ms'\nstart_behind = 0\n\
          [payments]\naddresses = ['{}']\n[pool]\naccounts = [{{ address = '{}' }}]\nobserve_interval = '200ms'\n\
          [keys]\npassphrase_file = 'passphrase'\nallow_owner_keys = true\n[actors]\nsweep_interval = '200ms'\n",
         keys::test_address(9),

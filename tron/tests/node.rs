@@ -237,7 +237,7 @@ async fn reads_are_repeated_and_say_why_they_fail() {
             ResponseTemplate::new(200)
                 .set_body_string("this API is closed because this node is a lite fullnode"),
             1,
-            "refused",
+            "does not support",
         ),
         (ResponseTemplate::new(403).set_body_json(json!({ "Error": "ApiKey not exists" })), 1, "refused"),
         (ResponseTemplate::new(302).insert_header("location", "http://127.0.0.1:1/"), 1, "refused"),
@@ -492,7 +492,8 @@ async fn every_recorded_refusal_is_understood() {
         let limited = ["suspended", "lack of computing", "daily usage", "\"statusCode\":429"];
         let expects_limit = limited.iter().any(|mark| text.contains(mark));
         assert_eq!(matches!(error, ChainError::RateLimited { .. }), expects_limit, "{case}: {error}");
-        assert!(expects_limit || matches!(error, ChainError::Refused(_)), "{case}: {error}");
+        let refused = matches!(error, ChainError::Refused(_) | ChainError::Unsupported(_));
+        assert!(expects_limit || refused, "{case}: {error}");
         seen += 1;
     }
     assert!(seen > 15, "only {seen} shapes");

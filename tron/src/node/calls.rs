@@ -10,6 +10,9 @@ use leyden_ports::ChainError;
 use serde_json::json;
 use std::collections::BTreeMap;
 
+/// Where contracts are called without a transaction. A java-tron answers only with `vm.supportConstant` on.
+pub(super) const CONSTANT_CALLS: &str = "/wallet/triggerconstantcontract";
+
 /// What a call that changes nothing would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallOutcome {
@@ -50,7 +53,7 @@ impl NodeClient {
             "function_selector": signature,
             "parameter": hex::encode(arguments),
         });
-        self.read("/wallet/triggerconstantcontract", &request, |body| {
+        self.read_if_there(CONSTANT_CALLS, &request, |body| {
             let call: answers::ConstantCall = from_json(body)?;
             if !call.result.result {
                 let why = readable(call.result.message.as_deref().unwrap_or("no result"));

@@ -11,17 +11,23 @@ use leyden_ports::ChainError;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use std::{
+    collections::BTreeMap,
     fmt,
-    sync::{Mutex, PoisonError, atomic::AtomicBool},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
+use tokio::time::Instant;
+
+/// How long a node is believed that it does not support a path: it may be started anew with other settings.
+const LACKS_FOR: Duration = Duration::from_mins(10);
 
 /// A client of one node; implements the chain's reader and writer ports. Keeps connections open, so make one
 /// per node and share it.
 pub struct NodeClient {
     pub(super) settings: NodeSettings,
     pub(super) transport: Transport,
-    /// Whether `getblock` (headers only) is missing here, so that heads must be read as whole blocks.
-    pub(super) lacks_getblock: AtomicBool,
+    /// Paths that this node does not support, each with when it said so.
+    lacking: Mutex<BTreeMap<String, Instant>>,
     witness_keys: Mutex<WitnessKeys>,
 }
 
@@ -37,7 +43,7 @@ impl NodeClient {
         Ok(Self {
             transport: Transport::new(&settings)?,
             witness_keys: Mutex::new(settings.witness_keys.clone()),
-            lacks_getblock: AtomicBool::new(false),
+            lacking: Mutex::default(),
             settings,
         })
     }
@@ -56,6 +62,11 @@ impl NodeClient {
         &self.settings.base_url
     }
 
+    /// Where its `/walletsolidity` is.
+    pub fn solidity_url(&self) -> &str {
+        self.settings.solidity_url.as_deref().unwrap_or(&self.settings.base_url)
+    }
+
     /// Reads, repeating as the settings say, and parses with `parse`.
     pub(super) async fn read<T, B, P>(&self, path: &str, request: &B, parse: P) -> Result<T, ChainError>
     where
@@ -72,6 +83,45 @@ impl NodeClient {
             })
         })
         .await
+    }
+
+    /// The same for a path that not every node supports: one that has said that it does not is not asked again for a
+    /// while. What is learnt of one path says nothing of another.
+    pub(super) async fn read_if_there<T, B, P>(
+        &self,
+        path: &str,
+        request: &B,
+        parse: P,
+    ) -> Result<T, ChainError>
+    where
+        B: Serialize + Sync,
+        P: Fn(&[u8]) -> Result<T, ChainError> + Sync,
+    {
+        if self.lacks(path) {
+            return Err(ChainError::Unsupported(format!("{path}, as it said before")));
+        }
+        let answer = self.read(path, request, parse).await;
+        let mut lacking = self.lacking();
+        match &answer {
+            Err(ChainError::Unsupported(why)) => {
+                if lacking.insert(path.to_owned(), Instant::now()).is_none() {
+                    tracing::info!(node = self.name(), path, why, "a node does not support a path");
+                }
+            }
+            Ok(_) => drop(lacking.remove(path)),
+            Err(_) => {}
+        }
+        drop(lacking);
+        answer
+    }
+
+    /// Whether the node has said a while ago at most that it does not support a path.
+    pub(super) fn lacks(&self, path: &str) -> bool {
+        self.lacking().get(path).is_some_and(|since| since.elapsed() < LACKS_FOR)
+    }
+
+    fn lacking(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
+        self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads a small typed answer.

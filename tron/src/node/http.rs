@@ -1,17 +1,39 @@
 //! The HTTP client: bundled roots, one TLS provider, bounded answers, no redirects.
 
 use super::{NodeSettings, answer, limiter::Limiter, traffic::Traffic};
+use async_trait::async_trait;
 use leyden_domain::Span;
 use leyden_ports::ChainError;
 use reqwest::{
     Client, Response, StatusCode,
-    header::{HeaderValue, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER},
     redirect,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
+
+/// The paths that answer as of the solid block.
+const SOLIDITY: &str = "/walletsolidity/";
+
+/// Carries a request to a node and brings its answer back: HTTP, or a node in this process.
+#[async_trait]
+pub trait Wire: Send + Sync + fmt::Debug + 'static {
+    /// Posts a body of JSON to a path such as `/wallet/getnowblock`. An error is one of the wire, as `Unavailable`.
+    async fn post(&self, path: &str, body: Vec<u8>) -> Result<WireAnswer, ChainError>;
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WireAnswer {
+    /// The status of HTTP.
+    pub status: u16,
+    /// Seconds that it asks to wait.
+    pub retry_after: Option<i64>,
+    /// The body, unpacked.
+    pub body: Vec<u8>,
+}
 
 /// The header that carries an API key.
 const KEY_HEADER: &str = "TRON-PRO-API-KEY";
@@ -56,6 +78,8 @@ pub fn http_client(connect_timeout: Duration, timeout: Duration) -> Result<Clien
 pub(super) struct Transport {
     client: Client,
     base_url: String,
+    solidity_url: Option<String>,
+    wire: Option<Arc<dyn Wire>>,
     keys: Vec<HeaderValue>,
     /// For how long at most what the node says about waiting holds for the next request too.
     longest_suspension: Duration,
@@ -66,11 +90,8 @@ pub(super) struct Transport {
 
 impl Transport {
     pub(super) fn new(settings: &NodeSettings) -> Result<Self, HttpError> {
-        let base_url = settings.base_url.trim_end_matches('/').to_owned();
-        let url = reqwest::Url::parse(&base_url).or(Err(HttpError::Address(base_url.clone())))?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(HttpError::Address(base_url));
-        }
+        let base_url = checked(&settings.base_url)?;
+        let solidity_url = settings.solidity_url.as_deref().map(checked).transpose()?;
         let header = |key: &SecretString| {
             let mut value = HeaderValue::from_str(key.expose_secret()).or(Err(HttpError::ApiKey))?;
             value.set_sensitive(true);
@@ -89,6 +110,8 @@ impl Transport {
         Ok(Self {
             client,
             base_url,
+            solidity_url,
+            wire: settings.wire.clone(),
             longest_suspension: Duration::from_millis(settings.longest_suspension_ms),
             limiter: Limiter::new(keys.len(), settings.requests_per_second),
             keys,
@@ -157,19 +180,33 @@ impl Transport {
     ) -> Result<Vec<u8>, ChainError> {
         self.traffic.asked(path);
         let began = Instant::now();
-        let mut post = self.client.post(format!("{}{path}", self.base_url)).json(request);
+        let body = serde_json::to_vec(request).map_err(|error| ChainError::Malformed(error.to_string()))?;
+        let WireAnswer { status, retry_after, body } = match &self.wire {
+            Some(wire) => wire.post(path, body).await?,
+            None => self.over_http(key, path, body).await?,
+        };
+        self.traffic.answered(began.elapsed());
+        match answer::refusal(status, retry_after, &body) {
+            None => Ok(body),
+            Some(error) => Err(error),
+        }
+    }
+
+    async fn over_http(&self, key: usize, path: &str, body: Vec<u8>) -> Result<WireAnswer, ChainError> {
+        let base = self.solidity_url.as_deref().filter(|_| path.starts_with(SOLIDITY));
+        let mut post = self
+            .client
+            .post(format!("{}{path}", base.unwrap_or(&self.base_url)))
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
         if let Some(key) = self.keys.get(key) {
             post = post.header(KEY_HEADER, key.clone());
         }
         let response = post.send().await.map_err(|error| unavailable(path, &error.without_url()))?;
-        let status = response.status();
+        let status = response.status().as_u16();
         let retry_after = retry_after(&response);
         let body = self.body(path, response).await?;
-        self.traffic.answered(began.elapsed());
-        match answer::refusal(status.as_u16(), retry_after, &body) {
-            None => Ok(body),
-            Some(error) => Err(error),
-        }
+        Ok(WireAnswer { status, retry_after, body })
     }
 
     async fn body(&self, path: &str, mut response: Response) -> Result<Vec<u8>, ChainError> {
@@ -184,6 +221,16 @@ impl Transport {
         }
         Ok(body)
     }
+}
+
+/// The address of a node, without a slash at its end.
+fn checked(url: &str) -> Result<String, HttpError> {
+    let url = url.trim_end_matches('/');
+    let parsed = reqwest::Url::parse(url).or(Err(HttpError::Address(url.to_owned())))?;
+    if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
+        return Err(HttpError::Address(url.to_owned()));
+    }
+    Ok(url.to_owned())
 }
 
 /// A failure of the transport. The address is left out: some gateways carry their key in it.

@@ -15,6 +15,6 @@ mod writer;
 
 pub use calls::{CallOutcome, NodeState};
 pub use client::NodeClient;
-pub use http::{HttpError, http_client};
+pub use http::{HttpError, Wire, WireAnswer, http_client};
 pub use pool::{NodePool, PoolSettings};
 pub use settings::NodeSettings;

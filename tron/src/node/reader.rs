@@ -7,13 +7,12 @@ use crate::{
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    Address, Bandwidth, Energy, EnergyRatio, Height, Sun, Timestamp, TxId, UsdtMicro,
+    Address, Bandwidth, BlockId, Energy, EnergyRatio, Height, Sun, Timestamp, TxId, UsdtMicro,
     chain::{Block, Head, TransactionReport},
 };
 use leyden_ports::{AccountInfo, ChainError, ChainReader, Holdings, PoolChainState, Sighting};
 use serde::Deserialize;
 use serde_json::json;
-use std::sync::atomic::Ordering;
 
 /// The most that one request for several blocks may ask for (java-tron `Wallet.getBlocksByLimitNext`).
 const MOST_BLOCKS: u32 = 100;
@@ -86,6 +85,8 @@ pub(super) struct Fetched {
     pub(super) asked: Vec<(TxId, Address, i64)>,
     /// Whether receipts were read for it.
     pub(super) with_receipts: bool,
+    /// Whether any of them tells of TRX that a contract has sent, to whomever. A node keeps all of a block or none.
+    pub(super) has_internals: bool,
 }
 
 impl NodeClient {
@@ -102,24 +103,33 @@ impl NodeClient {
 
     /// The newest header under `/wallet` or `/walletsolidity`, checked.
     pub(super) async fn newest_header(&self, root: &str) -> Result<Header, ChainError> {
-        let mut header = None;
-        if !self.lacks_getblock.load(Ordering::Relaxed) {
-            let path = format!("{root}/getblock");
-            match self.read(&path, &json!({ "detail": false }), parse_header).await {
-                Ok(read) => header = Some(read),
-                Err(ChainError::Unsupported(why)) => {
-                    tracing::info!(%why, "node has no getblock; heads are read as whole blocks");
-                    self.lacks_getblock.store(true, Ordering::Relaxed);
-                }
-                Err(error) => return Err(error),
+        let path = format!("{root}/getblock");
+        let header = match self.read_if_there(&path, &json!({ "detail": false }), parse_header).await {
+            Ok(header) => header,
+            // Heads are read as whole blocks there.
+            Err(ChainError::Unsupported(_)) => {
+                self.read(&format!("{root}/getnowblock"), &json!({}), parse_header).await?
             }
-        }
-        let header = match header {
-            Some(header) => header,
-            None => self.read(&format!("{root}/getnowblock"), &json!({}), parse_header).await?,
+            Err(error) => return Err(error),
         };
         self.check_header(&header).await?;
         Ok(header)
+    }
+
+    /// The id of the block at a height, unchecked; `None` where the node has none there.
+    pub(super) async fn id_at(&self, height: Height) -> Result<Option<BlockId>, ChainError> {
+        let id = |body: &[u8]| {
+            let block: json::Block<'_> = parse(body)?;
+            let header = decode::header_from_json(&block).map_err(|error| malformed(&error))?;
+            Ok(header.map(|header| header.id))
+        };
+        let request = json!({ "id_or_num": height.get().to_string(), "detail": false });
+        match self.read_if_there("/wallet/getblock", &request, id).await {
+            Err(ChainError::Unsupported(_)) => {
+                self.read("/wallet/getblockbynum", &json!({ "num": height.get() }), id).await
+            }
+            answer => answer,
+        }
     }
 
     /// One block; `None` where the node has none at that height.
@@ -176,16 +186,17 @@ impl NodeClient {
         }
         let proven = self.check(&raw).await?;
         let with_receipts = self.settings.receipts && raw.needs_receipts();
-        let block = if with_receipts {
+        let (block, has_internals) = if with_receipts {
             self.read("/wallet/gettransactioninfobyblocknum", &json!({ "num": height.get() }), |body| {
                 let receipts = parse_receipts(body)?;
-                self.to_domain(&raw, Some(&receipts))
+                let has_internals = receipts.iter().any(|receipt| !receipt.internals.is_empty());
+                Ok((self.to_domain(&raw, Some(&receipts))?, has_internals))
             })
             .await?
         } else {
-            self.to_domain(&raw, None)?
+            (self.to_domain(&raw, None)?, false)
         };
-        Ok(Fetched { block, proven, asked: self.asked_for(&raw), with_receipts })
+        Ok(Fetched { block, proven, asked: self.asked_for(&raw), with_receipts, has_internals })
     }
 
     /// The token transfers that a block's successful calls ask for.
@@ -267,7 +278,7 @@ impl NodeClient {
         path: &str,
         tx_id: TxId,
     ) -> Result<Option<(TxFacts, Option<Timestamp>)>, ChainError> {
-        self.read(path, &json!({ "value": tx_id.to_string() }), |body| {
+        self.read_if_there(path, &json!({ "value": tx_id.to_string() }), |body| {
             let transaction: json::Transaction<'_> = parse(body)?;
             let found = decode::transaction_from_json(&transaction).map_err(|error| malformed(&error))?;
             if found.as_ref().is_some_and(|(facts, _)| facts.id != tx_id) {

@@ -1,15 +1,20 @@
 //! How to talk to a node, and how far to believe it.
 
+use super::http::Wire;
 use crate::{inspect::MAINNET_USDT, verify::WitnessKeys};
 use leyden_domain::Address;
 use secrecy::SecretString;
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::Arc};
 
 /// Settings of one node. Start from [`NodeSettings::new`].
 #[derive(Debug, Clone)]
 pub struct NodeSettings {
     /// Where it is, without a path: `https://api.trongrid.io`.
     pub base_url: String,
+    /// Where its `/walletsolidity` is, where that is elsewhere: java-tron serves it on a port of its own.
+    pub solidity_url: Option<String>,
+    /// What carries requests to it instead of HTTP: for nodes in this process.
+    pub wire: Option<Arc<dyn Wire>>,
     /// What it is called in logs, metrics and status; where this is empty, its host.
     pub name: String,
     /// Sent as `TRON-PRO-API-KEY`.
@@ -66,6 +71,8 @@ impl NodeSettings {
     pub fn new(base_url: impl Into<String>) -> Self {
         Self {
             base_url: base_url.into(),
+            solidity_url: None,
+            wire: None,
             name: String::new(),
             api_key: None,
             more_api_keys: Vec::new(),

@@ -5,15 +5,29 @@
 //! cannot be reproduced from JSON, a witness that nobody else has shown yet, what only a receipt proves (token
 //! payments, TRX sent by contracts), and payments above the configured amount. Where two nodes contradict each other,
 //! what is proven beats what is not, and who contradicted it has lied.
+//!
+//! Internal transactions are the exception: a setting decides whether a node keeps them, so two honest nodes may differ.
+//! What one alone shows of them is asked for again and then handed out as what it is (`internals`); no block waits
+//! for it.
 
-use super::{Agreement, Endpoint, NodePool, Standing};
+use super::{
+    Agreement, Endpoint, LONGER_FORK, NodePool, Standing,
+    endpoint::Internals,
+    internals::{self, Told},
+};
 use crate::node::reader::Fetched;
-use leyden_domain::{Address, Asset, BlockId, Height, chain::Evidence};
+use leyden_domain::{
+    Address, Asset, BlockId, Height,
+    chain::Evidence,
+    planted::{Fault, planted},
+};
 use leyden_ports::ChainError;
 use metrics::counter;
 
 /// A block whose root nobody could prove is waited for longer: what one node shows there could be anything.
 const UNPROVEN_PATIENCE: u32 = 10;
+/// How often more what one node alone shows is asked for: a receipt that comes late is there by then.
+const TIMES_AGAIN: u32 = 2;
 
 /// Why one node's word is not enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +42,8 @@ pub(super) enum Doubt {
     Payment,
     /// The configuration wants receipts compared.
     Comparison,
+    /// Its receipts show no internal transaction, and the node is not known to keep them.
+    Silence,
 }
 
 impl Doubt {
@@ -38,15 +54,31 @@ impl Doubt {
             Self::Receipt => "receipt",
             Self::Payment => "payment",
             Self::Comparison => "comparison",
+            Self::Silence => "silence",
         }
     }
 }
 
 /// What one node showed.
-type Shown = (usize, Fetched);
+pub(super) type Shown = (usize, Fetched);
+
+/// What comes of the opinions so far.
+enum Outcome {
+    /// They do not settle it.
+    Open,
+    /// This is the block.
+    Block(Box<Fetched>),
+    /// One node alone shows something; the others are asked for it again first.
+    Again {
+        /// What, and who does not show it.
+        what: String,
+        /// Whether the others are known not to keep such things, so that asking again is of no use.
+        is_usual: bool,
+    },
+}
 
 impl NodePool {
-    fn is_ours(&self, address: Address) -> bool {
+    pub(super) fn is_ours(&self, address: Address) -> bool {
         self.settings.watched.contains(&address)
     }
 
@@ -95,38 +127,90 @@ impl NodePool {
         })
     }
 
-    fn endpoint(&self, index: usize) -> Result<&Endpoint, ChainError> {
+    pub(super) fn endpoint(&self, index: usize) -> Result<&Endpoint, ChainError> {
         self.endpoints.get(index).ok_or_else(super::nobody)
+    }
+
+    /// Who is asked for a second opinion, first to last: whoever has not lied. One that was on another fork may be back, and
+    /// what it shows of this block says so.
+    fn opinions(&self) -> Vec<(usize, &Endpoint)> {
+        let mut order = self.order();
+        if planted(Fault::SecondOfTheGood) {
+            return order;
+        }
+        let rest = self.endpoints.iter().enumerate().filter(|(index, endpoint)| {
+            endpoint.standing() != Standing::Quarantined && !order.iter().any(|(known, _)| known == index)
+        });
+        let rest: Vec<_> = rest.collect();
+        order.extend(rest);
+        order
     }
 
     /// The block as it is believed: what one node showed where that is enough, else what two agree about.
     pub(super) async fn agreed(&self, first: Shown) -> Result<Fetched, ChainError> {
-        if self.doubt(&first.1).is_none() {
-            return Ok(first.1);
-        }
+        let is_silent = self.is_silent(first.0, &first.1);
+        let doubt = self.doubt(&first.1).or_else(|| is_silent.then_some(Doubt::Silence));
+        let Some(doubt) = doubt else { return Ok(first.1) };
         let height = first.1.block.height();
         let mut asked = vec![first.0];
         let mut shown = vec![first];
+        let mut others = Vec::new();
         let mut somebody_has_none = false;
-        for (index, endpoint) in self.order() {
-            if asked.contains(&index) || (!endpoint.admits()) {
+        let mut again = None;
+        for (index, endpoint) in self.opinions() {
+            if asked.contains(&index) {
+                continue;
+            }
+            if !endpoint.admits() {
+                others.push(format!("{} rests after errors", endpoint.name()));
                 continue;
             }
             asked.push(index);
             match self.ask_one(endpoint, Box::pin(endpoint.client.fetch(height))).await {
-                Ok(Some(other)) => shown.push((index, other)),
-                Ok(None) => somebody_has_none = true,
-                Err(error) => tracing::debug!(node = endpoint.name(), %error, %height, "no second opinion"),
+                Ok(Some(other)) => {
+                    self.memory().spent(i64::from(other.with_receipts));
+                    // Who is known to be on another fork is no second witness there, nor one against it.
+                    let is_astray = endpoint.standing() == Standing::OtherFork
+                        && !shown.iter().any(|(_, one)| one.block.id == other.block.id);
+                    if is_astray {
+                        others.push(format!("{} is on another fork", endpoint.name()));
+                    } else {
+                        shown.push((index, other));
+                    }
+                }
+                Ok(None) => {
+                    // One that is a moment behind is waited for; one that was set aside may be gone.
+                    somebody_has_none |= endpoint.standing() == Standing::Good;
+                    others.push(format!("{} does not have it yet", endpoint.name()));
+                }
+                Err(error) => {
+                    tracing::debug!(node = endpoint.name(), %error, %height, "no second opinion");
+                    others.push(format!("{}: {error}", endpoint.name()));
+                }
             }
             self.memory().spent(1);
             self.drop_disproven(&mut shown)?;
-            if let Some(block) = self.settled(&mut shown) {
-                return Ok(block);
+            match self.settled(&shown, doubt)? {
+                Outcome::Block(block) => return Ok(*block),
+                Outcome::Again { what, is_usual } => again = Some((what, is_usual)),
+                Outcome::Open => again = None,
+            }
+        }
+        if let Some((what, is_usual)) = again {
+            if !is_usual && !self.memory().asked_again(height, TIMES_AGAIN) {
+                return Err(ChainError::Unavailable(format!(
+                    "block {height}: {what}; it is asked for again"
+                )));
+            }
+            tracing::warn!(%height, what, "nodes tell differently of internal transactions; the block goes on");
+            counter!("leyden_node_differences_total").increment(1);
+            if let Outcome::Block(block) = self.merged(&shown, true)? {
+                return Ok(*block);
             }
         }
         let mut left = shown.into_iter();
         match (left.next(), left.next()) {
-            (Some(one), None) => self.alone(one, somebody_has_none),
+            (Some(one), None) => self.alone(one, somebody_has_none, &others),
             (Some(one), Some(other)) => self.contradiction(one, other, left.collect()),
             (None, _) => Err(super::nobody()),
         }
@@ -138,6 +222,8 @@ impl NodePool {
             shown.iter().filter(|(_, one)| one.proven).map(|(_, one)| one.clone()).collect();
         let memory = self.memory();
         let known: Vec<bool> = shown.iter().map(|(_, one)| memory.knows_witness(one.block.witness)).collect();
+        // Before every witness had its turn, who is not known may be one all the same, and this a fork.
+        let knows_most = memory.knows_most_witnesses();
         drop(memory);
         let ids: Vec<_> = shown.iter().map(|(_, one)| one.block.id).collect();
         let mut liars = Vec::new();
@@ -151,7 +237,7 @@ impl NodePool {
                 && ids.iter().zip(&known).any(|(id, other_is_known)| *other_is_known && *id != one.block.id);
             if other_content {
                 liars.push((*index, "shows other transactions than the header proves"));
-            } else if a_strangers {
+            } else if a_strangers && knows_most {
                 liars.push((*index, "shows a block by a witness that nobody else knows"));
             }
         }
@@ -165,44 +251,75 @@ impl NodePool {
 
     /// What two agree about, or what needs no agreement. Who says otherwise of the same block has lied; who shows
     /// another block is on another fork.
-    fn settled(&self, shown: &mut Vec<Shown>) -> Option<Fetched> {
-        let agreed = shown.iter().enumerate().find_map(|(place, (_, one))| {
-            let twice =
-                shown.iter().skip(place.saturating_add(1)).any(|(_, other)| self.same_for_us(one, other));
-            twice.then(|| one.clone())
-        });
-        if agreed.is_some() {
-            self.memory().had_a_second();
+    fn settled(&self, shown: &[Shown], doubt: Doubt) -> Result<Outcome, ChainError> {
+        match shown {
+            // What another shows is what was asked for.
+            [_] if doubt == Doubt::Silence => Ok(Outcome::Open),
+            [(_, one)] if self.doubt(one).is_none() => Ok(Outcome::Block(Box::new(one.clone()))),
+            _ => self.merged(shown, false),
         }
-        let alone_is_enough = || match shown.as_slice() {
-            [(_, one)] if self.doubt(one).is_none() => Some(one.clone()),
-            _ => None,
-        };
-        let block = agreed.or_else(alone_is_enough)?;
-        for (index, other) in shown.iter() {
-            let Ok(endpoint) = self.endpoint(*index) else { continue };
-            if other.block.id != block.block.id {
-                endpoint.judge_fork(false);
-            } else if !self.same_for_us(other, &block) {
-                endpoint.accuse(&format!("block {}: its receipts are not the others'", block.block.height()));
-            }
-        }
-        Some(block)
     }
 
-    /// Whether two show the same block as far as it concerns us. What contracts did for others only receipts tell, and
-    /// not every honest node tells all of it: internal transfers are there where `vm.saveInternalTx` is on.
+    /// What those make of it who show the same but for internal transactions. What one of them alone shows of these is
+    /// handed out where it `is_final`.
+    fn merged(&self, shown: &[Shown], is_final: bool) -> Result<Outcome, ChainError> {
+        let with = |one: &Fetched| shown.iter().filter(|(_, other)| self.same_for_us(one, other)).count();
+        let Some((_, first)) = shown.iter().find(|(_, one)| with(one) >= 2) else { return Ok(Outcome::Open) };
+        let group: Vec<&Shown> = shown.iter().filter(|(_, other)| self.same_for_us(first, other)).collect();
+        let told = internals::merge(&group, |address| self.is_ours(address));
+        let block = match told {
+            Told::Alike(block) => block,
+            Told::Contradicted => return Ok(Outcome::Open),
+            Told::Alone { block, by } => {
+                if planted(Fault::DifferenceWaits) {
+                    return Ok(Outcome::Open);
+                }
+                if !is_final {
+                    let lacks = |index| {
+                        self.endpoint(index).is_ok_and(|other| other.internals() == Internals::Lacking)
+                    };
+                    let is_usual = group.iter().all(|(index, _)| *index == by || lacks(*index));
+                    return Ok(Outcome::Again { what: self.difference(&group, by), is_usual });
+                }
+                block
+            }
+        };
+        self.learn_internals(&group);
+        self.memory().had_a_second();
+        for (index, other) in shown {
+            let endpoint = self.endpoint(*index)?;
+            if other.block.id == block.block.id {
+                endpoint.agrees();
+                if !self.same_for_us(other, &block) {
+                    endpoint
+                        .accuse(&format!("block {}: its receipts are not the others'", block.block.height()));
+                }
+            } else {
+                endpoint.strays(other.block.id);
+            }
+        }
+        Ok(Outcome::Block(block))
+    }
+
+    /// Whether two show the same block as far as it concerns us, but for what contracts sent.
     fn same_for_us(&self, one: &Fetched, other: &Fetched) -> bool {
         let ours = |shown: &Fetched| {
             let mut block = shown.block.clone();
-            block.transfers.retain(|t| t.evidence == Evidence::Contract || self.is_ours(t.to));
+            block.transfers.retain(|t| {
+                t.evidence == Evidence::Contract || (self.is_ours(t.to) && !t.evidence.is_internal())
+            });
             block
         };
         one.block == other.block || ours(one) == ours(other)
     }
 
     /// Nobody else could be asked, or nobody else has the block yet.
-    fn alone(&self, (index, shown): Shown, somebody_has_none: bool) -> Result<Fetched, ChainError> {
+    fn alone(
+        &self,
+        (index, shown): Shown,
+        somebody_has_none: bool,
+        others: &[String],
+    ) -> Result<Fetched, ChainError> {
         // What is left may be another's than the one that was doubted.
         let Some(doubt) = self.doubt(&shown) else { return Ok(shown) };
         let height = shown.block.height();
@@ -217,14 +334,45 @@ impl NodePool {
         } else {
             self.memory().waited(patience)
         };
-        let why = doubt.name();
+        let (why, node) = (doubt.name(), self.endpoint(index)?.name());
         if self.settings.agreement == Agreement::Required || !waited {
-            return Err(ChainError::Unavailable(format!("block {height} waits for a second node ({why})")));
+            let others = if others.is_empty() { String::new() } else { format!("; {}", others.join("; ")) };
+            return Err(ChainError::Unavailable(format!(
+                "block {height} waits for a second node ({why}): {node} shows it{others}"
+            )));
         }
         counter!("leyden_node_unconfirmed_blocks_total", "doubt" => why).increment(1);
         // With one node configured the doubt about payments is there with every payment, and the operator's choice.
-        tracing::warn!(node = self.endpoint(index)?.name(), %height, doubt = why, "a block is believed on one node's word");
-        Ok(shown)
+        tracing::warn!(node, %height, doubt = why, "a block is believed on one node's word");
+        Ok(if self.is_alone() { shown } else { internals::alone(shown) })
+    }
+
+    /// Two show different blocks of one height. A block that does not continue what was read, where the other does, is a
+    /// stray; and who is further behind than a moment explains is on the fork that the network left.
+    fn different_forks(&self, one: &Shown, other: &Shown) -> Result<ChainError, ChainError> {
+        let height = one.1.block.height();
+        let continues = {
+            let memory = self.memory();
+            (memory.continues(&one.1.block), memory.continues(&other.1.block))
+        };
+        let (first, second) = (self.endpoint(one.0)?, self.endpoint(other.0)?);
+        match continues {
+            (true, false) => second.strays(other.1.block.id),
+            (false, true) => first.strays(one.1.block.id),
+            _ => {
+                let heads = (first.head().map(|head| head.height()), second.head().map(|head| head.height()));
+                if let (Some(its), Some(theirs)) = heads {
+                    let ahead = its.get().saturating_sub(theirs.get());
+                    if ahead >= LONGER_FORK {
+                        second.is_left_behind(other.1.block.id);
+                    } else if -ahead >= LONGER_FORK {
+                        first.is_left_behind(one.1.block.id);
+                    }
+                }
+            }
+        }
+        let (first, second) = (first.name(), second.name());
+        Ok(ChainError::Unavailable(format!("block {height}: {first} and {second} are on different forks")))
     }
 
     /// Two show different things and neither is disproven.
@@ -232,17 +380,7 @@ impl NodePool {
         let height = one.1.block.height();
         counter!("leyden_node_contradictions_total").increment(1);
         if one.1.block.id != other.1.block.id {
-            let memory = self.memory();
-            let (first, second) = (memory.continues(&one.1.block), memory.continues(&other.1.block));
-            drop(memory);
-            for (index, is_stray) in [(one.0, second && !first), (other.0, first && !second)] {
-                let endpoint = self.endpoint(index)?;
-                // A shorter chain that is not ours is the one that the network left.
-                if is_stray || endpoint.standing() == Standing::Behind {
-                    endpoint.judge_fork(false);
-                }
-            }
-            return Err(ChainError::Unavailable(format!("block {height}: nodes are on different forks")));
+            return Err(self.different_forks(&one, &other)?);
         }
         let all: Vec<Shown> = [one, other].into_iter().chain(more).collect();
         let credible =
@@ -256,8 +394,13 @@ impl NodePool {
             }
             return Ok(shown.clone());
         }
-        tracing::error!(%height, "nodes contradict each other about a block; it waits until they agree or a third node decides");
-        Err(ChainError::Unavailable(format!("block {height}: nodes contradict each other")))
+        let names: Vec<_> =
+            all.iter().map(|(index, _)| Ok(self.endpoint(*index)?.name())).collect::<Result<_, _>>()?;
+        let names = names.join(", ");
+        tracing::error!(%height, nodes = names, "nodes contradict each other about a block; it waits until they agree or a third node decides");
+        Err(ChainError::Unavailable(format!(
+            "block {height}: {names} contradict each other about its receipts"
+        )))
     }
 }
 

@@ -4,13 +4,17 @@ use super::{
     breaker::{self, Breaker, BreakerState},
     settings::PooledNode,
 };
-use crate::node::{HttpError, NodeClient, NodeSettings, limiter::later};
+use crate::node::{HttpError, NodeClient, NodeSettings, calls::CONSTANT_CALLS, limiter::later};
 use futures_util::future::BoxFuture;
-use leyden_domain::{Address, Height, chain::Head};
+use leyden_domain::{
+    Address, BlockId, Height,
+    chain::Head,
+    planted::{Fault, planted},
+};
 use leyden_ports::{ChainError, ChainReader as _, PoolChainState};
 use metrics::gauge;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -24,8 +28,12 @@ const LONGEST_SUSPENSION_MS: u64 = 300_000;
 const LONGEST_QUARANTINE: Duration = Duration::from_hours(1);
 /// Above this many errors in a thousand answers a node comes after all that are well.
 const UNWELL: u32 = 300;
-/// How often it must disagree before it counts as being on another fork: two nodes at the tip may differ for a moment.
-const DISAGREEMENTS: u32 = 2;
+/// Of how many blocks it must disagree before it counts as being on another fork: two nodes at the tip may differ for a
+/// moment.
+const DISAGREEMENTS: usize = 2;
+/// After so many blocks with calls of contracts whose receipts show no internal transaction, a node that used to keep
+/// them is not known to any more.
+const SILENT_BLOCKS: u32 = 20;
 
 /// What the pool thinks of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +60,32 @@ impl Standing {
     }
 }
 
+/// Whether a node keeps internal transactions (java-tron `vm.saveInternalTx`, off as shipped): without them, TRX that a
+/// contract has sent is not seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Internals {
+    /// It has not told yet.
+    Unknown,
+    /// It has shown some.
+    Kept {
+        /// Blocks with calls of contracts since then in which it showed none.
+        silent: u32,
+    },
+    /// Another node has shown some where it showed none.
+    Lacking,
+}
+
 #[derive(Debug)]
 struct State {
     breaker: Breaker,
     /// Of a thousand answers, smoothed.
     errors: u32,
     behind: bool,
-    disagreements: u32,
+    /// By how many blocks, when its head was last heard.
+    lag: Option<i64>,
+    /// Blocks that it has shown and that are not of the chain that we follow, since it last agreed.
+    strays: BTreeSet<BlockId>,
+    internals: Internals,
     lied_until: Option<Instant>,
     lies: u32,
     head: Option<Head>,
@@ -79,7 +106,7 @@ pub(super) struct Endpoint {
 }
 
 /// What comes first in the order in which nodes are asked.
-pub(super) type Rank = (bool, bool, u32, u32);
+pub(super) type Rank = (bool, bool, bool, u32, u32);
 
 impl Endpoint {
     pub(super) fn new(pooled: &PooledNode, alone: bool, quarantine: Duration) -> Result<Self, HttpError> {
@@ -99,7 +126,9 @@ impl Endpoint {
                 breaker: Breaker::new(),
                 errors: 0,
                 behind: false,
-                disagreements: 0,
+                lag: None,
+                strays: BTreeSet::new(),
+                internals: Internals::Unknown,
                 lied_until: None,
                 lies: 0,
                 head: None,
@@ -121,7 +150,7 @@ impl Endpoint {
         let state = self.state();
         if state.lied_until.is_some_and(|until| Instant::now() < until) {
             Standing::Quarantined
-        } else if state.disagreements >= DISAGREEMENTS {
+        } else if state.strays.len() >= DISAGREEMENTS {
             Standing::OtherFork
         } else if state.behind {
             Standing::Behind
@@ -140,7 +169,8 @@ impl Endpoint {
         let state = self.state();
         let unwell = state.errors > UNWELL;
         // Latencies that differ by less than 50 ms are the same: an order that changes all the time helps nobody.
-        (state.behind, unwell, self.priority, (latency / 50).saturating_add(state.errors / 50))
+        let lacks = state.internals == Internals::Lacking;
+        (state.behind, unwell, lacks, self.priority, (latency / 50).saturating_add(state.errors / 50))
     }
 
     pub(super) fn errors_per_mille(&self) -> u32 {
@@ -260,40 +290,100 @@ impl Endpoint {
         self.state().head = Some(head);
     }
 
-    /// Sets it aside, or takes it back, by how far it is behind the best.
+    /// Whether it has shown a block of another fork since it last agreed.
+    pub(super) fn has_strayed(&self) -> bool {
+        !self.state().strays.is_empty()
+    }
+
+    /// What it was found not to do.
+    pub(super) fn lacks(&self) -> Vec<&'static str> {
+        let internals = self.internals() == Internals::Lacking;
+        let calls = self.client.lacks(CONSTANT_CALLS);
+        [(internals, "internal_transactions"), (calls, "constant_calls")]
+            .into_iter()
+            .filter_map(|(lacks, what)| lacks.then_some(what))
+            .collect()
+    }
+
+    /// By how many blocks it was behind the best node when its head was last heard.
+    pub(super) fn lag(&self) -> Option<i64> {
+        self.state().lag
+    }
+
+    /// Sets it aside, or takes it back, by how far its head is behind the best one. Asked when its head has just been
+    /// heard: a head that was heard a while ago says nothing of where the node is now.
     pub(super) fn judge_height(&self, best: Height, stale_after: i64) {
-        let changed = {
-            let mut state = self.state();
+        self.judge(|state| {
             let Some(head) = state.head else { return };
-            let lag = best.get().saturating_sub(head.height().get());
-            let behind = if state.behind { lag > 1 } else { lag >= stale_after };
-            std::mem::replace(&mut state.behind, behind) != behind
-        };
-        if changed {
-            tracing::warn!(
-                node = self.name(),
-                standing = self.standing().name(),
-                "a node's standing changed"
-            );
+            let lag = best.get().saturating_sub(head.height().get()).max(0);
+            state.lag = Some(lag);
+            state.behind = if state.behind { lag > 1 } else { lag >= stale_after };
+        });
+    }
+
+    /// It has shown a block of the chain that we follow.
+    pub(super) fn agrees(&self) {
+        if !planted(Fault::StrayForEver) {
+            self.judge(|state| state.strays.clear());
+        }
+    }
+
+    /// It has shown a block that is not of the chain that we follow. The same block counts once, however often it is
+    /// looked at.
+    pub(super) fn strays(&self, block: BlockId) {
+        self.judge(|state| {
+            if state.strays.len() < DISAGREEMENTS {
+                state.strays.insert(block);
+            }
+        });
+    }
+
+    /// It follows another fork than the one that grows.
+    pub(super) fn is_left_behind(&self, head: BlockId) {
+        self.judge(|state| {
+            // Its head, and the one that grows in its place.
+            state.strays = BTreeSet::from([head, BlockId::new([0; 32])]);
+        });
+    }
+
+    /// Changes what is thought of it. People are told where its standing has changed by it, and only then.
+    fn judge(&self, change: impl FnOnce(&mut State)) {
+        let before = self.standing();
+        change(&mut self.state());
+        let standing = self.standing();
+        if standing != before {
+            let (node, standing) = (self.name(), standing.name());
+            tracing::warn!(node, before = before.name(), standing, "a node's standing changed");
             self.show();
         }
     }
 
-    /// Whether its chain is the one that we follow, as far as one block tells.
-    pub(super) fn judge_fork(&self, agrees: bool) {
-        let before = self.standing();
-        {
-            let mut state = self.state();
-            state.disagreements =
-                if agrees { 0 } else { state.disagreements.saturating_add(1).min(DISAGREEMENTS) };
-        }
-        if self.standing() != before {
+    /// Whether it keeps internal transactions, as far as its receipts have told.
+    pub(super) fn internals(&self) -> Internals {
+        self.state().internals
+    }
+
+    /// Its receipts of a block with calls of contracts tell of internal transactions, or of none.
+    pub(super) fn showed_internals(&self, some: bool) {
+        let mut state = self.state();
+        state.internals = match (some, state.internals) {
+            (true, _) => Internals::Kept { silent: 0 },
+            (false, Internals::Kept { silent }) if silent < SILENT_BLOCKS => {
+                Internals::Kept { silent: silent.saturating_add(1) }
+            }
+            (false, Internals::Kept { .. } | Internals::Unknown) => Internals::Unknown,
+            (false, Internals::Lacking) => Internals::Lacking,
+        };
+    }
+
+    /// It does not show an internal transaction that another node shows.
+    pub(super) fn lacks_internals(&self) {
+        let before = std::mem::replace(&mut self.state().internals, Internals::Lacking);
+        if before != Internals::Lacking {
             tracing::warn!(
                 node = self.name(),
-                standing = self.standing().name(),
-                "a node's standing changed"
+                "a node keeps no internal transactions: set vm.saveInternalTx = true in its configuration"
             );
-            self.show();
         }
     }
 

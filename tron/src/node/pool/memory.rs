@@ -32,6 +32,8 @@ const SOLID_AT_LEAST_EVERY: u32 = 4;
 /// So many witnesses must have produced a block at or after a solid one: 19 of 27 (java-tron
 /// `DposService.updateSolidBlock`: the ninth lowest of their newest blocks).
 const WITNESSES_PAST_SOLID: usize = 19;
+/// How many witnesses make blocks on the main network.
+const ACTIVE_WITNESSES: usize = 27;
 /// After so many blocks every witness had its turn twice, and a network of fewer witnesses is known to be one.
 const BLOCKS_THAT_TELL: usize = 64;
 
@@ -49,6 +51,8 @@ pub(super) struct Memory {
     began: Instant,
     window: BTreeMap<Height, Shown>,
     witnesses: BTreeSet<Address>,
+    /// Blocks since the last witness that was new.
+    since_new_witness: usize,
     /// The newest head that was believed, and since when.
     head: Option<(Head, Instant)>,
     /// How late blocks arrived against their own time, on a scale of no meaning.
@@ -68,6 +72,10 @@ pub(super) struct Memory {
     waits: u32,
     /// The height that another node answered not to have yet, and how often in a row.
     not_there: (Height, u32),
+    /// The height at which one node alone shows something, and how often that was seen.
+    again: (Height, u32),
+    /// Blocks with calls of contracts since internal transactions were compared last.
+    uncompared: u32,
     hinted: bool,
 }
 
@@ -88,6 +96,7 @@ impl Memory {
             began: Instant::now(),
             window: BTreeMap::new(),
             witnesses: BTreeSet::new(),
+            since_new_witness: 0,
             head: None,
             lateness: VecDeque::new(),
             gaps: VecDeque::new(),
@@ -100,6 +109,8 @@ impl Memory {
             nobody_since: None,
             waits: 0,
             not_there: (Height::new(0), 0),
+            again: (Height::new(0), 0),
+            uncompared: u32::MAX,
             hinted: false,
         }
     }
@@ -127,6 +138,13 @@ impl Memory {
         !self.witnesses.is_empty()
     }
 
+    /// Whether the witnesses are known: as many as make blocks at a time (java-tron `MAX_ACTIVE_WITNESS_NUM`), or, on a
+    /// network of fewer, all that made as many blocks as there are of them.
+    pub(super) fn knows_most_witnesses(&self) -> bool {
+        let known = self.witnesses.len();
+        known >= ACTIVE_WITNESSES || (known > 0 && self.since_new_witness >= known)
+    }
+
     /// A block is handed out.
     pub(super) fn handed_out(&mut self, block: &Block) {
         let (height, time) = (block.height(), block.timestamp.ms());
@@ -145,7 +163,11 @@ impl Memory {
         while self.window.len() > WINDOW {
             self.window.pop_first();
         }
-        self.witnesses.insert(block.witness);
+        if self.witnesses.insert(block.witness) {
+            self.since_new_witness = 0;
+        } else {
+            self.since_new_witness = self.since_new_witness.saturating_add(1);
+        }
         if let Some((last, last_time)) = self.last_time
             && last.next() == height
         {
@@ -259,6 +281,23 @@ impl Memory {
         let (known, times) = self.not_there;
         self.not_there = (height, if known == height { times.saturating_add(1) } else { 1 });
         self.not_there.1 > patience
+    }
+
+    /// One node alone shows something at this height; whether the others were asked for it often enough.
+    pub(super) fn asked_again(&mut self, height: Height, times: u32) -> bool {
+        let (known, seen) = self.again;
+        self.again = (height, if known == height { seen.saturating_add(1) } else { 1 });
+        self.again.1 > times
+    }
+
+    /// Whether what nodes show of internal transactions is to be compared at this block.
+    pub(super) const fn compares_internals(&mut self, every: u32) -> bool {
+        self.uncompared = self.uncompared.saturating_add(1);
+        let due = self.uncompared >= every;
+        if due {
+            self.uncompared = 0;
+        }
+        due
     }
 
     /// Two nodes agreed about a block.

@@ -5,6 +5,7 @@
 mod agreement;
 mod breaker;
 mod endpoint;
+mod internals;
 mod memory;
 mod reader;
 mod settings;
@@ -17,7 +18,11 @@ pub use settings::{Agreement, NodeKind, PoolError, PoolSettings, PooledNode};
 use super::NodeClient;
 use endpoint::Endpoint;
 use futures_util::future::{BoxFuture, join_all};
-use leyden_domain::{Address, BlockRef, Height, Span, chain::Head};
+use leyden_domain::{
+    Address, BlockRef, Height, Span,
+    chain::Head,
+    planted::{Fault, planted},
+};
 use leyden_ports::{AccountInfo, ChainError, NodeStatus};
 use memory::Memory;
 use moka::future::Cache;
@@ -43,6 +48,8 @@ const PROBE_AT_MOST_EVERY: Duration = Duration::from_secs(5);
 const OLD_HEAD: Duration = Duration::from_secs(10);
 /// A head this far above the newest known must be signed by a witness that is known.
 const PLAUSIBLE_JUMP: i64 = 3;
+/// Another fork must be longer by this many blocks to be followed: heads are not heard at the same moment.
+const LONGER_FORK: i64 = 2;
 /// Where nobody could be asked for so long, those on another fork are asked again: it may be ours that died.
 const FORGIVE_FORKS_AFTER: Duration = Duration::from_mins(1);
 /// How often all nodes are asked in turn where they only want us to wait a moment.
@@ -89,20 +96,17 @@ impl NodePool {
 
     /// How every node does.
     pub fn status(&self) -> Vec<NodeStatus> {
-        let best = self.best_height();
         self.endpoints
             .iter()
             .map(|endpoint| {
                 let traffic = endpoint.client.traffic();
-                let head = endpoint.head().map(|head| head.height());
                 NodeStatus {
                     name: endpoint.name().to_owned(),
                     standing: endpoint.standing().name(),
                     breaker: endpoint.breaker_state().name(),
-                    head,
-                    lag_blocks: best
-                        .zip(head)
-                        .map(|(best, head)| best.get().saturating_sub(head.get()).max(0)),
+                    head: endpoint.head().map(|head| head.height()),
+                    lag_blocks: endpoint.lag(),
+                    lacks: endpoint.lacks(),
                     latency_ms: u64::try_from(traffic.latency().as_millis()).unwrap_or(u64::MAX),
                     calls: traffic.calls(),
                     errors: traffic.errors(),
@@ -239,6 +243,8 @@ impl NodePool {
         }
         endpoint.set_head(head);
         memory.saw_head(head, now);
+        drop(memory);
+        self.judge_height(endpoint);
         Ok(())
     }
 
@@ -269,33 +275,93 @@ impl NodePool {
             match timeout(PROBE_PATIENCE, endpoint.ask(header)).await {
                 Ok(Ok(header)) => {
                     let head = Head { block: BlockRef::new(header.id), timestamp: header.timestamp };
-                    let memory = self.memory();
-                    let believed = !memory.knows_witnesses() || memory.knows_witness(header.witness);
-                    let ours = memory.at(head.height());
-                    drop(memory);
+                    let believed = {
+                        let memory = self.memory();
+                        !memory.knows_witnesses() || memory.knows_witness(header.witness)
+                    };
                     if believed {
                         endpoint.set_head(head);
-                        if let Some(ours) = ours {
-                            endpoint.judge_fork(ours == *head.block.id());
-                        }
+                        return (1_i64.saturating_add(self.judge_fork(endpoint, head).await), Some(endpoint));
                     }
                 }
                 Ok(Err(error)) => tracing::debug!(node = endpoint.name(), %error, "no head to compare with"),
                 Err(_) => endpoint.was_silent(),
             }
-            1_i64
+            (1, None)
         });
-        let calls = join_all(asked).await.into_iter().fold(0_i64, i64::saturating_add);
-        self.memory().spent(calls);
-        self.judge_heights();
+        let told = join_all(asked).await;
+        self.memory().spent(told.iter().fold(0_i64, |sum, (calls, _)| sum.saturating_add(*calls)));
+        for endpoint in told.iter().filter_map(|(_, endpoint)| *endpoint) {
+            self.judge_height(endpoint);
+        }
+        self.follow_the_longer_fork();
     }
 
-    /// Sets aside who is behind, and takes back who is not any more.
-    fn judge_heights(&self) {
-        if let Some(best) = self.best_height() {
-            for endpoint in &self.endpoints {
-                endpoint.judge_height(best, self.settings.stale_after);
+    /// Compares a node's chain with the one that we follow, at a height that both have. How many questions that took.
+    async fn judge_fork(&self, endpoint: &Endpoint, head: Head) -> i64 {
+        let (ours, tip) = {
+            let memory = self.memory();
+            (memory.at(head.height()), memory.tip())
+        };
+        if let Some(ours) = ours {
+            if ours == *head.block.id() {
+                endpoint.agrees();
+            } else {
+                endpoint.strays(*head.block.id());
             }
+            return 0;
+        }
+        // Its head is above what was read. Whether it is on our chain again, its block at our tip says; who was never
+        // seen elsewhere is not asked.
+        let Some(tip) = tip.filter(|tip| *tip < head.height() && endpoint.has_strayed()) else { return 0 };
+        let at_tip = Box::pin(endpoint.client.id_at(tip));
+        if let Ok(Ok(Some(id))) = timeout(PROBE_PATIENCE, endpoint.ask(at_tip)).await {
+            match self.memory().at(tip) {
+                Some(ours) if ours == id => endpoint.agrees(),
+                Some(_) => endpoint.strays(*head.block.id()),
+                None => {}
+            }
+        }
+        1
+    }
+
+    /// The network goes on with the longest fork. Where that is one that we set nodes aside for, those on it are asked
+    /// from now on, and those that stay on the other one are set aside.
+    fn follow_the_longer_fork(&self) {
+        if planted(Fault::LongerForkIgnored) {
+            return;
+        }
+        let (aside, with_us): (Vec<_>, Vec<_>) = self
+            .endpoints
+            .iter()
+            .filter(|endpoint| endpoint.standing() != Standing::Quarantined)
+            .partition(|endpoint| endpoint.standing() == Standing::OtherFork);
+        let highest = |endpoints: &[&Endpoint]| {
+            endpoints.iter().filter_map(|endpoint| endpoint.head().map(|head| head.height())).max()
+        };
+        let (Some(theirs), Some(ours)) = (highest(&aside), highest(&with_us).or(self.memory().tip())) else {
+            return;
+        };
+        if theirs.get().saturating_sub(ours.get()) < LONGER_FORK {
+            return;
+        }
+        tracing::warn!(%theirs, %ours, "another fork is longer than the one that was read; it is followed from now on");
+        for endpoint in with_us {
+            if let Some(head) = endpoint.head() {
+                endpoint.is_left_behind(*head.block.id());
+            }
+        }
+        for endpoint in aside {
+            endpoint.agrees();
+            self.judge_height(endpoint);
+        }
+    }
+
+    /// Sets a node aside that is behind, or takes it back, by the head that it has just told of.
+    fn judge_height(&self, endpoint: &Endpoint) {
+        let heard = endpoint.head().map(|head| head.height());
+        if let Some(best) = self.best_height().max(heard) {
+            endpoint.judge_height(best, self.settings.stale_after);
         }
     }
 }

@@ -43,6 +43,7 @@ impl NodePool {
             }
         }
         let mut trouble: Option<ChainError> = None;
+        let mut answers = Vec::new();
         let mut is_absent = false;
         for (index, endpoint) in self.order() {
             if !self.is_alone() && !endpoint.admits() {
@@ -54,6 +55,7 @@ impl NodePool {
                     return Ok(Found::Block(index, Box::new(shown)));
                 }
                 Ok(None) => {
+                    answers.push(format!("{} does not have it", endpoint.name()));
                     is_absent = true;
                     self.memory().spent(1);
                     if endpoint.head().is_some_and(|head| head.height() >= height) {
@@ -64,10 +66,19 @@ impl NodePool {
                         return Ok(Found::Nothing);
                     }
                 }
-                Err(error) => trouble = Some(super::less_final(trouble, error)),
+                Err(error) => {
+                    answers.push(format!("{}: {error}", endpoint.name()));
+                    trouble = Some(super::less_final(trouble, error));
+                }
             }
         }
         Err(match trouble {
+            Some(
+                error @ (ChainError::Unavailable(_) | ChainError::Malformed(_) | ChainError::Unverified(_)),
+            ) if !self.is_alone() => {
+                tracing::debug!(%height, %error, "no node shows a block that can be believed");
+                ChainError::Unavailable(format!("block {height}: {}", answers.join("; ")))
+            }
             Some(error) => error,
             None if is_absent => ChainError::Unavailable(format!("no node shows block {height}")),
             None => {
@@ -88,7 +99,11 @@ impl NodePool {
             if let Some(head) = endpoint.head()
                 && head.height() == block.height()
             {
-                endpoint.judge_fork(*head.block.id() == block.id);
+                if *head.block.id() == block.id {
+                    endpoint.agrees();
+                } else {
+                    endpoint.strays(*head.block.id());
+                }
             }
         }
         block
@@ -121,7 +136,6 @@ impl NodePool {
             memory.keep_ahead(index, raw);
         }
         drop(memory);
-        self.judge_heights();
         Ok(head)
     }
 }

@@ -87,7 +87,7 @@ fn act(kind: OperationKind, newest: TrackedAttempt) -> NextAct {
 }
 
 /// A text of java-tron for each meaning.
-const REFUSALS: [(RefusalCode, &str, RefusalMeaning); 15] = {
+const REFUSALS: [(RefusalCode, &str, RefusalMeaning); 21] = {
     use RefusalCode::ContractValidateError as Invalid;
     use RefusalMeaning as M;
     [
@@ -103,13 +103,23 @@ const REFUSALS: [(RefusalCode, &str, RefusalMeaning); 15] = {
         (Invalid, "Invalid receiverAddress", M::ReceiverUnusable),
         (Invalid, "receiverAddress must not be the same as ownerAddress", M::ReceiverUnusable),
         (Invalid, "Account[41aa] does not exist", M::ReceiverUnusable),
+        (Invalid, "Account[4155146b7dd7da5f06a74cb8bcdc3e29d3af037658] not exists", M::ReceiverUnusable),
+        (Invalid, "account [TPGzxEaXnP4jzBKsxS1YXs33eoYSspS2UP] does not exist", M::AccountBroke),
+        (Invalid, "Cannot transfer TRX to a smartContract.", M::ReceiverUnusable),
+        (Invalid, "Cannot transfer TRX to a smartContract which version is one.", M::ReceiverUnusable),
         (Invalid, "delegated Resource does not exist", M::NothingToReclaim),
         (
             Invalid,
-            "insufficient delegatedFrozenBalance(Energy), request=2, unlock_balance=1",
+            "insufficient delegateFrozenBalance(Energy), request=2, unlock_balance=1",
+            M::NothingToReclaim,
+        ),
+        (
+            Invalid,
+            "insufficient delegatedFrozenBalance(BANDWIDTH), request=2, unlock_balance=0",
             M::NothingToReclaim,
         ),
         (RefusalCode::TaposError, "Tapos check error.", M::TryAgain),
+        (RefusalCode::TransactionExpirationError, "Transaction expired", M::TryAgain),
     ]
 };
 
@@ -120,7 +130,9 @@ fn each_text_means_what_it_says_alone() {
         assert_eq!(meaning_of(&refusal(code)), meaning, "{message}");
         assert_eq!(meaning_of(&refusal(RefusalCode::OtherError)), RefusalMeaning::TryAgain, "{message}");
     }
-    for message in ["Account[41aa] is there", "it does not exist", "available balance"] {
+    for message in
+        ["Account[41aa] is there", "account [T] is there", "it does not exist", "available balance"]
+    {
         let refusal = Refusal { code: RefusalCode::ContractValidateError, message: message.to_owned() };
         assert_eq!(meaning_of(&refusal), RefusalMeaning::TryAgain, "{message}");
     }

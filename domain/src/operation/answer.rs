@@ -1,7 +1,7 @@
 //! What a node's refusal means once the refused transaction is proven dead. Before that it means nothing: the
 //! node may be behind, on another fork, or refusing because the transaction has already taken effect.
 //! Texts: java-tron `DelegateResourceActuator`, `UnDelegateResourceActuator`, `TransferActuator`,
-//! `Wallet.broadcastTransaction`.
+//! `BandwidthProcessor`, `Wallet.broadcastTransaction`; recorded from a real node in version 4.8.0.
 
 use super::Refusal;
 use crate::{chain::RefusalCode, error::ParseError, refund::GuardTrip};
@@ -16,7 +16,7 @@ pub enum RefusalMeaning {
     TryAgain,
     /// The account cannot give this much now: plan again, perhaps elsewhere.
     CapacityGone,
-    /// No account can delegate to this receiver.
+    /// No account can delegate or send to this receiver.
     ReceiverUnusable,
     /// The account cannot pay for its own transactions.
     AccountBroke,
@@ -74,41 +74,58 @@ impl FromStr for RefusalMeaning {
     }
 }
 
+/// Parts of the texts of `CONTRACT_VALIDATE_ERROR` that say more than "try again". The first that is found counts.
+/// Upper and lower case matter: `Account[…]` is the receiver of a delegation, `account […]` whoever pays for the
+/// transaction.
+const INVALID: [(&str, RefusalMeaning); 16] = {
+    use RefusalMeaning::{AccountBroke, CapacityGone, NothingToReclaim, ReceiverUnusable};
+    [
+        ("TransferContract error, balance is not sufficient", AccountBroke),
+        ("TransferContract error, no OwnerAccount", AccountBroke),
+        // An account that was never activated pays for nothing.
+        ("account [", AccountBroke),
+        ("available FreezeEnergyV2 balance", CapacityGone),
+        ("available FreezeBandwidthV2 balance", CapacityGone),
+        ("Invalid toAddress", ReceiverUnusable),
+        ("Cannot transfer TRX to yourself", ReceiverUnusable),
+        // With a proposal for all contracts, with another for those of version 1 ("which version is one").
+        ("Cannot transfer TRX to a smartContract", ReceiverUnusable),
+        ("Account type is Contract, but it is not exist", ReceiverUnusable),
+        ("Do not allow delegate resources to contract", ReceiverUnusable),
+        ("Invalid receiverAddress", ReceiverUnusable),
+        ("receiverAddress must not be the same", ReceiverUnusable),
+        // "] not exists" of a delegation's actuator, "] does not exist" of others.
+        ("Account[", ReceiverUnusable),
+        ("delegated Resource does not exist", NothingToReclaim),
+        // `delegateFrozenBalance(Energy)`, and with another letter `delegatedFrozenBalance(BANDWIDTH)`.
+        ("insufficient delegateFrozenBalance", NothingToReclaim),
+        ("insufficient delegatedFrozenBalance", NothingToReclaim),
+    ]
+};
+
 /// Reads a refusal by its code and text.
+///
+/// An expired or unknown reference block, a busy node and whatever is not known mean nothing beyond the one
+/// transaction: `TRANSACTION_EXPIRATION_ERROR` is even the answer about one that is in a block.
 pub fn meaning_of(refusal: &Refusal) -> RefusalMeaning {
-    let says = |part: &str| refusal.message.contains(part);
     match refusal.code {
         RefusalCode::BandwithError => RefusalMeaning::AccountBroke,
         RefusalCode::SigError => RefusalMeaning::KeyUnfit,
-        RefusalCode::ContractValidateError
-            if says("TransferContract error, balance is not sufficient")
-                || says("TransferContract error, no OwnerAccount") =>
-        {
-            RefusalMeaning::AccountBroke
+        RefusalCode::ContractValidateError => {
+            let known = INVALID.iter().find(|(part, _)| says(&refusal.message, part));
+            known.map_or(RefusalMeaning::TryAgain, |(_, meaning)| *meaning)
         }
-        RefusalCode::ContractValidateError
-            if says("Invalid toAddress") || says("Cannot transfer TRX to yourself") =>
-        {
-            RefusalMeaning::ReceiverUnusable
-        }
-        RefusalCode::ContractValidateError
-            if says("available FreezeEnergyV2 balance") || says("available FreezeBandwidthV2 balance") =>
-        {
-            RefusalMeaning::CapacityGone
-        }
-        RefusalCode::ContractValidateError
-            if says("Do not allow delegate resources to contract")
-                || says("Invalid receiverAddress")
-                || says("receiverAddress must not be the same")
-                || (says("Account[") && says("does not exist")) =>
-        {
-            RefusalMeaning::ReceiverUnusable
-        }
-        RefusalCode::ContractValidateError
-            if says("delegated Resource does not exist") || says("insufficient delegate") =>
-        {
-            RefusalMeaning::NothingToReclaim
-        }
-        _ => RefusalMeaning::TryAgain,
+        RefusalCode::ContractExeError
+        | RefusalCode::TaposError
+        | RefusalCode::TooBigTransactionError
+        | RefusalCode::TransactionExpirationError
+        | RefusalCode::Busy
+        | RefusalCode::OtherError => RefusalMeaning::TryAgain,
     }
+}
+
+/// Whether a text says this. One that names an account says something of it only where it says that there is none.
+fn says(text: &str, part: &str) -> bool {
+    let is_missing = || text.contains("] not exists") || text.contains("] does not exist");
+    text.contains(part) && (!part.ends_with('[') || is_missing())
 }

@@ -96,7 +96,7 @@ const fn failure_text(meaning: RefusalMeaning) -> &'static str {
     match meaning {
         RefusalMeaning::TryAgain => "to be tried again",
         RefusalMeaning::CapacityGone => "the account's capacity was gone",
-        RefusalMeaning::ReceiverUnusable => "the chain refuses delegations to the recipient",
+        RefusalMeaning::ReceiverUnusable => "the chain refuses what is meant for the recipient",
         RefusalMeaning::AccountBroke => "the account could not pay for its transaction",
         RefusalMeaning::KeyUnfit => "the account's key was refused",
         RefusalMeaning::NothingToReclaim => "there was nothing to take back",

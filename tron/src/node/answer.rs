@@ -3,22 +3,33 @@
 
 use leyden_domain::Span;
 use leyden_ports::ChainError;
-use serde::Deserialize;
-use std::borrow::Cow;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 /// Longer bodies are answers: no node wraps an error in this much.
 const LONGEST_ERROR: usize = 8 * 1024;
-/// How much of a foreign text is kept.
-const KEPT: usize = 200;
+/// How much of a foreign text is kept: what java-tron says of a signature gives it whole and the reason behind it.
+const KEPT: usize = 400;
 
-/// The body of an error.
+/// The body of an error. Nodes give a text, gateways and JSON-RPC an object too; whatever it is, an answer that has
+/// such a member is none, and must not be read as one whose other members are at their defaults.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ErrorBody<'a> {
-    #[serde(borrow, rename = "Error")]
-    node: Option<Cow<'a, str>>,
-    #[serde(borrow, rename = "error")]
-    gateway: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "Error", deserialize_with = "present")]
+    node: Option<&'a RawValue>,
+    #[serde(borrow, rename = "error", deserialize_with = "present")]
+    gateway: Option<&'a RawValue>,
+}
+
+/// A member that is there, be it `null`.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// The text of such a member, or its JSON.
+fn text_of(value: &RawValue) -> String {
+    serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned())
 }
 
 /// What an answer refuses, if it does. `None` is a body of JSON that says nothing of an error.
@@ -26,15 +37,17 @@ pub(super) fn refusal(status: u16, retry_after: Option<i64>, body: &[u8]) -> Opt
     let text = String::from_utf8_lossy(body.get(..LONGEST_ERROR).unwrap_or(body));
     let trimmed = text.trim_start();
     let is_json = trimmed.starts_with('{') || trimmed.starts_with('[');
-    let said = if is_json && body.len() <= LONGEST_ERROR {
+    // A list would be read as the members in their order.
+    let said = if trimmed.starts_with('{') && body.len() <= LONGEST_ERROR {
         let parsed: ErrorBody<'_> = serde_json::from_str(&text).unwrap_or_default();
-        parsed.node.or(parsed.gateway).map(Cow::into_owned)
+        parsed.node.or(parsed.gateway).map(text_of)
     } else {
         None
     };
     let message = || excerpt(said.as_deref().unwrap_or(trimmed));
-    let limited = said.as_deref().is_some_and(is_limit);
-    let wait = retry_after.or_else(|| said.as_deref().and_then(suspension)).map(Span::from_secs);
+    let words = said.as_deref().or((!is_json).then_some(trimmed));
+    let limited = words.is_some_and(is_limit);
+    let wait = retry_after.or_else(|| words.and_then(suspension)).map(Span::from_secs);
     match status {
         _ if limited => Some(ChainError::RateLimited { retry_after: wait }),
         429 => Some(ChainError::RateLimited { retry_after: wait }),
@@ -119,6 +132,21 @@ mod tests {
     }
 
     #[test]
+    fn a_member_that_says_error_is_one_whatever_it_holds() {
+        let refused = |body: &[u8]| match refusal(200, None, body) {
+            Some(ChainError::Refused(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        let object = br#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no such method"}}"#;
+        assert!(refused(object).contains("no such method"));
+        assert_eq!(refused(br#"{"Error":null}"#), "null");
+        assert_eq!(refused(br#"{"Error":""}"#), "");
+        let busy = br#"{"jsonrpc":"2.0","error":{"code":-32005,"message":"lack of computing resources"}}"#;
+        assert_eq!(refusal(200, None, busy), Some(limited(None)));
+        assert_eq!(refusal(200, None, b"lack of computing resources"), Some(limited(None)));
+    }
+
+    #[test]
     fn refusals_failures_and_junk_are_told_apart() {
         let refused =
             |status, body: &[u8]| matches!(refusal(status, None, body), Some(ChainError::Refused(_)));
@@ -136,5 +164,6 @@ mod tests {
         assert!(matches!(refusal(200, None, b""), Some(ChainError::Malformed(_))));
         assert_eq!(refusal(200, None, b"{}"), None);
         assert_eq!(refusal(200, None, b" [] "), None);
+        assert_eq!(refusal(200, None, br#"["lack of computing resources"]"#), None);
     }
 }

@@ -2,13 +2,18 @@
 
 use std::{env, fs, path::PathBuf};
 
-/// A file of it; `None`, said aloud, where there is no such folder.
+/// The folder; `None`, said aloud, where none is named.
 #[expect(clippy::print_stderr, reason = "a test that tests nothing must say so")]
 #[expect(clippy::disallowed_methods, reason = "tests read where their data is")]
+pub(crate) fn folder() -> Option<PathBuf> {
+    let folder = env::var_os("LEYDEN_CHAIN_DATA").map(PathBuf::from);
+    if folder.is_none() {
+        eprintln!("NOT TESTED: LEYDEN_CHAIN_DATA names no folder of recorded chain data");
+    }
+    folder
+}
+
+/// A file of it; `None`, said aloud, where there is no such folder.
 pub(crate) fn file(name: &str) -> Option<Vec<u8>> {
-    let Some(folder) = env::var_os("LEYDEN_CHAIN_DATA").map(PathBuf::from) else {
-        eprintln!("NOT TESTED: LEYDEN_CHAIN_DATA names no folder of recorded chain data, so no {name}");
-        return None;
-    };
-    Some(fs::read(folder.join(name)).expect("recorded file"))
+    Some(fs::read(folder()?.join(name)).expect("recorded file"))
 }

@@ -43,7 +43,9 @@ pub(super) enum Command {
     Simulate(SimulateArgs),
     /// Look into a file of blocks: what they hold and what of it could be proven
     ///
-    /// Takes protobuf as nodes store it and the JSON of the HTTP API. `-` reads from standard input.
+    /// Takes protobuf as nodes store it and the JSON of the HTTP API. `-` reads from standard input. Exit code 1 where
+    /// anything of it is proven to be false: an id, a Merkle root, a signature, a parent in a list, contents that are
+    /// shown otherwise than they were signed; and where it is no block.
     Block(BlockArgs),
     /// Bring the database's schema up to date, or move the books to another database
     ///
@@ -249,6 +251,9 @@ pub(super) struct BlockArgs {
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
+    /// A key that signs for a witness instead of its own, by its address; may be given several times.
+    #[arg(long, value_name = "WITNESS=SIGNER")]
+    pub(super) witness_key: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use crate::{
     crypto,
     decode::{Form, Header, RawBlock},
 };
-use leyden_domain::{Address, BlockId};
+use leyden_domain::{Address, BlockId, TxId};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,7 +47,9 @@ pub struct Verified {
     /// The root in the header is the root of these transactions. JSON can hide parts of a transaction, so there
     /// a difference proves nothing.
     pub merkle_root: Option<bool>,
-    /// The header is the one its id names, and its witness signed it.
+    /// The id is the one of this header.
+    pub block_id: Option<bool>,
+    /// The header's witness signed it. The first block of a chain is nobody's.
     pub witness: Option<bool>,
     /// It names the block before it as its parent.
     pub parent: Option<bool>,
@@ -59,20 +61,17 @@ pub fn verify(block: &RawBlock, previous: Option<BlockId>, keys: &WitnessKeys) -
     Verified {
         tx_ids: check_tx_ids(block, merkle_root),
         merkle_root,
+        block_id: block.header.claimed_id.map(|claimed| claimed == block.header.id),
         witness: check_witness(&block.header, keys),
-        parent: previous.map(|previous| block.header.parent == previous),
+        parent: previous.and_then(|previous| check_parent(&block.header, previous)),
     }
 }
 
 fn check_tx_ids(block: &RawBlock, merkle_root: Option<bool>) -> Option<bool> {
-    let mut all_claimed = true;
-    for tx in &block.transactions {
-        match tx.claimed_id {
-            Some(claimed) if claimed != tx.id => return Some(false),
-            Some(_) => {}
-            None => all_claimed = false,
-        }
+    if wrong_ids(block).next().is_some() {
+        return Some(false);
     }
+    let all_claimed = block.transactions.iter().all(|tx| tx.claimed_id.is_some());
     let told = (all_claimed && !block.transactions.is_empty()) || merkle_root == Some(true);
     told.then_some(true)
 }
@@ -90,16 +89,25 @@ fn check_merkle_root(block: &RawBlock) -> Option<bool> {
 }
 
 fn check_witness(header: &Header, keys: &WitnessKeys) -> Option<bool> {
-    if header.claimed_id.is_some_and(|claimed| claimed != header.id) {
-        return Some(false);
-    }
     header.signature.as_ref()?;
     Some(signer(header).is_some_and(|signer| keys.accepts(header.witness, signer)))
+}
+
+/// `None` where blocks in between are missing.
+fn check_parent(header: &Header, previous: BlockId) -> Option<bool> {
+    let next = previous.height().next();
+    (header.height() <= next).then_some(header.height() == next && header.parent == previous)
 }
 
 /// Whose key signed a header; `None` where there is no signature or nobody's.
 pub fn signer(header: &Header) -> Option<Address> {
     crypto::recover(&header.hash, header.signature.as_deref()?).ok()
+}
+
+/// The transactions, by their place, whose ids as the input has them are not their hashes.
+pub fn wrong_ids(block: &RawBlock) -> impl Iterator<Item = (usize, TxId)> {
+    let transactions = block.transactions.iter().enumerate();
+    transactions.filter_map(|(index, tx)| Some((index, tx.claimed_id.filter(|claimed| *claimed != tx.id)?)))
 }
 
 /// The Merkle root of these leaves: pairs are hashed together, an odd one moves up as it is. Zeros for none.

@@ -5,7 +5,10 @@ use leyden_domain::{
     Address, Asset, TxId,
     chain::{Block, Evidence, ResourceEvent, TokenCall, Transfer},
 };
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    cell::LazyCell,
+    collections::{BTreeMap, HashMap},
+};
 
 /// The receipts do not fit the block, so payments could be missing from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +26,7 @@ pub enum MissingReceipt {
 
 /// Turns a block into domain terms. With receipts, every transaction must have its own, and token transfers and
 /// TRX sent by contracts come from them; without, token transfers are what call data asks for, which proves
-/// nothing.
+/// nothing. What the block leaves undecided is not in it, and is named in the log.
 pub fn to_domain(
     block: &RawBlock,
     usdt: Address,
@@ -35,6 +38,8 @@ pub fn to_domain(
     let mut transfers = Vec::new();
     let mut resource_events = Vec::new();
     let mut token_calls = Vec::new();
+    name_undecided(block);
+    let is_proven = LazyCell::new(|| block.proves_transactions());
     for tx in &block.transactions {
         let count = transactions.entry(tx.kind).or_insert(0_u32);
         *count = count.saturating_add(1);
@@ -43,7 +48,7 @@ pub fn to_domain(
             Some(by_id) => Some(fitting_receipt(block, tx, by_id)?),
         };
         token_calls.extend(token_call(tx, usdt));
-        if !tx.success {
+        if tx.took_effect(|| *is_proven) != Ok(true) {
             continue;
         }
         if let TxAction::Resource { owner, action } = &tx.action {
@@ -66,6 +71,18 @@ pub fn to_domain(
     })
 }
 
+/// Names what is neither counted nor known to have had no effect, so that it can be looked for. What a chain's first block
+/// gives out is no payment.
+fn name_undecided(block: &RawBlock) {
+    let height = block.header.height();
+    if height.get() == 0 {
+        return;
+    }
+    for (index, tx_id, why) in block.undecided() {
+        tracing::warn!(%height, index, %tx_id, ?why, "what became of a transaction is not known; it counts for nothing");
+    }
+}
+
 fn fitting_receipt<'a>(
     block: &RawBlock,
     tx: &TxFacts,
@@ -76,7 +93,7 @@ fn fitting_receipt<'a>(
         return Err(MissingReceipt::OtherBlock(tx.id));
     }
     let is_call = matches!(tx.action, TxAction::Call { .. });
-    if tx.success && (receipt.failed || (is_call && !receipt.call_succeeded)) {
+    if tx.succeeded() && (receipt.failed || (is_call && !receipt.call_succeeded)) {
         return Err(MissingReceipt::Contradiction(tx.id));
     }
     Ok(receipt)
@@ -93,7 +110,7 @@ fn token_call(tx: &TxFacts, usdt: Address) -> Option<TokenCall> {
                 owner: *owner,
                 to: token.to,
                 amount: token.amount?,
-                succeeded: tx.success,
+                succeeded: tx.succeeded(),
             })
         }
         _ => None,

@@ -93,18 +93,18 @@ fn put_hexadecimal(tag: u32, name: &str, text: &str, into: &mut Vec<u8>) -> Resu
 
 fn read_result(result: &json::TransactionResult<'_>) -> proto::TransactionResult {
     let contract_ret = match result.contract_ret.as_deref() {
-        None => proto::ContractResult::Default,
-        // A name from a newer protocol is no success, and its number, so the leaf too, stays unknown.
-        Some(name) => contract_result(name).unwrap_or(proto::ContractResult::Unknown),
+        None => proto::ContractResult::Default.into(),
+        Some(name) => contract_result(name).map_or_else(|| unknown_number(name), Into::into),
     };
     let ret = match result.ret.as_deref() {
-        None | Some("SUCESS" | "SUCCESS") => proto::ResultCode::Success,
-        Some(_) => proto::ResultCode::Failed,
+        None | Some("SUCESS" | "SUCCESS") => proto::ResultCode::Success.into(),
+        Some("FAILED") => proto::ResultCode::Failed.into(),
+        Some(name) => unknown_number(name),
     };
     proto::TransactionResult {
         fee: result.fee,
-        ret: ret.into(),
-        contract_ret: contract_ret.into(),
+        ret,
+        contract_ret,
         asset_issue_id: result.asset_issue_id.to_string(),
         withdraw_amount: result.withdraw_amount,
         unfreeze_amount: result.unfreeze_amount,
@@ -121,6 +121,14 @@ fn read_result(result: &json::TransactionResult<'_>) -> proto::TransactionResult
             .collect(),
         ..proto::TransactionResult::default()
     }
+}
+
+/// The number of a result that has no name here. A node that does not know it either prints the number behind its own
+/// words (`UNKNOWN_ENUM_VALUE_contractResult_16`); a name from a newer protocol has a number that is not known, so the
+/// leaf stays unknown too, and any number will do that is no known one.
+fn unknown_number(name: &str) -> i32 {
+    let number = name.strip_prefix("UNKNOWN_ENUM_VALUE_").and_then(|rest| rest.rsplit_once('_'));
+    number.and_then(|(_, digits)| digits.parse().ok()).unwrap_or(i32::MAX)
 }
 
 /// A contract's result from its name.

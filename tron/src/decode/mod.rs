@@ -12,7 +12,7 @@ mod report;
 mod transaction;
 
 pub use domain::{MissingReceipt, to_domain};
-pub use header::Header;
+pub use header::{Header, NOBODY};
 pub use json::{block_from_json, header_from_json, receipts_from_json, transaction_from_json};
 pub use protobuf::{
     block_from_protobuf, blocks_from_block_list, receipts_from_protobuf, transaction_from_protobuf,
@@ -20,11 +20,11 @@ pub use protobuf::{
 pub use receipt::{InternalTransfer, LogTransfer, Receipt};
 pub use report::{Whereabouts, report};
 pub(crate) use transaction::resource;
-pub use transaction::{TxAction, TxFacts};
+pub use transaction::{Outcome, TxAction, TxFacts, Undecided};
 
-use crate::wire::walk::WalkError;
-use leyden_domain::chain::ContractKind;
-use std::fmt;
+use crate::{verify, wire::walk::WalkError};
+use leyden_domain::TxId;
+use std::{cell::LazyCell, fmt};
 
 /// Where in the input something is wrong, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -123,9 +123,29 @@ pub struct RawBlock {
 impl RawBlock {
     /// Whether any transaction may have moved money in ways that only receipts show.
     pub fn needs_receipts(&self) -> bool {
-        self.transactions.iter().any(|tx| {
-            tx.success
-                && matches!(tx.kind, ContractKind::TriggerSmartContract | ContractKind::CreateSmartContract)
-        })
+        self.transactions.iter().any(|tx| tx.succeeded() && tx.runs_code())
+    }
+
+    /// Whether the header proves that these are its transactions, with these results.
+    pub fn proves_transactions(&self) -> bool {
+        !self.transactions.is_empty()
+            && verify::merkle_root(self.transactions.iter().map(|tx| tx.leaf)) == self.header.merkle_root
+    }
+
+    /// The transactions, by their place, that are neither counted nor known to have had no effect, and why. What
+    /// nobody reads here is decided where it took effect.
+    pub fn undecided(&self) -> Vec<(usize, TxId, Undecided)> {
+        let is_proven = LazyCell::new(|| self.proves_transactions());
+        let transactions = self.transactions.iter().enumerate();
+        transactions
+            .filter_map(|(index, tx)| {
+                let why = match tx.took_effect(|| *is_proven) {
+                    Ok(true) if tx.is_unreadable() => Undecided::Unreadable,
+                    Ok(_) => return None,
+                    Err(why) => why,
+                };
+                Some((index, tx.id, why))
+            })
+            .collect()
     }
 }

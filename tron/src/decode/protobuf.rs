@@ -3,7 +3,7 @@
 
 use super::{
     DecodeError, Form, Header, RawBlock, Receipt, TxFacts,
-    transaction::{read_raw, succeeded},
+    transaction::{Outcome, outcome, read_raw},
 };
 use crate::{
     crypto,
@@ -123,7 +123,7 @@ pub fn transaction_from_protobuf(bytes: &[u8]) -> Result<TxFacts, DecodeError> {
 /// Reads a whole serialized `Transaction` that starts at `offset` of the input.
 pub(super) fn bare_transaction(bytes: &[u8], offset: usize) -> Result<TxFacts, DecodeError> {
     let mut raw = None;
-    let mut success = None;
+    let mut first_outcome = None;
     for part in Walk::new(bytes, offset) {
         let part = part?;
         match part.number {
@@ -131,9 +131,8 @@ pub(super) fn bare_transaction(bytes: &[u8], offset: usize) -> Result<TxFacts, D
             // A reader that merges the two would see another transaction than one that takes the last.
             1 => return Err(DecodeError::new("a second raw data").at(part.offset)),
             5 => {
-                let result = proto::TransactionResult::decode(part.bytes()?)
-                    .map_err(|error| DecodeError::new(format!("result: {error}")).at(part.offset))?;
-                success.get_or_insert(succeeded(&result));
+                let outcome = outcome(part.bytes()?, part.offset)?;
+                first_outcome.get_or_insert(outcome);
             }
             _ => {}
         }
@@ -145,7 +144,7 @@ pub(super) fn bare_transaction(bytes: &[u8], offset: usize) -> Result<TxFacts, D
         claimed_id: None,
         leaf: crypto::sha256(bytes),
         kind: facts.kind,
-        success: success.unwrap_or(false),
+        outcome: first_outcome.unwrap_or(Outcome::Unsaid),
         action: facts.action,
     })
 }

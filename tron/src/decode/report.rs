@@ -1,6 +1,6 @@
 //! One transaction on its own, as a node shows it to whoever asks for it by its id.
 
-use super::{Receipt, TxAction, TxFacts};
+use super::{Outcome, Receipt, TxAction, TxFacts};
 use leyden_domain::{
     Address, Asset, Timestamp,
     chain::{Moved, Movement, TransactionReport, Transfer},
@@ -30,7 +30,7 @@ pub fn report(facts: &TxFacts, place: Whereabouts<'_>, usdt: Address) -> Transac
             amount: Some(*amount),
         }),
         TxAction::Call { owner, contract, token: call } => match place {
-            Whereabouts::InBlock(receipt) if facts.success && receipt.counts() => {
+            Whereabouts::InBlock(receipt) if facts.succeeded() && receipt.counts() => {
                 movements.extend(receipt.logs.iter().map(|log| Movement {
                     index: log.index,
                     what: token(log.contract),
@@ -59,7 +59,17 @@ pub fn report(facts: &TxFacts, place: Whereabouts<'_>, usdt: Address) -> Transac
     }
     let (height, failed, expires_at) = match place {
         Whereabouts::Waiting(expires_at) => (None, false, expires_at),
-        Whereabouts::InBlock(receipt) => (Some(receipt.height), !facts.success || receipt.failed, None),
+        Whereabouts::InBlock(receipt) => (Some(receipt.height), has_failed(facts, receipt), None),
     };
     TransactionReport { height, failed, kind: facts.kind, expires_at, movements }
+}
+
+/// Whether a transaction in a block has failed. Where its own result says nothing, its receipt does: one that runs no code
+/// would not be in a block.
+const fn has_failed(facts: &TxFacts, receipt: &Receipt) -> bool {
+    match facts.outcome {
+        Outcome::Succeeded => receipt.failed,
+        Outcome::Unsaid => receipt.failed || (facts.runs_code() && !receipt.call_succeeded),
+        Outcome::Failed | Outcome::Unknown => true,
+    }
 }

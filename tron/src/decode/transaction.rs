@@ -4,15 +4,13 @@ use super::DecodeError;
 use crate::{
     abi::{self, TokenCall},
     crypto,
-    wire::{
-        proto,
-        walk::{Value, Walk, WalkError},
-    },
+    wire::walk::{Value, Walk, WalkError},
 };
 use leyden_domain::{
     Address, Sun, TxId,
     chain::{ContractKind, Lock, Resource, ResourceAction},
 };
+use serde::Serialize;
 
 /// A transaction of a block, as far as anything of ours reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +23,80 @@ pub struct TxFacts {
     pub leaf: [u8; 32],
     /// The kind of its contract.
     pub kind: ContractKind,
-    /// Whether its result in the block says `SUCCESS`.
-    pub success: bool,
+    /// How the block says that it ended.
+    pub outcome: Outcome,
     /// What it does.
     pub action: TxAction,
+}
+
+/// How a block says that a transaction ended. The result stands beside the signed bytes and under the Merkle root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// With success.
+    Succeeded,
+    /// Without.
+    Failed,
+    /// It does not say: there is no result, or one with everything at its default. So it is in blocks of the time before
+    /// the chain had contracts (to 2018), and in a chain's first block.
+    Unsaid,
+    /// By a number that no version known here has. Never taken for success.
+    Unknown,
+}
+
+impl Outcome {
+    /// From the numbers of `Transaction.Result.code` and `Transaction.Result.contractResult`.
+    const fn from_numbers(code: i32, contract: i32) -> Self {
+        match (code, contract) {
+            (1, _) | (0, 2..=15) => Self::Failed,
+            (0, 0) => Self::Unsaid,
+            (0, 1) => Self::Succeeded,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Why a transaction is neither counted nor known to have had no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undecided {
+    /// The block does not say how it ended, and that cannot be concluded.
+    NoResult,
+    /// The block says it by a number that is not known here.
+    UnknownResult,
+    /// It took effect, and its message names no account or no amount that there can be. So it is with what a chain's
+    /// first block gives out.
+    Unreadable,
+}
+
+impl TxFacts {
+    /// Whether the block itself says that it took effect.
+    pub const fn succeeded(&self) -> bool {
+        matches!(self.outcome, Outcome::Succeeded)
+    }
+
+    /// Whether it runs a contract's code. Of such a transaction alone the chain compares the result in the block with
+    /// what the execution gave, and it alone can be in a block without effect; any other makes the block invalid when it
+    /// fails (java-tron `TransactionTrace.check`, `RuntimeImpl.execute`).
+    pub const fn runs_code(&self) -> bool {
+        matches!(self.kind, ContractKind::TriggerSmartContract | ContractKind::CreateSmartContract)
+    }
+
+    /// Whether it took effect. `is_proven`: whether the header proves that the block holds exactly this transaction with
+    /// exactly this result, so that a result that is missing was not left out on the way.
+    pub fn took_effect(&self, is_proven: impl FnOnce() -> bool) -> Result<bool, Undecided> {
+        match self.outcome {
+            Outcome::Succeeded => Ok(true),
+            Outcome::Failed => Ok(false),
+            Outcome::Unsaid if !self.runs_code() && is_proven() => Ok(true),
+            Outcome::Unsaid => Err(Undecided::NoResult),
+            Outcome::Unknown => Err(Undecided::UnknownResult),
+        }
+    }
+
+    /// Whether it is of a kind that is read here, and could not be.
+    pub fn is_unreadable(&self) -> bool {
+        self.action == TxAction::Other && is_read(self.kind)
+    }
 }
 
 /// What a transaction does, where it concerns us.
@@ -165,6 +233,21 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Whether messages of this kind are read.
+const fn is_read(kind: ContractKind) -> bool {
+    matches!(
+        kind,
+        ContractKind::TransferContract
+            | ContractKind::TriggerSmartContract
+            | ContractKind::FreezeBalanceV2Contract
+            | ContractKind::UnfreezeBalanceV2Contract
+            | ContractKind::WithdrawExpireUnfreezeContract
+            | ContractKind::CancelAllUnfreezeV2Contract
+            | ContractKind::DelegateResourceContract
+            | ContractKind::UnDelegateResourceContract
+    )
+}
+
 /// What a contract message asks for. `None` for what does not concern us or could not have taken effect.
 fn read_action(kind: ContractKind, value: &[u8]) -> Option<TxAction> {
     // Every contract's first field is its owner's address, and the numbers below are those of `wire::proto`.
@@ -239,16 +322,25 @@ pub(crate) const fn resource(code: i32) -> Option<Resource> {
     }
 }
 
-/// Whether the first of a transaction's results in a block says that it took effect.
-pub(super) fn succeeded(result: &proto::TransactionResult) -> bool {
-    result.contract_ret == i32::from(proto::ContractResult::Success)
-        && result.ret == i32::from(proto::ResultCode::Success)
+/// How a result says that a transaction ended.
+pub(super) fn outcome(result: &[u8], offset: usize) -> Result<Outcome, DecodeError> {
+    let (mut code, mut contract) = (0, 0);
+    for field in Walk::new(result, offset) {
+        let field =
+            field.map_err(|error| DecodeError::new(format!("result: {}", error.reason)).at(error.offset))?;
+        match (field.number, field.value) {
+            (2, Value::Varint(number)) => code = int32(number),
+            (3, Value::Varint(number)) => contract = int32(number),
+            _ => {}
+        }
+    }
+    Ok(Outcome::from_numbers(code, contract))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::proto::{ContractMessage, TransferContract};
+    use crate::wire::proto::{self, ContractMessage, TransferContract};
     use prost::Message as _;
 
     const A: Address = Address::from_evm([0xaa; 20]);

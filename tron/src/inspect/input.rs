@@ -17,8 +17,8 @@ use serde_json::value::RawValue;
 pub(super) struct InputBlock {
     /// The block.
     pub(super) block: RawBlock,
-    /// Whether its JSON shows people another transaction than the one whose bytes it gives.
-    pub(super) shows_otherwise: bool,
+    /// The transactions, by their place, of which its JSON shows people something else than it gives the bytes of.
+    pub(super) shows_otherwise: Vec<usize>,
 }
 
 /// An object that may be a block or hold blocks.
@@ -56,7 +56,7 @@ fn read_protobuf(bytes: &[u8]) -> Result<Vec<InputBlock>, InspectError> {
     } else {
         vec![block_from_protobuf(bytes).map_err(|error| error.in_block(0))?]
     };
-    Ok(blocks.into_iter().map(|block| InputBlock { block, shows_otherwise: false }).collect())
+    Ok(blocks.into_iter().map(|block| InputBlock { block, shows_otherwise: Vec::new() }).collect())
 }
 
 /// Whether this is a list of blocks and not one block. A block has a header behind its transactions; where the
@@ -107,7 +107,11 @@ fn read_block(value: &str, text: &str, blocks: &mut Vec<InputBlock>) -> Result<(
     let index = blocks.len();
     let block: json::Block<'_> =
         serde_json::from_str(value).map_err(|error| json_error(&error, value, text).in_block(index))?;
-    let shows_otherwise = block.transactions.iter().any(shows_otherwise);
+    let transactions = block.transactions.iter().enumerate();
+    let shows_otherwise = transactions
+        .filter(|(_, transaction)| shows_otherwise(transaction))
+        .map(|(index, _)| index)
+        .collect();
     let block = block_from_json(&block)
         .and_then(|block| block.ok_or_else(|| DecodeError::new("no block: block_header is missing")))
         .map_err(|error| error.at(offset_in(value, text)).in_block(index))?;

@@ -5,7 +5,7 @@ mod input;
 mod report;
 mod table;
 
-pub use report::{BlockReport, DelegationReport, TransferReport};
+pub use report::{BlockReport, DelegationReport, Falsehood, TransferReport, UndecidedReport, Wrong};
 pub use table::table;
 
 use crate::{decode::DecodeError, verify::WitnessKeys};

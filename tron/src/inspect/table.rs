@@ -1,6 +1,7 @@
 //! The same for people.
 
 use super::{BlockReport, DelegationReport};
+use crate::decode::Undecided;
 use leyden_domain::{Asset, Sun, UsdtMicro, chain::Evidence};
 use std::fmt::{self, Write as _};
 
@@ -21,18 +22,28 @@ fn write_report(text: &mut String, report: &BlockReport) -> fmt::Result {
     let verified = report.verified;
     writeln!(
         text,
-        "  verified      ids {}, Merkle root {}, witness {}, parent {}",
+        "  verified      id {}, transaction ids {}, Merkle root {}, witness {}, parent {}",
+        word(verified.block_id),
         word(verified.tx_ids),
         word(verified.merkle_root),
         word(verified.witness),
         word(verified.parent)
     )?;
+    for wrong in &report.wrong {
+        writeln!(text, "  WRONG         {}", wrong.text)?;
+    }
     writeln!(text, "  transactions  {total}")?;
     for (kind, count) in &report.transactions {
         writeln!(text, "    {count:>6}  {kind}")?;
     }
     write_delegations(text, "delegations", &report.delegations)?;
     write_delegations(text, "undelegations", &report.undelegations)?;
+    if !report.undecided.is_empty() {
+        writeln!(text, "  undecided     {}", report.undecided.len())?;
+    }
+    for undecided in &report.undecided {
+        writeln!(text, "    {}  {}  {}", undecided.tx_id, undecided.kind, why(undecided.why))?;
+    }
     writeln!(text, "  transfers     {}", report.transfers.len())?;
     for transfer in &report.transfers {
         let amount = match transfer.asset {
@@ -70,6 +81,14 @@ fn write_delegations(text: &mut String, title: &str, delegations: &[DelegationRe
         )?;
     }
     Ok(())
+}
+
+const fn why(undecided: Undecided) -> &'static str {
+    match undecided {
+        Undecided::NoResult => "the block does not say how it ended",
+        Undecided::UnknownResult => "it ended in a way that is not known here",
+        Undecided::Unreadable => "it names no account or no amount that there can be",
+    }
 }
 
 const fn word(known: Option<bool>) -> &'static str {

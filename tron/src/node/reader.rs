@@ -203,7 +203,7 @@ impl NodeClient {
     fn asked_for(&self, raw: &RawBlock) -> Vec<(TxId, Address, i64)> {
         raw.transactions
             .iter()
-            .filter(|tx| tx.success)
+            .filter(|tx| tx.succeeded())
             .filter_map(|tx| match &tx.action {
                 TxAction::Call { contract, token: Some(token), .. }
                     if *contract == self.settings.usdt_contract =>

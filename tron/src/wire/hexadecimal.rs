@@ -60,6 +60,12 @@ pub fn decode(text: &str) -> Result<Vec<u8>, FromHexError> {
     Ok(bytes)
 }
 
+/// Decodes what stands for an address in either form of the HTTP API: hexadecimal, or Base58Check (`visible`). Of any
+/// length, because a chain's first block has texts where addresses belong.
+pub fn decode_address(text: &str) -> Result<Vec<u8>, FromHexError> {
+    decode(text).or_else(|error| bs58::decode(text).with_check(None).into_vec().or(Err(error)))
+}
+
 /// Decodes exactly `N` bytes.
 pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], FromHexError> {
     if text.len() / 2 != N || !text.len().is_multiple_of(2) {
@@ -93,6 +99,17 @@ mod tests {
                 assert_eq!(decode(text), expected, "{text:?}");
                 assert_eq!(decode_array::<34>(text).map(Vec::from), expected, "{text:?}");
             }
+        }
+    }
+
+    #[test]
+    fn addresses_of_both_forms_and_any_length_decode() {
+        let zeros = b"0x000000000000000000000";
+        assert_eq!(decode_address("7YxAaK71utTpYJ8u4Zna7muWxd1pQwimpGxy8").as_deref(), Ok(zeros.as_slice()));
+        assert_eq!(decode_address(&hex::encode(zeros)).as_deref(), Ok(zeros.as_slice()));
+        // One letter less, or another: the checksum tells.
+        for text in ["7YxAaK71utTpYJ8u4Zna7muWxd1pQwimpGxy", "7YxAaK71utTpYJ8u4Zna7muWxd1pQwimpGxy9"] {
+            assert!(decode_address(text).is_err(), "{text}");
         }
     }
 

@@ -96,8 +96,8 @@ struct Fields<'a> {
     token_id: i64,
 }
 
-/// Rebuilds the message. `None` for contracts that this crate does not build and for answers with base58
-/// addresses (`visible`), which show texts where there may be bytes.
+/// Rebuilds the message. `None` for contracts that this crate does not build, and for what an answer with base58
+/// addresses (`visible`) shows as text where there may be bytes.
 pub fn rebuild(shown: &str) -> Result<Option<proto::TransactionRaw>, ShownError> {
     let raw: Raw<'_> = serde_json::from_str(shown)?;
     let [contract] = raw.contract.as_slice() else {
@@ -182,28 +182,30 @@ fn rebuild_contract(name: &str, value: &str) -> Result<Option<(ContractType, Vec
         return Ok(None);
     };
     let fields: Fields<'_> = serde_json::from_str(value)?;
-    if fields.owner_address.starts_with('T') {
+    let is_visible = hexadecimal::decode(&fields.owner_address).is_err();
+    if is_visible && kind == ContractType::TransferAssetContract {
         return Ok(None);
     }
     let bytes = |text: &Text<'_>| hexadecimal::decode(text);
+    let address = |text: &Text<'_>| hexadecimal::decode_address(text);
     let resource = match fields.resource.as_deref() {
         None | Some("BANDWIDTH") => 0,
         Some("ENERGY") => 1,
         Some("TRON_POWER") => 2,
         Some(_) => return Ok(None),
     };
-    let owner_address = bytes(&fields.owner_address)?;
+    let owner_address = address(&fields.owner_address)?;
     let value = match kind {
         ContractType::TransferContract => proto::TransferContract {
             owner_address,
-            to_address: bytes(&fields.to_address)?,
+            to_address: address(&fields.to_address)?,
             amount: fields.amount,
         }
         .encode_to_vec(),
         ContractType::TransferAssetContract => proto::TransferAssetContract {
             asset_name: bytes(&fields.asset_name)?,
             owner_address,
-            to_address: bytes(&fields.to_address)?,
+            to_address: address(&fields.to_address)?,
             amount: fields.amount,
         }
         .encode_to_vec(),
@@ -227,7 +229,7 @@ fn rebuild_contract(name: &str, value: &str) -> Result<Option<(ContractType, Vec
             owner_address,
             resource,
             balance: fields.balance,
-            receiver_address: bytes(&fields.receiver_address)?,
+            receiver_address: address(&fields.receiver_address)?,
             lock: fields.lock,
             lock_period: fields.lock_period,
         }
@@ -236,12 +238,12 @@ fn rebuild_contract(name: &str, value: &str) -> Result<Option<(ContractType, Vec
             owner_address,
             resource,
             balance: fields.balance,
-            receiver_address: bytes(&fields.receiver_address)?,
+            receiver_address: address(&fields.receiver_address)?,
         }
         .encode_to_vec(),
         ContractType::TriggerSmartContract => proto::TriggerSmartContract {
             owner_address,
-            contract_address: bytes(&fields.contract_address)?,
+            contract_address: address(&fields.contract_address)?,
             call_value: fields.call_value,
             data: bytes(&fields.data)?,
             call_token_value: fields.call_token_value,

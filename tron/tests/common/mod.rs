@@ -82,6 +82,11 @@ impl MadeBlock {
                 transaction
             })
             .collect();
+        Self::of(number, parent, transactions)
+    }
+
+    /// One of these transactions as they are.
+    pub(crate) fn of(number: i64, parent: BlockId, transactions: Vec<proto::Transaction>) -> Self {
         let leaves = transactions.iter().map(|transaction| crypto::sha256(&transaction.encode_to_vec()));
         let raw = proto::BlockHeaderRaw {
             timestamp: 1_700_000_000_000,
@@ -103,17 +108,25 @@ impl MadeBlock {
 
     /// As the HTTP API prints it; without `raw_data`, which nothing believes.
     pub(crate) fn to_json(&self) -> Value {
+        self.to_json_with(&[json!({ "contractRet": "SUCCESS" })])
+    }
+
+    /// The same with these results at every transaction.
+    pub(crate) fn to_json_with(&self, results: &[Value]) -> Value {
         let transactions: Vec<Value> = self
             .transactions
             .iter()
             .map(|transaction| {
                 let raw = transaction.raw_data.as_ref().expect("raw").encode_to_vec();
-                json!({
-                    "ret": [{ "contractRet": "SUCCESS" }],
+                let mut shown = json!({
                     "signature": transaction.signature.iter().map(hex::encode).collect::<Vec<_>>(),
                     "txID": crypto::tx_id(&raw).to_string(),
                     "raw_data_hex": hex::encode(raw),
-                })
+                });
+                if !results.is_empty() {
+                    shown["ret"] = Value::from(results);
+                }
+                shown
             })
             .collect();
         let mut block = self.header_json();

@@ -12,7 +12,7 @@ use crate::{
 use async_trait::async_trait;
 use leyden_domain::{
     Address, Bandwidth, Energy, EnergyRatio, Height, Span, Sun, TxId, UsdtMicro,
-    chain::{Block, BroadcastAnswer, Head, Resource, SignedTransaction, TransactionReport},
+    chain::{Block, BroadcastAnswer, Evidence, Head, Resource, SignedTransaction, TransactionReport},
 };
 use leyden_ports::{AccountInfo, ChainError, ChainReader, ChainWriter, Holdings, PoolChainState, Sighting};
 use leyden_tron::wire::proto::ResponseCode;
@@ -37,7 +37,11 @@ fn block(lens: &Lens<'_>, number: i64) -> Result<Option<Block>, ChainError> {
     if lens.faults.without_receipts && has(|action| matches!(action, Action::Trigger(_))) {
         return Err(ChainError::Malformed("receipts are missing".to_owned()));
     }
-    Ok(Some(view::block(stored, lens.chain.config().usdt)))
+    let mut block = view::block(stored, lens.chain.config().usdt);
+    if lens.faults.without_internals {
+        block.transfers.retain(|transfer| transfer.evidence != Evidence::Internal);
+    }
+    Ok(Some(block))
 }
 
 #[async_trait]
@@ -98,11 +102,15 @@ impl ChainReader for SimNode {
     }
 
     async fn holds_usdt(&self, address: Address) -> Result<bool, ChainError> {
-        Ok(self.ask().map_err(failed)?.chain.usdt_balance(View::Pending, &address) > 0)
+        Ok(ChainReader::usdt_balance(self, address).await? > UsdtMicro::ZERO)
     }
 
     async fn usdt_balance(&self, address: Address) -> Result<UsdtMicro, ChainError> {
         let shown = self.ask().map_err(failed)?;
+        if shown.faults.without_constant_calls {
+            // java-tron's text (`Wallet.triggerConstantContract`).
+            return Err(ChainError::Unsupported("this node does not support constant".to_owned()));
+        }
         Ok(UsdtMicro::new(shown.chain.usdt_balance(View::Pending, &address)))
     }
 
@@ -144,7 +152,11 @@ impl ChainReader for SimNode {
         let shown = self.ask().map_err(failed)?;
         let usdt = shown.chain.config().usdt;
         if let Some((_, one)) = shown.transaction(&tx_id) {
-            return Ok(view::report(one, usdt));
+            let mut one = one.clone();
+            if shown.faults.without_internals {
+                one.info.internal_transactions.clear();
+            }
+            return Ok(view::report(&one, usdt));
         }
         let waiting = shown.chain.pending().find(|tx| tx.id == tx_id);
         Ok(waiting.and_then(|tx| view::report_waiting(tx, usdt)))

@@ -58,6 +58,10 @@ pub struct Faults {
     pub stale_by: u32,
     /// The node has lost its receipts.
     pub without_receipts: bool,
+    /// The node does no constant calls (`vm.supportConstant` is off), so it says of no address what it holds of a token.
+    pub without_constant_calls: bool,
+    /// The node keeps no internal transactions (`vm.saveInternalTx` is off), so it shows nothing of what contracts send.
+    pub without_internals: bool,
     /// The node adds this many sun to the amount of every TRX transfer that it shows.
     pub lie_about_amounts: i64,
 }

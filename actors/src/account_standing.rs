@@ -6,7 +6,7 @@ use crate::{
     shared::Shared,
 };
 use leyden_domain::{
-    Bandwidth, Sun, Timestamp,
+    Bandwidth, Sun, Timestamp, UsdtMicro,
     pool::{AccountState, Observed, PoolAccount},
     refund::{RefundAccount, RefundObserved},
 };
@@ -53,7 +53,14 @@ impl AccountAgent {
         let asked = async {
             let head = ports.chain.head().await?;
             let account = ports.chain.account(me.address).await?;
-            let usdt = ports.chain.usdt_balance(me.address).await?;
+            let usdt = match ports.chain.usdt_balance(me.address).await {
+                // Tokens that no node says are there are not given back; what is to go back in TRX does not wait for them.
+                Err(ChainError::Unsupported(why)) => {
+                    tracing::warn!(account = %me.address, why, "no node says how many tokens a refund account holds");
+                    UsdtMicro::ZERO
+                }
+                usdt => usdt?,
+            };
             Ok::<_, ChainError>((head, account, usdt))
         };
         match asked.await {

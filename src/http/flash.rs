@@ -61,12 +61,12 @@ pub(super) async fn create_order(
         duration: None,
         idempotency: key,
     };
-    let (order, replayed) = sale::place(&state, &caller, wish).await?;
+    let placed = sale::place(&state, &caller, wish).await?;
     let mut response = HttpResponse::Ok();
-    if replayed {
+    if placed.is_replayed {
         response.insert_header((idempotency::REPLAYED, "true"));
     }
-    Ok(response.json(Answer::new(FlashOrderView::new(&order))))
+    Ok(response.json(Answer::new(FlashOrderView::new(&placed))))
 }
 
 /// A transaction that is said to pay for an order.
@@ -91,7 +91,7 @@ pub(crate) struct ClaimView {
     /// `not_seen`: in no block yet. `ahead`: in a block that is about to be read. `not_a_payment`: it pays nothing to
     /// us. `pending`: recorded, about to be looked at. `matched`: it is this order's payment, or a part of it. `matched_elsewhere`:
     /// it belongs to another. `waiting`: under, late, second or unmatched, as `payment` says. `unknown`: not in the books,
-    /// and no node could be asked.
+    /// and no node could be asked, or a contract may have paid and the node shows nothing of it.
     outcome: &'static str,
     /// The block that holds it.
     #[serde(skip_serializing_if = "Option::is_none")]

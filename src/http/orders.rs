@@ -123,13 +123,13 @@ pub(super) async fn create(
         duration,
         idempotency,
     };
-    let (order, replayed) = sale::place(&state, &caller, wish).await?;
+    let placed = sale::place(&state, &caller, wish).await?;
     let mut response = HttpResponse::Created();
-    response.insert_header(("Location", format!("/api/v1/orders/{}", order.id)));
-    if replayed {
+    response.insert_header(("Location", format!("/api/v1/orders/{}", placed.order.id)));
+    if placed.is_replayed {
         response.insert_header((idempotency::REPLAYED, "true"));
     }
-    Ok(response.json(Answer::new(OrderView::new(&order))))
+    Ok(response.json(Answer::new(OrderView::placed(&placed))))
 }
 
 /// Which orders to list.

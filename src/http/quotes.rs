@@ -6,7 +6,8 @@ use super::{
     extract::{self, Json},
     number::{Number, WrittenNumber},
     openapi::Refusals,
-    prices, recipient,
+    prices,
+    recipient::{self, Notice, PerTransfer},
     sale::{self, Wanted},
     state::AppState,
     time::iso,
@@ -63,6 +64,10 @@ pub(crate) struct QuoteView {
     expires_at: String,
     /// Whether the pool can be expected to serve it.
     available: bool,
+    /// `first_transfer_assumed`: no node can say whether the recipient holds the token, so each transfer gets the energy of
+    /// a first one. Absent where there is nothing to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<Notice>,
 }
 
 /// Quotes a price
@@ -93,7 +98,8 @@ pub(super) async fn ask(state: web::Data<AppState>, body: Json<AskQuote>) -> Res
     if let Some(address) = address {
         recipient::check(&state, address, "recipientAddress").await?;
     }
-    let per_transfer = sale::energy_for(&state, address, prices::energy(&state).await?).await?;
+    let PerTransfer { energy: per_transfer, notice } =
+        sale::energy_for(&state, address, prices::energy(&state).await?).await?;
     let count = sale::count_rule(wanted, per_transfer, terms.max_transactions)?.most();
     let quoted = quote(count, per_transfer, &terms)
         .map_err(|error| ApiError::new(Code::CountOutOfRange, error.to_string()).at("transactionCount"))?;
@@ -119,6 +125,7 @@ pub(super) async fn ask(state: web::Data<AppState>, body: Json<AskQuote>) -> Res
         price_sun: quoted.price.get(),
         expires_at: iso(expires_at),
         available: state.settings.sales.enabled && sale::can_serve(&state, per_transfer, count, by),
+        notice,
     };
     Ok(HttpResponse::Created().json(Answer::new(view)))
 }

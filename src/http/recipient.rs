@@ -5,6 +5,7 @@ use leyden_domain::{Address, Energy, Span, order::EnergyPrices};
 use leyden_ports::{CacheKey, ChainError};
 use leyden_store::Fresh;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Cache tag of what kind of account an address is.
 const ADDRESS_TAG: &str = "address";
@@ -59,19 +60,44 @@ pub(crate) async fn check(state: &AppState, recipient: Address, member: &str) ->
     }
 }
 
-/// The energy of one transfer to this recipient: more where it holds no token yet. Only that it holds some is
-/// remembered.
+/// The energy of one transfer, and what the buyer should know of how it was worked out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PerTransfer {
+    pub(crate) energy: Energy,
+    pub(crate) notice: Option<Notice>,
+}
+
+/// What somebody who buys should know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Notice {
+    /// No node can say whether the recipient holds the token, so a transfer gets the energy of a first one: enough in
+    /// either case.
+    FirstTransferAssumed,
+}
+
+/// The energy of one transfer to this recipient: more where it holds no token yet, and where no node can say whether it
+/// does. Only that it holds some is remembered.
 pub(crate) async fn energy_per_transfer(
     state: &AppState,
     recipient: Address,
     prices: EnergyPrices,
-) -> Result<Energy, ApiError> {
+) -> Result<PerTransfer, ApiError> {
     let holds = state
         .loader
         .read(&CacheKey::fact(HOLDS_USDT_TAG, recipient.to_string()), async || {
             let value = state.chain.holds_usdt(recipient).await?;
             Ok::<_, ChainError>(Fresh { value, keep: if value { HOLDS_USDT_TTL } else { Span::ZERO } })
         })
-        .await?;
-    Ok(if holds { prices.per_transfer } else { prices.per_transfer_first })
+        .await;
+    let (energy, notice) = match holds {
+        Ok(true) => (prices.per_transfer, None),
+        Ok(false) => (prices.per_transfer_first, None),
+        Err(ChainError::Unsupported(why)) => {
+            tracing::debug!(why, "no node says what an address holds: sold as a first transfer");
+            (prices.per_transfer_first, Some(Notice::FirstTransferAssumed))
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(PerTransfer { energy, notice })
 }

@@ -1,7 +1,14 @@
 //! Taking an order: the same steps whichever door it comes through. Everything that could make the money useless is
 //! asked before anybody pays.
 
-use super::{auth::Caller, code::Code, error::ApiError, prices, recipient, state::AppState};
+use super::{
+    auth::Caller,
+    code::Code,
+    error::ApiError,
+    prices,
+    recipient::{self, Notice, PerTransfer},
+    state::AppState,
+};
 use leyden_domain::{
     Address, Energy, OrderId, Span, Sun, Timestamp,
     chain::Head,
@@ -47,8 +54,24 @@ pub(crate) struct Wish {
     pub(crate) idempotency: Option<IdempotencyKey>,
 }
 
-/// Takes an order. The flag says that the same key made it before.
-pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Result<(Order, bool), ApiError> {
+/// An order that was taken.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub(crate) order: Order,
+    /// The same key made it before.
+    pub(crate) is_replayed: bool,
+    /// What the buyer should know; of one that was made before it is not known any more.
+    pub(crate) notice: Option<Notice>,
+}
+
+impl Placed {
+    const fn replayed(order: Order) -> Self {
+        Self { order, is_replayed: true, notice: None }
+    }
+}
+
+/// Takes an order.
+pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Result<Placed, ApiError> {
     if let Some(key) = &wish.idempotency {
         match state.store.claim_idempotency(key).await? {
             IdempotencyClaim::Unused => {}
@@ -56,7 +79,7 @@ pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Resu
             IdempotencyClaim::Order(id) => {
                 let order =
                     state.store.order(id).await?.ok_or_else(|| ApiError::internal(&"an order is gone"))?;
-                return Ok((order, true));
+                return Ok(Placed::replayed(order));
             }
         }
     }
@@ -115,9 +138,9 @@ pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Resu
                 state.handles.watch_order(order.id);
                 metrics::counter!("leyden_orders_created_total", "type" => order.channel.name()).increment(1);
                 tracing::info!(order = %order.id, recipient = %order.recipient, "order {} taken", order.id);
-                return Ok((order, false));
+                return Ok(Placed { order, is_replayed: false, notice: offer.notice });
             }
-            Ok(Created::Replayed(order)) => return Ok((order, true)),
+            Ok(Created::Replayed(order)) => return Ok(Placed::replayed(order)),
             // Another address of ours may have room for one more amount.
             Err(CreateRefusal::TailsExhausted) => last = CreateRefusal::TailsExhausted,
             Err(refusal) => return Err(refusal.into()),
@@ -149,6 +172,7 @@ struct Offer {
     duration: Span,
     energy_per_transfer: Energy,
     count: CountRule,
+    notice: Option<Notice>,
 }
 
 /// By a quote where one is named, else by the terms in force.
@@ -160,7 +184,7 @@ async fn offer(state: &AppState, wish: &Wish, terms: PriceTerms) -> Result<Offer
         if quote.recipient.is_none() {
             // Quoted for nobody in particular, so for a recipient that holds the token already.
             let prices = prices::energy(state).await?;
-            let needed = recipient::energy_per_transfer(state, wish.recipient, prices).await?;
+            let needed = recipient::energy_per_transfer(state, wish.recipient, prices).await?.energy;
             if needed > offer.energy_per_transfer {
                 let detail = format!(
                     "{} energy a transfer were quoted and this recipient needs {needed}; ask for a quote that names it",
@@ -172,12 +196,14 @@ async fn offer(state: &AppState, wish: &Wish, terms: PriceTerms) -> Result<Offer
         offer
     } else {
         let prices = prices::energy(state).await?;
-        let energy_per_transfer = recipient::energy_per_transfer(state, wish.recipient, prices).await?;
+        let PerTransfer { energy: energy_per_transfer, notice } =
+            recipient::energy_per_transfer(state, wish.recipient, prices).await?;
         Offer {
             unit_price: terms.unit_price,
             duration: terms.duration,
             energy_per_transfer,
             count: count_rule(wish.wanted, energy_per_transfer, terms.max_transactions)?,
+            notice,
         }
     };
     match wish.duration {
@@ -213,7 +239,13 @@ fn by_quote(quote: &StoredQuote, wish: &Wish, now: Timestamp) -> Result<Offer, A
         let detail = format!("{} transfers of {energy_per_transfer} energy were quoted", quoted.count);
         return Err(ApiError::new(Code::QuoteMismatch, detail).at(member));
     }
-    Ok(Offer { unit_price: quoted.unit_price, duration: quoted.duration, energy_per_transfer, count })
+    Ok(Offer {
+        unit_price: quoted.unit_price,
+        duration: quoted.duration,
+        energy_per_transfer,
+        count,
+        notice: None,
+    })
 }
 
 /// The count rule for what is wanted.
@@ -244,10 +276,10 @@ pub(crate) async fn energy_for(
     state: &AppState,
     recipient: Option<Address>,
     prices: EnergyPrices,
-) -> Result<Energy, ApiError> {
+) -> Result<PerTransfer, ApiError> {
     match recipient {
         Some(recipient) => recipient::energy_per_transfer(state, recipient, prices).await,
-        None => Ok(prices.per_transfer),
+        None => Ok(PerTransfer { energy: prices.per_transfer, notice: None }),
     }
 }
 

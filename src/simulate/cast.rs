@@ -11,7 +11,7 @@ use crate::{
     cli::hold,
     http::{
         flash, lookup,
-        sale::{self, Wanted, Wish},
+        sale::{self, Placed, Wanted, Wish},
     },
 };
 use leyden_domain::{
@@ -307,8 +307,8 @@ async fn order(world: &World<'_>, visit: &Visit) -> Option<Order> {
         let shop = &world.kit.shop;
         let answer = world.door.call(async |state| sale::place(&state, shop, wish(1)).await).await;
         match answer {
-            Some(Ok((order, replayed))) => {
-                world.note(format_args!("order {} replayed {replayed}", order.id));
+            Some(Ok(Placed { order, is_replayed, .. })) => {
+                world.note(format_args!("order {} replayed {is_replayed}", order.id));
                 let now = world.kit.clock.true_now();
                 let same = world.oracle.borrow_mut().acknowledged(&key, &order, now);
                 if let Err(why) = same {
@@ -331,7 +331,7 @@ async fn order(world: &World<'_>, visit: &Visit) -> Option<Order> {
         // The same key for something else is refused.
         let shop = &world.kit.shop;
         let answer = world.door.call(async |state| sale::place(&state, shop, wish(2)).await).await;
-        if let Some(Ok((order, _))) = answer {
+        if let Some(Ok(Placed { order, .. })) = answer {
             world.broken("idempotency", format!("another wish under the same key made {}", order.id));
         }
     }

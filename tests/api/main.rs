@@ -9,6 +9,7 @@ mod common;
 mod access;
 mod first_routes;
 mod halts;
+mod lesser_nodes;
 mod lookup;
 mod operating;
 mod protocol;

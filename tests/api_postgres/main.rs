@@ -11,6 +11,8 @@ mod common;
 mod first_routes;
 #[path = "../api/halts.rs"]
 mod halts;
+#[path = "../api/lesser_nodes.rs"]
+mod lesser_nodes;
 #[path = "../api/lookup.rs"]
 mod lookup;
 #[path = "../api/operating.rs"]

@@ -97,6 +97,31 @@ impl World {
     }
 }
 
+/// A node that does no constant calls says of no account how many tokens it holds: TRX goes back all the same, and tokens
+/// wait until a node can say that they are there.
+#[actix_rt::test]
+async fn trx_goes_back_where_no_node_does_constant_calls() {
+    let mut world = World::new().await;
+    world.node.faults().without_constant_calls = true;
+    world.start(None).await;
+    world.pay(0, Sun::from_trx(5));
+    world.mine_until_refund(K::Refunded).await;
+    world.node.transfer_usdt(&keys::test_key(1), payment_address(), 7_000_000).unwrap();
+    world
+        .mine_while("the tokens are held", async |world| {
+            let held =
+                |refund: &Refund| matches!(refund.state, RefundState::Held { why: RefundHold::Balance, .. });
+            !world.refunds().await.iter().any(held)
+        })
+        .await;
+    world.node.faults().without_constant_calls = false;
+    world
+        .mine_while("the tokens go back", async |world| {
+            !world.refunds().await.iter().all(|refund| refund.state.kind() == K::Refunded)
+        })
+        .await;
+}
+
 #[actix_rt::test]
 async fn too_little_goes_back_less_the_fee_when_the_order_has_expired() {
     let world = World::running().await;

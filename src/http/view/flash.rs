@@ -1,7 +1,7 @@
 //! An order as the `energy-flash` routes show it.
 
 use super::{AmountView, amounts, failure_text};
-use crate::http::{number::Number, time::iso};
+use crate::http::{number::Number, recipient::Notice, sale::Placed, time::iso};
 use leyden_domain::{
     Energy, Sun,
     operation::{Operation, OperationState},
@@ -55,10 +55,14 @@ pub(crate) struct FlashOrderView {
     amounts: Vec<AmountView>,
     /// Energy of one transfer.
     energy_per_transaction: i64,
+    /// `first_transfer_assumed`: no node could say whether the recipient holds the token, so each transfer gets the energy of
+    /// a first one. Only where the order was just made, and absent where there is nothing to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<Notice>,
 }
 
 impl FlashOrderView {
-    pub(crate) fn new(order: &Order) -> Self {
+    pub(crate) fn new(Placed { order, notice, .. }: &Placed) -> Self {
         Self {
             order_id: order.id.to_string(),
             payment_address: order.payment_address.to_string(),
@@ -67,6 +71,7 @@ impl FlashOrderView {
             tail_sun: order.tail.get(),
             amounts: amounts(order),
             energy_per_transaction: order.energy_per_transfer.get(),
+            notice: *notice,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! An order as `/api/v1` shows it: its exact state, what was paid and done, its history.
 
 use super::{AmountView, RefundNoteView, amounts, failure_text};
-use crate::http::time::iso;
+use crate::http::{recipient::Notice, sale::Placed, time::iso};
 use leyden_domain::{
     Timestamp,
     operation::Operation,
@@ -134,9 +134,18 @@ pub(crate) struct OrderView {
     /// What goes back of its payments; only on the single order.
     #[serde(skip_serializing_if = "Option::is_none")]
     refunds: Option<Vec<RefundNoteView>>,
+    /// `first_transfer_assumed`: no node could say whether the recipient holds the token, so each transfer gets the energy of
+    /// a first one. Only where the order was just made, and absent where there is nothing to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<Notice>,
 }
 
 impl OrderView {
+    /// As whoever has made it is shown it.
+    pub(crate) fn placed(placed: &Placed) -> Self {
+        Self { notice: placed.notice, ..Self::new(&placed.order) }
+    }
+
     /// As it stands in a list.
     pub(crate) fn new(order: &Order) -> Self {
         let kind = order.state.kind();
@@ -180,6 +189,7 @@ impl OrderView {
             ends_at: order.state.ends_at().map(iso),
             operations: None,
             refunds: None,
+            notice: None,
         }
     }
 

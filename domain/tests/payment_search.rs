@@ -27,6 +27,7 @@ fn of(movements: &[(Moved, Address, Option<i64>)], height: Option<i64>) -> Trans
                 amount: *amount,
             })
             .collect(),
+        may_hide: false,
     }
 }
 
@@ -77,6 +78,15 @@ fn what_failed_paid_nobody_and_what_a_contract_will_do_is_not_known() {
     let mut call = of(&[], None);
     call.kind = ContractKind::TriggerSmartContract;
     assert_eq!(said(Some(&call)), Absence::Waiting);
+    // In a block it is known only where the node shows what contracts send.
+    let call = |movements: &[_], height| TransactionReport { may_hide: true, ..of(movements, Some(height)) };
+    for movements in [&[][..], &[(TRX, OTHER, Some(100))]] {
+        for height in [10, 30, 51] {
+            assert_eq!(said(Some(&call(movements, height))), Absence::MaybeByContract);
+        }
+    }
+    assert_eq!(said(Some(&call(&[(TRX, OURS, Some(100))], 51))), Absence::Ahead, "it is shown");
+    assert_eq!(said(Some(&call(&[(TRX, OURS, Some(1))], 51))), Absence::Dust);
     let mut asset = of(&[], Some(30));
     asset.kind = ContractKind::TransferAssetContract;
     assert_eq!(said(Some(&asset)), Absence::OtherToken);

@@ -206,6 +206,7 @@ fn why_something_is_no_payment_has_a_word() {
         (Absence::Waiting, "waiting"),
         (Absence::Failed, "failed"),
         (Absence::PaysOthers, "pays_others"),
+        (Absence::MaybeByContract, "maybe_by_contract"),
         (Absence::OtherToken, "other_token"),
         (Absence::Dust, "dust"),
         (Absence::Ahead, "ahead"),

@@ -167,6 +167,7 @@ fn judged(found: &Lookup, order: OrderId) -> (&'static str, Option<&Payment>, Op
             let outcome = match why {
                 Absence::NotSeen | Absence::Waiting => "not_seen",
                 Absence::Ahead => "ahead",
+                Absence::MaybeByContract => "unknown",
                 Absence::Failed
                 | Absence::PaysOthers
                 | Absence::OtherToken

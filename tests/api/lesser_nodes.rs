@@ -1,8 +1,10 @@
 //! Nodes that keep or answer less than others: no constant calls, no internal transactions. The service goes on and says so.
 
 use crate::common::{Reply, TestApp, settings, with};
+use leyden_domain::Sun;
 use leyden_sim::{faults::ReadFault, keys};
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 /// The energy of a transfer to a holder of the token, and of a first one.
 const ORDINARY: i64 = 65_000;
@@ -64,5 +66,68 @@ fn a_node_that_does_not_answer_sells_nothing() {
         assert_eq!((refused.status.as_u16(), refused.refusal().as_str()), (503, "CHAIN_UNAVAILABLE"));
         app.node.faults().reads.clear();
         app.state().handles.pause_reading(false);
+    });
+}
+
+async fn look_up(app: &TestApp, tx_hash: &str, language: &str) -> Value {
+    let path = format!("/api/v1/payments/lookup?txHash={tx_hash}");
+    let request = app.request(Method::GET, &path).header("X-API-Key", &app.admin);
+    app.send(request.header("Accept-Language", language)).await.data()
+}
+
+/// A contract pays; the transaction.
+fn contract_pays(app: &TestApp, to: leyden_domain::Address, amount: Sun) -> String {
+    app.node.transfer_by_contract(&keys::test_key(2), to, amount.get()).unwrap().tx_id.to_string()
+}
+
+#[test]
+fn what_a_contract_may_have_paid_is_not_called_nothing() {
+    with(settings(), async |app| {
+        app.node.faults().without_internals = true;
+        let hidden = contract_pays(&app, TestApp::payee(), Sun::from_trx(3));
+        let token = app.node.transfer_usdt(&keys::test_key(1), keys::test_address(4), 7_000_000).unwrap();
+        app.block().await;
+        let said = look_up(&app, &hidden, "en").await;
+        assert_eq!(said["outcome"], "maybe_by_contract", "{said}");
+        assert_eq!(said["transaction"]["kind"], "TriggerSmartContract");
+        for member in ["message", "advice"] {
+            let text = said[member].as_str().unwrap();
+            assert!(!text.contains("pays nothing") && !text.contains("cannot bring back"), "{text}");
+        }
+        assert!(said["message"].as_str().unwrap().contains("not every node"), "{said}");
+        let chinese = look_up(&app, &hidden, "zh-CN").await;
+        assert!(chinese["message"].as_str().unwrap().contains("并非所有节点"), "{chinese}");
+        // Whoever claims it for an order is told no more than is known.
+        let made = order(&app, 1).await.data();
+        let claim = json!({"orderId": made["orderId"], "txHash": hidden});
+        let claimed = app.post("/api/energy-flash/confirm-payment", &claim).await.data();
+        assert_eq!(
+            (&claimed["outcome"], &claimed["lookup"]["outcome"]),
+            (&json!("unknown"), &said["outcome"])
+        );
+        // The token sends no TRX, so a transfer of it to somebody else pays us nothing on any node.
+        assert_eq!(look_up(&app, &token.tx_id.to_string(), "en").await["outcome"], "pays_others");
+        // Nor does what a node shows to go elsewhere, where it shows what contracts send.
+        app.node.faults().without_internals = false;
+        let elsewhere = contract_pays(&app, keys::test_address(4), Sun::from_trx(3));
+        let shown = contract_pays(&app, TestApp::payee(), Sun::from_trx(4));
+        app.block().await;
+        assert_eq!(look_up(&app, &elsewhere, "en").await["outcome"], "pays_others");
+        app.until_payment(&shown).await;
+        let shown = look_up(&app, &shown, "en").await;
+        assert_eq!(shown["payments"][0]["evidence"], "internal", "{shown}");
+    });
+}
+
+#[test]
+fn what_a_recorded_payment_was_read_from_is_said() {
+    with(settings(), async |app| {
+        let usdt = app.node.transfer_usdt(&keys::test_key(1), TestApp::payee(), 7_000_000).unwrap();
+        let plain = app.pay(2, Sun::from_trx(2));
+        app.block().await;
+        for (tx_hash, evidence) in [(usdt.tx_id.to_string(), "log"), (plain, "contract")] {
+            app.until_payment(&tx_hash).await;
+            assert_eq!(look_up(&app, &tx_hash, "en").await["payments"][0]["evidence"], evidence);
+        }
     });
 }

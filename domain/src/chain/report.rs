@@ -21,6 +21,8 @@ pub struct TransactionReport {
     pub expires_at: Option<Timestamp>,
     /// What it moved; of one that waits or failed, what it asks for.
     pub movements: Vec<Movement>,
+    /// Whether a contract may have moved TRX in it that this node does not show: not every node keeps what contracts send.
+    pub may_hide: bool,
 }
 
 /// Money or tokens that go from one address to another.

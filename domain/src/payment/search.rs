@@ -33,6 +33,9 @@ pub enum Absence {
     Failed,
     /// It pays somebody else, or nobody.
     PaysOthers,
+    /// It calls a contract, which may have paid us: the node shows nothing of the kind, and not every node shows what
+    /// contracts send.
+    MaybeByContract,
     /// It pays us in a token that we do not take.
     OtherToken,
     /// It pays us less than anything is recorded of.
@@ -54,6 +57,7 @@ impl Absence {
             Self::Waiting => "waiting",
             Self::Failed => "failed",
             Self::PaysOthers => "pays_others",
+            Self::MaybeByContract => "maybe_by_contract",
             Self::OtherToken => "other_token",
             Self::Dust => "dust",
             Self::Ahead => "ahead",
@@ -104,6 +108,7 @@ pub fn absence(report: Option<&TransactionReport>, reader: &Reader<'_>) -> Absen
         {
             return Absence::Waiting;
         }
+        None | Some(Meaning::Others) if report.may_hide => return Absence::MaybeByContract,
         None | Some(Meaning::Others) => return Absence::PaysOthers,
     }
     match report.height {

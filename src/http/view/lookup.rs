@@ -27,7 +27,8 @@ pub(crate) struct LookupView {
     /// The transaction.
     tx_hash: String,
     /// `recorded`: it is in the books, see `payments`. Else why it is not: `not_seen`: no node knows it. `waiting`: in no
-    /// block yet. `failed`: in a block, where it failed. `pays_others`: it pays nothing to us. `other_token`: in a token that
+    /// block yet. `failed`: in a block, where it failed. `pays_others`: it pays nothing to us. `maybe_by_contract`: it calls a contract, and the node
+    /// that was asked shows no payment to us, though not every node shows what contracts send. `other_token`: in a token that
     /// is not taken. `dust`: less than anything is recorded of. `ahead`: in a block that is about to be read.
     /// `before_first`: in a block before the service began to read. `other_fork`: a node shows it in a block that we read
     /// without it. `unknown`: not in the books, and no node could be asked.
@@ -331,6 +332,7 @@ fn example(rule: &'static str, more: &serde_json::Value) -> serde_json::Value {
     let mut payment = json!({
         "paymentId": format!("{EXAMPLE_HASH}_0"), "index": 0, "asset": "TRX", "amount": "1.500137", "amountMicro": 1_500_137,
         "fromAddress": "TMuA6YqfCeX8EhbfYEg5y7S4DqzSJireY9", "toAddress": "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8",
+        "evidence": "contract",
         "state": rule, "rule": rule, "message": text.message, "advice": text.advice,
         "finality": "seen", "confirmations": 3,
         "block": {

@@ -54,6 +54,17 @@ const OUTCOMES: &[Row] = &[
         ],
     ),
     (
+        "maybe_by_contract",
+        [
+            "The transaction calls a contract. The node that was asked shows no payment to us in it, but not every node \
+             shows the TRX that contracts send.",
+            "If it was to pay us, wait some minutes and ask again; then ask the operator, and name this transaction. What \
+             our addresses hold is compared with our books, and what is missing there is looked for at every node.",
+            "该交易调用了合约。所询问的节点未显示其向我们付款，但并非所有节点都会显示合约转出的 TRX。",
+            "若该交易是向我们付款，请几分钟后再查询；仍未找到时请联系运营方并提供交易哈希。我们会将地址余额与账本核对，并向所有节点查找缺失的付款。",
+        ],
+    ),
+    (
         "other_token",
         [
             "The transaction pays in a token that is not taken here.",
@@ -264,6 +275,7 @@ mod tests {
             A::Waiting,
             A::Failed,
             A::PaysOthers,
+            A::MaybeByContract,
             A::OtherToken,
             A::Dust,
             A::Ahead,

@@ -3,7 +3,7 @@
 use super::{Outcome, Receipt, TxAction, TxFacts};
 use leyden_domain::{
     Address, Asset, Timestamp,
-    chain::{Moved, Movement, TransactionReport, Transfer},
+    chain::{ContractKind, Moved, Movement, TransactionReport, Transfer},
 };
 
 /// Where a transaction is.
@@ -61,7 +61,19 @@ pub fn report(facts: &TxFacts, place: Whereabouts<'_>, usdt: Address) -> Transac
         Whereabouts::Waiting(expires_at) => (None, false, expires_at),
         Whereabouts::InBlock(receipt) => (Some(receipt.height), has_failed(facts, receipt), None),
     };
-    TransactionReport { height, failed, kind: facts.kind, expires_at, movements }
+    // A node that keeps what contracts send shows all that one transaction sent. The token itself sends none.
+    let sends_nothing = matches!(
+        facts.action,
+        TxAction::Call { contract, token: Some(_), .. } if contract == usdt
+    );
+    let runs = matches!(facts.kind, ContractKind::TriggerSmartContract | ContractKind::CreateSmartContract);
+    let may_hide = match place {
+        Whereabouts::InBlock(receipt) => {
+            runs && !sends_nothing && facts.success && receipt.counts() && receipt.internals.is_empty()
+        }
+        Whereabouts::Waiting(_) => false,
+    };
+    TransactionReport { height, failed, kind: facts.kind, expires_at, movements, may_hide }
 }
 
 /// Whether a transaction in a block has failed. Where its own result says nothing, its receipt does: one that runs no code

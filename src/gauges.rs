@@ -7,7 +7,13 @@ use leyden_actors::{
     boards::{ChainStatus, PoolStatus},
     kernel::{self, TreeStatus},
 };
-use leyden_domain::{Timestamp, halt::HaltCause, order::OrderStateKind, pool::AccountState};
+use leyden_domain::{
+    Timestamp,
+    halt::HaltCause,
+    order::OrderStateKind,
+    pool::AccountState,
+    reconcile::{Matter, StillOpen},
+};
 use leyden_ports::{Cache, StoreError};
 use metrics::{counter, gauge};
 use std::{collections::BTreeMap, time::Duration};
@@ -152,6 +158,19 @@ async fn refunds(state: &AppState) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// What is on our accounts and nothing explains, until a person has closed it; by what it lies on.
+async fn differences(state: &AppState) -> Result<(), StoreError> {
+    let open = state.store.open_differences().await?;
+    for matter in Matter::ALL.iter().filter(|matter| matter.stays_open()) {
+        let of = |open: &&StillOpen| open.left.matter == *matter;
+        let sun = open.iter().filter(of).map(|open| open.left.excess()).fold(0_i64, i64::saturating_add);
+        let open = open.iter().filter(of).count();
+        gauge!("leyden_open_differences", "matter" => matter.name()).set(count(open));
+        gauge!("leyden_open_differences_sun", "matter" => matter.name()).set(float(sun));
+    }
+    Ok(())
+}
+
 /// When the books were counted last. Whoever asks meanwhile waits for the same count.
 #[derive(Debug, Default)]
 pub(crate) struct Census(Mutex<Option<Instant>>);
@@ -178,6 +197,7 @@ async fn figures(state: &AppState) -> Result<(), StoreError> {
         gauge!("leyden_orders", "state" => kind.name()).set(float(i64::try_from(orders).unwrap_or(i64::MAX)));
     }
     refunds(state).await?;
+    differences(state).await?;
     let journal = state.store.journal_head().await?;
     gauge!("leyden_journal_entries").set(float(journal.seq));
     let oldest = state.store.oldest_unserved().await?;

@@ -1,6 +1,7 @@
 //! What is on our accounts beside what should be there: on the payment addresses, on the accounts that refunds are paid from,
 //! and on those of the pool besides their stake. Each comparison begins from what the one before has found; what left since by
-//! recorded blocks may have left.
+//! recorded blocks may have left. What differs is carried on from comparison to comparison until the books explain it or a
+//! person has closed it.
 
 use crate::{
     reconciler::{Reconciler, Run, Trouble},
@@ -9,7 +10,9 @@ use crate::{
 use leyden_domain::{
     Address,
     pool::PoolAccount,
-    reconcile::{Class, Difference, Holding, Matter, Till, Verdict, classify_outgoings, classify_till},
+    reconcile::{
+        Class, Difference, Holding, Matter, OpenDifference, Till, Verdict, classify_outgoings, classify_till,
+    },
 };
 use leyden_ports::{Holdings, StoreError};
 use std::collections::BTreeMap;
@@ -68,26 +71,52 @@ impl Reconciler {
             total = total.saturating_add(held.balance.get());
         }
         let Some(block) = block else { return Ok(()) };
+        let last = ports.store.last_till().await?;
+        if last.is_some_and(|(since, _)| since > block.height()) {
+            // A node that is behind: what was found at the later block has been told.
+            return Ok(());
+        }
         run.till = Some((block.height(), total));
         run.at(block.height());
-        let Some((since, before)) = ports.store.last_till().await? else { return Ok(()) };
-        let came = ports.store.till_between(since, block.height()).await?;
-        let till = Till { before, now: total, came: came.get() };
-        let expected = before.saturating_add(came.get());
+        let Some((since, before)) = last else { return Ok(()) };
+        let flow = ports.store.till_between(&settings.payment_addresses, since, block.height()).await?;
+        let till = Till { before, now: total, came: flow.came.get(), left: flow.left.get() };
         let Verdict::Differs(class) = classify_till(&till) else { return Ok(()) };
-        let is_small = total.saturating_sub(expected).saturating_abs() <= settings.reconcile.tolerance.get();
+        let ours = if class == Class::MissedEvent { till.most() } else { till.untouched() };
+        let is_small = total.saturating_sub(ours).saturating_abs() <= settings.reconcile.tolerance.get();
         let is_expected = class == Class::ExternalMovement && settings.reconcile.expect_withdrawals;
-        if !is_small && !is_expected {
-            run.differences.push(Difference {
-                matter: Matter::Payments,
-                class,
-                account: None,
-                receiver: None,
-                ours: expected,
-                theirs: total,
-                height: block.height(),
-                evidence: format!("{before} at {since}, {came} TRX recorded since"),
-            });
+        if is_small || is_expected {
+            return Ok(());
+        }
+        let mut payees = settings.payment_addresses.iter().copied();
+        let difference = Difference {
+            matter: Matter::Payments,
+            class,
+            account: payees.next().filter(|_| settings.payment_addresses.len() == 1),
+            receiver: None,
+            ours,
+            theirs: total,
+            height: block.height(),
+            evidence: format!(
+                "{before} at {since}, {} TRX recorded as come since and {} as gone",
+                flow.came, flow.left
+            ),
+        };
+        run.found(OpenDifference {
+            difference,
+            accounts: settings.payment_addresses.iter().copied().collect(),
+            since,
+            recorded: till.came.saturating_sub(till.left),
+            found_at: ports.clock.now(),
+        });
+        Ok(())
+    }
+
+    /// What earlier comparisons have found, and nothing has explained and nobody has closed since.
+    pub(crate) async fn carry_on(&self, run: &mut Run) -> Result<(), StoreError> {
+        for open in self.shared.ports.store.open_differences().await? {
+            run.differences.push(open.left);
+            run.open.push(open.found);
         }
         Ok(())
     }
@@ -128,7 +157,7 @@ impl Reconciler {
         let left = ports.store.left_between(address, before.height, now.height).await?;
         let least = left.least(before.balance, settings.refunds.fee_limit.get());
         if let Verdict::Differs(class) = classify_outgoings(least, now.balance) {
-            run.differences.push(Difference {
+            let difference = Difference {
                 matter,
                 class,
                 account: Some(address),
@@ -140,6 +169,13 @@ impl Reconciler {
                     "{} at {}; since then {} sun left it by {} transfers, {} calls and {} transactions of its stake",
                     before.balance, before.height, left.gone, left.coins, left.calls, left.works
                 ),
+            };
+            run.found(OpenDifference {
+                difference,
+                accounts: vec![address],
+                since: before.height,
+                recorded: left.gone.saturating_neg(),
+                found_at: ports.clock.now(),
             });
         }
         Ok(())

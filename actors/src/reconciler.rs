@@ -15,7 +15,9 @@ use leyden_domain::{
     Address, Height, ReconciliationId, Sun,
     halt::HaltCause,
     pool::PoolAccount,
-    reconcile::{Class, Difference, Matter, Pair, Reconciliation, Verdict, classify, classify_stake},
+    reconcile::{
+        Class, Difference, Matter, OpenDifference, Pair, Reconciliation, Verdict, classify, classify_stake,
+    },
 };
 use leyden_ports::{ChainError, Holdings, StoreError, store::ReconciliationWish};
 use std::{
@@ -107,9 +109,16 @@ pub(crate) struct Run {
     pub(crate) balances: Balances,
     pub(crate) skipped: Vec<String>,
     pub(crate) differences: Vec<Difference>,
+    pub(crate) open: Vec<OpenDifference>,
 }
 
 impl Run {
+    /// A difference that is carried on from here.
+    pub(crate) fn found(&mut self, open: OpenDifference) {
+        self.differences.push(open.difference.clone());
+        self.open.push(open);
+    }
+
     /// Everything was compared at this block or a later one.
     pub(crate) fn at(&mut self, height: Height) {
         self.height = Some(self.height.map_or(height, |lowest| lowest.min(height)));
@@ -146,6 +155,7 @@ impl Reconciler {
         let Shared { ports, settings, .. } = self.shared.as_ref();
         let accounts = ports.store.pool_accounts().await?;
         let mut run = Run { balances: self.known_balances(&accounts).await?, ..Run::default() };
+        self.carry_on(&mut run).await?;
         for account in accounts {
             match self.compare_account(&account, &mut run, progress).await {
                 Ok(()) => run.accounts = run.accounts.saturating_add(1),
@@ -174,6 +184,7 @@ impl Reconciler {
             pool_accounts: run.balances.of(Matter::PoolBalance),
             skipped: run.skipped,
             differences: run.differences,
+            open: run.open,
         };
         self.tell(&done).await?;
         let proposed = self.propose(&done).await?;

@@ -11,32 +11,34 @@ use leyden_domain::{
     Address, Energy, Height, RepairId, Sun,
     operation::{Operation, OperationKind, OperationState, RefusalMeaning},
     pool::PoolAccount,
-    reconcile::{Reconciliation, Repair, RepairKind, RepairState, plan},
+    reconcile::{Difference, OpenDifference, Reconciliation, Repair, RepairKind, RepairState, choices, plan},
 };
 use leyden_ports::{StoreError, store::Page};
 use std::sync::Arc;
 
 /// Most repairs of one page.
 const REPAIRS_AT_ONCE: u32 = 20;
+/// Blocks that every node is asked for together.
+const BLOCKS_AT_ONCE: u32 = 20;
 
 impl Reconciler {
     /// What would mend what was found.
     pub(crate) async fn propose(&self, done: &Reconciliation) -> Result<Vec<Repair>, StoreError> {
-        let Shared { ports, settings, .. } = self.shared.as_ref();
+        let Shared { ports, .. } = self.shared.as_ref();
         let mut proposed = Vec::new();
         for difference in &done.differences {
             let last = ports.store.last_repair(&difference.subject()).await?;
             let same = last.filter(|last| last.difference.excess() == difference.excess());
-            if same.as_ref().is_some_and(|last| last.state == RepairState::Rejected) {
-                // A person has seen exactly this and said no.
+            let is_rejected = same.as_ref().is_some_and(|last| last.state == RepairState::Rejected);
+            if is_rejected && !difference.matter.stays_open() {
+                // A person has seen exactly this and said no. What stays open until it is closed must be there to be closed.
                 continue;
             }
             // Blocks were read again for this and nothing more was in them: somebody must find out.
             let in_vain = same.as_ref().is_some_and(|last| last.state == RepairState::Failed);
             let Some(plan) = plan(difference, in_vain) else { continue };
-            let lowest = difference.height.offset(settings.reconcile.reread_blocks.saturating_neg());
-            let blocks = (plan.kind == RepairKind::RereadBlocks)
-                .then_some((Height::new(lowest.get().max(1)), difference.height));
+            let may_reread = choices(difference, in_vain).contains(&RepairKind::RereadBlocks);
+            let blocks = may_reread.then(|| self.blocks_of(difference, &done.open));
             proposed.push(Repair {
                 id: RepairId::new(done.finished_at, ports.entropy.for_id()),
                 reconciliation: done.id,
@@ -52,6 +54,16 @@ impl Reconciler {
             });
         }
         Ok(proposed)
+    }
+
+    /// The blocks that may hold what is missing: so many as are set, and all in which it came about.
+    fn blocks_of(&self, difference: &Difference, open: &[OpenDifference]) -> (Height, Height) {
+        let back = self.shared.settings.reconcile.reread_blocks;
+        let lowest = difference.height.offset(back.saturating_neg());
+        let subject = difference.subject();
+        let open = open.iter().find(|open| open.difference.subject() == subject);
+        let lowest = open.map_or(lowest, |open| open.since.next().min(lowest));
+        (Height::new(lowest.get().max(1)), difference.height)
     }
 
     /// Applies what is approved.
@@ -224,7 +236,12 @@ impl Reconciler {
         let listener = BlockListener::new(Arc::clone(&self.shared));
         let (mut missing, mut read, mut height) = (0_u32, 0_u32, from);
         while height <= to {
-            if let Some(block) = ports.chain.block(height).await? {
+            let left = to.get().saturating_sub(height.get()).saturating_add(1);
+            let count = u32::try_from(left).unwrap_or(u32::MAX).min(BLOCKS_AT_ONCE);
+            let blocks = ports.chain.witnessed(height, count).await?;
+            // Where none is shown at a height, the next one may be.
+            let seen = i64::try_from(blocks.len()).unwrap_or(i64::MAX).max(1);
+            for block in blocks {
                 match ports.store.amend_block(listener.commit_of(&block), ports.clock.now()).await {
                     Ok(found) => {
                         missing = missing.saturating_add(found);
@@ -237,7 +254,7 @@ impl Reconciler {
                 settings.did("reconciler.reread");
                 progress.tick();
             }
-            height = height.next();
+            height = height.offset(seen);
         }
         if missing > 0 {
             self.shared.hint_all();

@@ -4,9 +4,9 @@
 use leyden_domain::{
     Address, Height, ReconciliationId, RepairId, Timestamp,
     reconcile::{
-        Class, Decision, Difference, Matter, Outgoings, Pair, Repair, RepairKind, RepairState, Say,
-        SayRefusal, Till, Verdict, choices, classify, classify_outgoings, classify_stake, classify_till,
-        plan,
+        Class, Decision, Difference, Matter, OpenDifference, Outgoings, Pair, Repair, RepairKind,
+        RepairState, Say, SayRefusal, Till, Verdict, choices, classify, classify_outgoings, classify_stake,
+        classify_till, plan,
     },
 };
 use proptest::prelude::*;
@@ -88,10 +88,13 @@ fn what_each_difference_is_called() {
 
 #[test]
 fn what_the_payment_addresses_hold() {
-    let till = |before, now, came| classify_till(&Till { before, now, came });
-    assert_eq!(till(10, 15, 5), Verdict::Agrees);
-    assert_eq!(till(10, 16, 5), Verdict::Differs(Class::MissedEvent));
-    assert_eq!(till(10, 2, 5), Verdict::Differs(Class::ExternalMovement));
+    let till = |before, now, came, left| classify_till(&Till { before, now, came, left });
+    assert_eq!(till(10, 15, 5, 0), Verdict::Agrees);
+    assert_eq!(till(10, 16, 5, 0), Verdict::Differs(Class::MissedEvent));
+    assert_eq!(till(10, 2, 5, 0), Verdict::Differs(Class::ExternalMovement));
+    assert_eq!(till(10, 2, 5, 13), Verdict::Differs(Class::ExternalMovement));
+    assert_eq!(till(10, 1, 5, 13), Verdict::Differs(Class::ExternalMovement), "a fee was paid too");
+    assert_eq!(till(10, 3, 5, 13), Verdict::Differs(Class::MissedEvent), "what its owner took hides nothing");
     assert_eq!(classify_stake(5, 5), Verdict::Agrees);
     assert_eq!(classify_stake(5, 4), Verdict::Differs(Class::ExternalMovement));
 }
@@ -127,7 +130,7 @@ fn what_may_be_chosen_for_each_difference() {
                     (_, _, false, _) => vec![K::RereadBlocks],
                     (_, true, true, true) => vec![K::Retake, K::WriteOff],
                     (_, true, true, false) => vec![K::Release, K::WriteOff],
-                    (_, false, true, _) => vec![K::WriteOff],
+                    (_, false, true, _) => vec![K::WriteOff, K::RereadBlocks],
                 };
                 assert_eq!(of(Class::MissedEvent), missed, "{matter:?} {theirs} {in_vain}");
                 let foreign = match (is_stake, is_delegation, is_more) {
@@ -172,16 +175,31 @@ fn a_difference_is_known_again_by_its_name() {
     assert_eq!(doubts, [&Class::Duplicate, &Class::Fork, &Class::OurBug]);
 }
 
-/// Money that went is told once and then compared anew: what goes later wants a repair of its own.
+/// What is found on an account stays a difference; what is found later wants a repair of its own.
 #[test]
-fn money_that_goes_twice_is_two_matters() {
+fn money_that_differs_twice_is_two_matters() {
     for matter in Matter::ALL {
         let first = a_difference(*matter, Class::ExternalMovement, 9);
         let later = Difference { height: first.height.next(), ..first.clone() };
-        let is_told_once = matches!(matter, Matter::RefundAccount | Matter::PoolBalance);
-        assert_eq!(first.subject() != later.subject(), is_told_once, "{matter:?}");
+        let is_balance = matches!(matter, Matter::Payments | Matter::RefundAccount | Matter::PoolBalance);
+        assert_eq!((first.subject() != later.subject(), matter.stays_open()), (is_balance, is_balance));
         assert!(Difference::is_name(&later.name()));
     }
+}
+
+#[test]
+fn what_is_open_is_what_the_books_do_not_explain() {
+    let found = |theirs| OpenDifference {
+        difference: Difference { ours: 100, theirs, ..a_difference(Matter::Payments, Class::MissedEvent, 0) },
+        accounts: Vec::new(),
+        since: Height::new(1),
+        recorded: 7,
+        found_at: Timestamp::from_ms(1),
+    };
+    let left = |theirs, recorded| found(theirs).left(recorded).map(|left| left.excess());
+    assert_eq!((left(105, 7), left(105, 10), left(105, 12), left(105, 90)), (Some(5), Some(2), None, None));
+    assert_eq!((left(96, 7), left(96, 9), left(96, 3), left(96, 0)), (Some(-4), Some(-6), None, None));
+    assert_eq!(found(105).left(10).unwrap().subject(), found(105).difference.subject(), "it keeps its name");
 }
 
 #[test]

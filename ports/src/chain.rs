@@ -158,6 +158,13 @@ pub trait ChainReader: Send + Sync + 'static {
     /// Up to `count` consecutive blocks from `from`; fewer where the chain ends.
     async fn blocks(&self, from: Height, count: u32) -> Result<Vec<Block>, ChainError>;
 
+    /// The same blocks with everything that any node behind this reader shows of them: what several nodes tell together,
+    /// transfers included that only one receipt tells of. For reading again what a comparison has missed. What is found
+    /// here and not by [`ChainReader::blocks`] is the word of a single node on a block that is proven.
+    async fn witnessed(&self, from: Height, count: u32) -> Result<Vec<Block>, ChainError> {
+        self.blocks(from, count).await
+    }
+
     /// An address; `None` where it was never activated.
     async fn account(&self, address: Address) -> Result<Option<AccountInfo>, ChainError>;
 

@@ -30,7 +30,7 @@ pub use orders::{
 };
 pub use payments::{PaymentFilter, PaymentStore, Routing, UnroutedPayment};
 pub use pool::{NewPoolAccount, PoolStore, ReserveCommit};
-pub use reconcile::{ReconcileStore, ReconciliationRow, ReconciliationWish, RepairRefusal};
+pub use reconcile::{ReconcileStore, ReconciliationRow, ReconciliationWish, RepairRefusal, TillFlow};
 pub use refunds::{
     NewRefundAccount, OnItsWay, RefundAnswer, RefundCommit, RefundCount, RefundDetail, RefundDraft,
     RefundEntry, RefundFilter, RefundStore, RefundTarget, RefundTransfer, RefundWish, RefundWork,

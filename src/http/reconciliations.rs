@@ -13,7 +13,10 @@ use super::{
     view::{Answer, ListAnswer},
 };
 use actix_web::{HttpResponse, get, post, web};
-use leyden_domain::{Height, ReconciliationId, reconcile::Difference};
+use leyden_domain::{
+    Height, ReconciliationId,
+    reconcile::{Difference, StillOpen},
+};
 use leyden_ports::store::{ReconciliationRow, ReconciliationWish};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -57,6 +60,50 @@ impl From<&Difference> for DifferenceView {
     }
 }
 
+/// What a comparison has found on our accounts, and neither the books explain nor a person has closed.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OpenDifferenceView {
+    /// `payments`, `refund_account` or `pool_balance`.
+    matter: &'static str,
+    /// On which of our accounts: all payment addresses where there are several, for they are compared together.
+    accounts: Vec<String>,
+    /// How much is left to explain, in sun: more than the books explain, or less where it is negative.
+    excess_sun: i64,
+    /// It came about in blocks above this one.
+    since_height: i64,
+    /// The block at which it was found.
+    height: i64,
+    /// When it was found.
+    found_at: String,
+}
+
+impl From<&StillOpen> for OpenDifferenceView {
+    fn from(StillOpen { found, left }: &StillOpen) -> Self {
+        Self {
+            matter: left.matter.name(),
+            accounts: found.accounts.iter().map(ToString::to_string).collect(),
+            excess_sun: left.excess(),
+            since_height: found.since.get(),
+            height: left.height.get(),
+            found_at: iso(found.found_at),
+        }
+    }
+}
+
+impl OpenDifferenceView {
+    /// In a sentence.
+    pub(crate) fn problem(&self) -> String {
+        let how = if self.excess_sun > 0 { "more" } else { "less" };
+        format!(
+            "{} sun {how} than the books explain are on {} since block {}",
+            self.excess_sun.unsigned_abs(),
+            self.accounts.join(", "),
+            self.since_height
+        )
+    }
+}
+
 /// One comparison of the books with the chain.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -81,7 +128,8 @@ pub(crate) struct ReconciliationView {
     pairs: u32,
     /// What could not be compared, and why.
     skipped: Vec<String>,
-    /// What differs; empty where both agree.
+    /// What differs, with what earlier comparisons found on our accounts and nobody has explained or closed; empty where
+    /// both agree.
     differences: Vec<DifferenceView>,
 }
 

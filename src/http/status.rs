@@ -1,8 +1,8 @@
 //! `/status`: how everything is, read from boards and counts; no actor is asked, so a stuck one cannot hide.
 
 use super::{
-    auth::Visitor, error::ApiError, halts::HaltView, openapi::Refusals, pool::PoolView, scope::Scope,
-    state::AppState, time::iso, view::RefundCountView,
+    auth::Visitor, error::ApiError, halts::HaltView, openapi::Refusals, pool::PoolView,
+    reconciliations::OpenDifferenceView, scope::Scope, state::AppState, time::iso, view::RefundCountView,
 };
 use actix_web::{HttpResponse, get, web};
 use leyden_actors::{boards::ChainStatus, kernel::TreeStatus};
@@ -193,6 +193,8 @@ pub(crate) struct FullStatus {
     refunds: Vec<RefundCountView>,
     /// Operations by kind and state.
     operations: BTreeMap<String, u64>,
+    /// What comparisons have found on our accounts and neither the books explain nor a person has closed; the oldest first.
+    open_differences: Vec<OpenDifferenceView>,
     /// Orders being watched, and how many may be.
     watchers: WatchersView,
     /// The nodes that are asked.
@@ -315,12 +317,21 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
     let totals = state.store.totals().await;
     let journal = state.store.journal_head().await;
     let refunds = state.store.count_refunds().await;
-    let books_error =
-        counts.as_ref().err().or(totals.as_ref().err()).or(refunds.as_ref().err()).map(ToString::to_string);
+    let open = state.store.open_differences().await;
+    let books_error = counts
+        .as_ref()
+        .err()
+        .or(totals.as_ref().err())
+        .or(refunds.as_ref().err())
+        .or(open.as_ref().err())
+        .map(ToString::to_string);
     let totals = totals.unwrap_or_default();
+    let open: Vec<_> = open.unwrap_or_default().iter().map(OpenDifferenceView::from).collect();
+    let mut problems = problems;
+    problems.extend(open.iter().map(OpenDifferenceView::problem));
     HttpResponse::Ok().json(StatusView::Full(Box::new(FullStatus {
         success: true,
-        status: if books_error.is_some() { "degraded" } else { verdict },
+        status: if books_error.is_some() || !open.is_empty() { "degraded" } else { verdict },
         problems,
         version: env!("CARGO_PKG_VERSION"),
         role: role(state),
@@ -341,6 +352,7 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
             .into_iter()
             .map(|(kind, state, count)| (format!("{kind}.{state}"), count))
             .collect(),
+        open_differences: open,
         watchers: WatchersView { watched, limit },
         nodes: state.chain.nodes().into_iter().map(NodeView::from).collect(),
         cache: state.cache.tiers().into_iter().map(CacheTierView::from).collect(),

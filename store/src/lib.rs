@@ -10,6 +10,7 @@ mod blocks;
 mod book;
 mod book_part;
 pub mod cache;
+mod carried;
 mod configs;
 mod db;
 mod delegation_record;

@@ -84,13 +84,13 @@ type Migrations = &'static [(i64, &'static str, &'static str)];
 const LITE: Migrations = migrations!(
     "sqlite": 1 "orders", 2 "chain", 3 "pool", 4 "service", 5 "views", 6 "tails", 7 "leases", 8 "roles",
     9 "refunds"; 10 "journal", 11 "guard", 12 "kept_answers", 13 "repairs",
-    14 "explained", 15 "pool_balances", 16 "payment_evidence"
+    14 "explained", 15 "pool_balances", 16 "payment_evidence", 17 "open_differences"
 );
 
 const PG: Migrations = migrations!(
     "postgres": 1 "orders", 2 "chain", 3 "pool", 4 "service", 5 "views", 6 "tails", 7 "leases", 8 "roles",
     9 "refunds"; 10 "journal", 11 "guard", 12 "kept_answers", 13 "repairs",
-    14 "explained", 15 "pool_balances", 16 "payment_evidence"
+    14 "explained", 15 "pool_balances", 16 "payment_evidence", 17 "open_differences"
 );
 
 /// The table in which sqlx keeps what has run.

@@ -3,22 +3,23 @@
 //! differ is the whole history of one pair looked through.
 
 use crate::{
-    SqlStore, blocks,
+    SqlStore, blocks, carried,
     db::{Conn, all, exec, one, opt},
     repairs,
     row::{Place, row},
 };
 use async_trait::async_trait;
 use leyden_domain::{
-    AccountId, Address, Height, OrderId, ReconciliationId, RepairId, Sun, Timestamp,
+    AccountId, Address, Asset, Height, OrderId, ReconciliationId, RepairId, Sun, Timestamp,
     operation::Operation,
-    reconcile::{Decision, Holding, Outgoings, Pair, Reconciliation, Repair, RepairState, Say},
+    reconcile::{Decision, Outgoings, Pair, Reconciliation, Repair, RepairState, Say, StillOpen},
 };
 use leyden_ports::store::{
     BlockCommit, Page, ReconcileStore, ReconciliationRow, ReconciliationWish, RepairRefusal, StoreError,
+    TillFlow,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 row!(
     /// A comparison.
@@ -34,6 +35,7 @@ row!(
         till_height: Option<i64>,
         refund_accounts: String,
         pool_accounts: String,
+        open_differences: String,
         skipped: String,
         differences: String,
     }
@@ -52,7 +54,7 @@ pub(crate) fn read_json<T: DeserializeOwned>(
 }
 
 impl RunRow {
-    fn read(self) -> Result<ReconciliationRow, StoreError> {
+    pub(crate) fn read(self) -> Result<ReconciliationRow, StoreError> {
         let place = Place::new("reconciliations", &self.id);
         let id: ReconciliationId = place.parse("id", &self.id)?;
         let started_at = Timestamp::from_ms(self.started_at);
@@ -72,6 +74,7 @@ impl RunRow {
             pool_accounts: read_json(place, "pool_accounts", &self.pool_accounts)?,
             skipped: self.skipped.lines().map(str::to_owned).collect(),
             differences: read_json(place, "differences", &self.differences)?,
+            open: read_json(place, "open_differences", &self.open_differences)?,
             asked_by: self.asked_by,
         }))
     }
@@ -223,57 +226,28 @@ async fn pair(
     })
 }
 
-/// What was on our accounts when it was compared, for the journal.
+/// What transfers too small to be recorded a block shows beyond those that it showed before.
 #[derive(Serialize)]
-struct Held<'a> {
-    till: Option<(Height, i64)>,
-    refund_accounts: &'a [Holding],
-    pool_accounts: &'a [Holding],
+struct Found {
+    sun: i64,
 }
 
-async fn record(
-    conn: &mut Conn,
-    done: &Reconciliation,
-    proposed: &[Repair],
-) -> Result<Vec<Repair>, StoreError> {
-    exec!(
+/// Records that a block holds more TRX in transfers too small to be recorded than it showed before.
+async fn find_dust(conn: &mut Conn, commit: &BlockCommit) -> Result<bool, StoreError> {
+    let dust = commit.dust.iter().filter(|dust| dust.asset == Asset::Trx);
+    let sun = dust.map(|dust| dust.amount).fold(0, i64::saturating_add);
+    let height = commit.head.height().get();
+    let found = exec!(
         conn,
-        "INSERT INTO reconciliations (id, asked_by, started_at, finished_at, height, accounts, pairs, till, till_height, skipped, \
-         differences, refund_accounts, pool_accounts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
-         ON CONFLICT (id) DO UPDATE SET finished_at = excluded.finished_at, height = excluded.height, \
-         accounts = excluded.accounts, pairs = excluded.pairs, till = excluded.till, till_height = excluded.till_height, skipped = excluded.skipped, \
-         differences = excluded.differences, refund_accounts = excluded.refund_accounts, \
-         pool_accounts = excluded.pool_accounts WHERE reconciliations.finished_at IS NULL",
-        done.id.to_string(),
-        done.asked_by.clone(),
-        done.started_at.ms(),
-        done.finished_at.ms(),
-        done.height.map(Height::get),
-        i64::from(done.accounts),
-        i64::from(done.pairs),
-        done.till.map(|(_, sum)| sum),
-        done.till.map(|(height, _)| height.get()),
-        done.skipped.join("\n"),
-        json(&done.differences)?,
-        json(&done.refund_accounts)?,
-        json(&done.pool_accounts)?,
+        "UPDATE blocks SET trx_dust_found = $2 - trx_dust_amount \
+         WHERE height = $1 AND trx_dust_amount + trx_dust_found < $2",
+        height,
+        sun,
     )?;
-    if done.till.is_some() || !done.refund_accounts.is_empty() || !done.pool_accounts.is_empty() {
-        // What the next comparison begins from.
-        let held = Held {
-            till: done.till,
-            refund_accounts: &done.refund_accounts,
-            pool_accounts: &done.pool_accounts,
-        };
-        conn.journal().told("note.reconciliation", done.id, &held);
+    if found == 1 {
+        conn.journal().told("note.dust_found", height, &Found { sun });
     }
-    let mut kept = Vec::new();
-    for repair in proposed {
-        if repairs::propose(conn, repair).await? {
-            kept.push(repair.clone());
-        }
-    }
-    Ok(kept)
+    Ok(found == 1)
 }
 
 /// Records what is missing of a recorded block.
@@ -294,6 +268,9 @@ async fn amend(conn: &mut Conn, commit: &BlockCommit, now: Timestamp) -> Result<
             blocks::record_payment(conn, head, position, payment, commit.behind, now).await?;
             missing = missing.saturating_add(1);
         }
+    }
+    if find_dust(conn, commit).await? {
+        missing = missing.saturating_add(1);
     }
     let (last,): (Option<i64>,) =
         one!(conn, "SELECT MAX(position) FROM resource_events WHERE height = $1", head.height().get())?;
@@ -349,19 +326,12 @@ impl ReconcileStore for SqlStore {
         done: Reconciliation,
         proposed: Vec<Repair>,
     ) -> Result<Vec<Repair>, StoreError> {
-        self.write(move |conn| Box::pin(async move { record(conn, &done, &proposed).await })).await
+        self.write(move |conn| Box::pin(async move { carried::record(conn, &done, &proposed).await })).await
     }
 
     async fn last_reconciliation(&self) -> Result<Option<Reconciliation>, StoreError> {
         let mut conn = self.db.read().await?;
-        let row: Option<RunRow> = opt!(
-            conn,
-            "SELECT * FROM reconciliations WHERE finished_at IS NOT NULL ORDER BY finished_at DESC, id DESC LIMIT 1"
-        )?;
-        Ok(match row.map(RunRow::read).transpose()? {
-            Some(ReconciliationRow::Done(done)) => Some(done),
-            Some(ReconciliationRow::Wanted(_)) | None => None,
-        })
+        carried::last(&mut conn).await
     }
 
     async fn last_till(&self) -> Result<Option<(Height, i64)>, StoreError> {
@@ -420,24 +390,23 @@ impl ReconcileStore for SqlStore {
         Ok(pair)
     }
 
-    async fn till_between(&self, above: Height, to: Height) -> Result<Sun, StoreError> {
+    async fn till_between(
+        &self,
+        payees: &BTreeSet<Address>,
+        above: Height,
+        to: Height,
+    ) -> Result<TillFlow, StoreError> {
         let mut conn = self.db.snapshot().await?;
-        let (paid,): (i64,) = one!(
-            conn,
-            "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM payments \
-             WHERE block_height > $1 AND block_height <= $2 AND asset = 'TRX'",
-            above.get(),
-            to.get(),
-        )?;
-        let (dust,): (i64,) = one!(
-            conn,
-            "SELECT CAST(COALESCE(SUM(trx_dust_amount), 0) AS BIGINT) FROM blocks \
-             WHERE height > $1 AND height <= $2",
-            above.get(),
-            to.get(),
-        )?;
+        let flow = carried::till_between(&mut conn, payees, above, to).await?;
         conn.rollback().await?;
-        Ok(Sun::new(paid.saturating_add(dust)))
+        Ok(flow)
+    }
+
+    async fn open_differences(&self) -> Result<Vec<StillOpen>, StoreError> {
+        let mut conn = self.db.snapshot().await?;
+        let open = carried::still_open(&mut conn).await?;
+        conn.rollback().await?;
+        Ok(open)
     }
 
     async fn amend_block(&self, block: BlockCommit, now: Timestamp) -> Result<u32, StoreError> {
@@ -502,16 +471,8 @@ impl ReconcileStore for SqlStore {
 
     async fn left_between(&self, from: Address, above: Height, to: Height) -> Result<Outgoings, StoreError> {
         let mut conn = self.db.snapshot().await?;
-        let (sent, coins, calls): (i64, i64, i64) =
-            one!(conn, SENT, from.to_string(), above.get(), to.get())?;
-        let (staked, works): (i64, i64) = one!(conn, WORKED, from.to_string(), above.get(), to.get())?;
+        let left = carried::left_between(&mut conn, from, above, to).await?;
         conn.rollback().await?;
-        let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
-        Ok(Outgoings {
-            gone: sent.saturating_add(staked),
-            coins: count(coins),
-            works: count(works),
-            calls: count(calls),
-        })
+        Ok(left)
     }
 }

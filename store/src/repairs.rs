@@ -17,6 +17,9 @@ use leyden_domain::{
 };
 use leyden_ports::store::{Page, RepairRefusal, StoreError};
 
+/// What became of a repair whose difference is none any more.
+const EXPLAINED: &str = "not needed any more: the books explain the difference";
+
 row!(
     /// A repair.
     RepairRow {
@@ -190,6 +193,22 @@ pub(crate) async fn settle(
         return Err(StoreError::Conflict("repair"));
     }
     conn.journal().changed(&REPAIRS, id);
+    Ok(())
+}
+
+/// Ends what waits for a person where the books explain the difference by now.
+pub(crate) async fn explain(conn: &mut Conn, subject: &str, at: Timestamp) -> Result<(), StoreError> {
+    let ended: Vec<(String,)> = all!(
+        conn,
+        "UPDATE repairs SET state = 'failed', settled_at = $2, outcome = $3 \
+         WHERE subject = $1 AND state = 'proposed' RETURNING id",
+        subject.to_owned(),
+        at.ms(),
+        EXPLAINED.to_owned(),
+    )?;
+    for (id,) in ended {
+        conn.journal().changed(&REPAIRS, id);
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::{
-    OpenOptions, SqlStore, book_part,
+    OpenOptions, SqlStore, book_part, carried,
     configs::{PRICES, RESOURCES},
     db::{Conn, EPOCHS},
     inspect, journal, monitoring, new_orders, operations, order_list, order_payment, orders, parts, payments,
@@ -82,6 +82,8 @@ fn named() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("KNOWN", vec![reconcile::KNOWN]),
         ("SENT", vec![reconcile::SENT]),
         ("WORKED", vec![reconcile::WORKED]),
+        ("BROUGHT", vec![carried::BROUGHT]),
+        ("CLOSED", vec![carried::CLOSED]),
         ("NEWEST_REFUNDED", vec![book_part::NEWEST_REFUNDED]),
     ])
 }

@@ -154,6 +154,7 @@ fn what_acts_on_the_chain_waits_for_a_second_person() {
             till: None,
             refund_accounts: Vec::new(),
             pool_accounts: Vec::new(),
+            open: Vec::new(),
             skipped: Vec::new(),
             differences: vec![difference],
         };

@@ -131,3 +131,72 @@ fn what_a_recorded_payment_was_read_from_is_said() {
         }
     });
 }
+
+/// Compares books and chain; what differs.
+async fn compared(app: &TestApp) -> Value {
+    let id = app.post("/api/v1/reconciliations/run", &json!({})).await.data()["reconciliationId"].clone();
+    let path = format!("/api/v1/reconciliations/{}", id.as_str().unwrap());
+    for _ in 0..600 {
+        let shown = app.get(&path).await.data();
+        if shown["state"] == "done" {
+            assert_eq!(shown["skipped"], json!([]));
+            return shown["differences"].clone();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("never compared");
+}
+
+/// The repair of this kind and state, as soon as there is one.
+async fn repair(app: &TestApp, kind: &str, state: &str) -> Value {
+    for _ in 0..600 {
+        let shown = app.get(&format!("/api/v1/repairs?state={state}")).await.data();
+        if let Some(found) = shown.as_array().unwrap().iter().find(|one| one["kind"] == kind) {
+            return found.clone();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("no {kind} was ever {state}");
+}
+
+#[test]
+fn money_that_no_node_explains_is_in_the_status_until_a_person_closes_it() {
+    with(settings(), async |app| {
+        app.node.mine_until_solid().unwrap();
+        app.block().await;
+        assert_eq!(compared(&app).await, json!([]));
+        assert_eq!(app.get("/status").await.json()["openDifferences"], json!([]));
+        app.node.faults().without_internals = true;
+        contract_pays(&app, TestApp::payee(), Sun::from_trx(3));
+        app.node.mine_until_solid().unwrap();
+        app.block().await;
+        compared(&app).await;
+        repair(&app, "reread_blocks", "failed").await;
+        for _ in 0..2 {
+            let found = compared(&app).await;
+            assert_eq!((&found[0]["matter"], &found[1]), (&json!("payments"), &Value::Null), "{found}");
+        }
+        let status = app.get("/status").await.json();
+        let open = &status["openDifferences"][0];
+        assert_eq!((&open["matter"], &open["excessSun"]), (&json!("payments"), &json!(3_000_000)), "{open}");
+        assert_eq!(open["accounts"], json!([TestApp::payee().to_string()]));
+        assert_eq!(status["status"], "degraded");
+        let problem = status["problems"][0].as_str().unwrap();
+        assert!(problem.contains("3000000 sun more than the books explain"), "{problem}");
+        assert_eq!((&status["salesOpen"], &status["halts"]), (&json!(true), &json!([])));
+        // Anybody can send so much: it makes nobody unready.
+        assert_eq!(app.send(app.request(Method::GET, "/status")).await.json()["status"], "ok");
+        let metrics = app.get("/api/metrics").await.text;
+        assert!(metrics.contains("leyden_open_differences{matter=\"payments\"} 1"), "{metrics}");
+        assert!(metrics.contains("leyden_open_differences_sun{matter=\"payments\"} 3000000"), "{metrics}");
+        let proposed = repair(&app, "write_off", "proposed").await;
+        assert_eq!(proposed["choices"], json!(["reread_blocks"]));
+        let approve = format!("/api/v1/repairs/{}/approve", proposed["repairId"].as_str().unwrap());
+        let approved = app.post(&approve, &json!({"reason": "a gift"})).await.data();
+        assert_eq!((&approved["state"], &approved["reason"]), (&json!("approved"), &json!("a gift")));
+        repair(&app, "write_off", "applied").await;
+        let status = app.get("/status").await.json();
+        assert_eq!((&status["openDifferences"], &status["status"]), (&json!([]), &json!("ok")), "{status}");
+        assert_eq!(compared(&app).await, json!([]));
+    });
+}

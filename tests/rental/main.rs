@@ -12,6 +12,7 @@ mod forks;
 mod halts;
 mod halves;
 mod killed;
+mod open;
 mod ordinary;
 mod reconcile;
 mod refund_faults;

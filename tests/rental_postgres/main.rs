@@ -15,6 +15,8 @@ mod halts;
 mod halves;
 #[path = "../rental/killed.rs"]
 mod killed;
+#[path = "../rental/open.rs"]
+mod open;
 #[path = "../rental/ordinary.rs"]
 mod ordinary;
 #[path = "../rental/reconcile.rs"]

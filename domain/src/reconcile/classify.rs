@@ -82,27 +82,40 @@ pub fn classify(pair: &Pair) -> Verdict {
     Verdict::Differs(class)
 }
 
-/// What the payment addresses held at an earlier block and hold now, and what came in between by our blocks.
+/// What the payment addresses held at an earlier block and hold now, and what came and left in between by our blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Till {
     /// Then, in sun.
     pub before: i64,
     /// Now.
     pub now: i64,
-    /// Recorded payments, and transfers too small to be one.
+    /// Recorded payments, transfers too small to be one, and what our own accounts sent there.
     pub came: i64,
+    /// What recorded transfers sent from there.
+    pub left: i64,
+}
+
+impl Till {
+    /// The most that can be there: its owner may have taken more, and paid fees, than recorded transfers say.
+    pub const fn most(&self) -> i64 {
+        self.before.saturating_add(self.came).saturating_sub(self.left)
+    }
+
+    /// What would be there had its owner taken nothing.
+    pub const fn untouched(&self) -> i64 {
+        self.before.saturating_add(self.came)
+    }
 }
 
 /// Compares what came with what is there. What went away the owner took, who alone has the keys; what came and is not
-/// recorded we have missed.
+/// recorded we have missed, also where its owner took more than that at the same time.
 pub const fn classify_till(till: &Till) -> Verdict {
-    let expected = till.before.saturating_add(till.came);
-    if till.now == expected {
-        Verdict::Agrees
-    } else if till.now > expected {
+    if till.now > till.most() {
         Verdict::Differs(Class::MissedEvent)
-    } else {
+    } else if till.now < till.untouched() {
         Verdict::Differs(Class::ExternalMovement)
+    } else {
+        Verdict::Agrees
     }
 }
 

@@ -2,11 +2,13 @@
 //! it is decided from figures that somebody else has read; nothing is mended here.
 
 mod classify;
+mod open;
 mod repair;
 
 pub use classify::{
     Outgoings, Pair, Till, Verdict, classify, classify_outgoings, classify_stake, classify_till,
 };
+pub use open::{OpenDifference, StillOpen};
 pub use repair::{RepairKind, RepairPlan, RepairState, Say, SayRefusal, choices, plan};
 
 use crate::{
@@ -89,6 +91,17 @@ named! {
     }
 }
 
+impl Matter {
+    /// Whether it is compared with what the comparison before has found, so that what was found must be carried on: each
+    /// find is a difference of its own, which stays until it is explained or closed.
+    pub const fn stays_open(self) -> bool {
+        match self {
+            Self::Payments | Self::RefundAccount | Self::PoolBalance => true,
+            Self::Delegation | Self::Stake | Self::Capacity => false,
+        }
+    }
+}
+
 impl Class {
     /// Whether the books themselves are in doubt, so that money must not move on what they say.
     pub const fn doubts_the_books(self) -> bool {
@@ -118,15 +131,12 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Names what it is about, whatever it amounts to: one repair at a time is open for it. Money that went from an
-    /// account is told once, so what goes later is another matter.
+    /// Names what it is about, whatever it amounts to: one repair at a time is open for it. What is found on an account
+    /// later is another matter.
     pub fn subject(&self) -> String {
         let part =
             |address: Option<Address>| address.map_or_else(String::new, |address| format!(":{address}"));
-        let at = match self.matter {
-            Matter::RefundAccount | Matter::PoolBalance => format!(":{}", self.height),
-            Matter::Delegation | Matter::Stake | Matter::Capacity | Matter::Payments => String::new(),
-        };
+        let at = if self.matter.stays_open() { format!(":{}", self.height) } else { String::new() };
         format!("{}{}{}{at}", self.matter.name(), part(self.account), part(self.receiver))
     }
 
@@ -197,8 +207,10 @@ pub struct Reconciliation {
     pub pool_accounts: Vec<Holding>,
     /// What could not be compared, and why.
     pub skipped: Vec<String>,
-    /// What differs.
+    /// What differs, with what earlier comparisons found and nobody has explained or closed.
     pub differences: Vec<Difference>,
+    /// Of that, what the next comparison carries on.
+    pub open: Vec<OpenDifference>,
 }
 
 /// A repair, as it is kept.
@@ -212,7 +224,7 @@ pub struct Repair {
     pub difference: Difference,
     /// What would be done.
     pub kind: RepairKind,
-    /// Blocks that would be read again, first and last.
+    /// Blocks that would be read again, or may be, first and last.
     pub blocks: Option<(Height, Height)>,
     /// What would come of it, for people.
     pub effect: String,

@@ -100,8 +100,11 @@ pub fn choices(difference: &Difference, is_in_vain: bool) -> &'static [RepairKin
         (Matter::Delegation, Class::MissedEvent) if is_more => &[K::Retake, K::WriteOff],
         (Matter::Delegation, Class::Duplicate) if is_more => &[K::Retake],
         (Matter::Delegation, Class::MissedEvent | Class::ExternalMovement) => &[K::Release, K::WriteOff],
-        (Matter::Payments, Class::MissedEvent | Class::ExternalMovement)
-        | (Matter::RefundAccount | Matter::PoolBalance, Class::ExternalMovement) => &[K::WriteOff],
+        // Whoever has added a node that shows more may have it looked for once more.
+        (Matter::Payments, Class::MissedEvent) => &[K::WriteOff, K::RereadBlocks],
+        (Matter::Payments | Matter::RefundAccount | Matter::PoolBalance, Class::ExternalMovement) => {
+            &[K::WriteOff]
+        }
         (_, Class::Duplicate | Class::Fork | Class::OurBug)
         | (
             Matter::Stake | Matter::Capacity | Matter::RefundAccount | Matter::PoolBalance,

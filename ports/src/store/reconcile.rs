@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use leyden_domain::{
     AccountId, Address, Height, OrderId, ReconciliationId, RepairId, Sun, Timestamp,
     operation::Operation,
-    reconcile::{Decision, Outgoings, Pair, Reconciliation, Repair, RepairState, Say, SayRefusal},
+    reconcile::{Decision, Outgoings, Pair, Reconciliation, Repair, RepairState, Say, SayRefusal, StillOpen},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A comparison that somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,15 @@ pub enum ReconciliationRow {
     Wanted(ReconciliationWish),
     /// Done.
     Done(Reconciliation),
+}
+
+/// What recorded blocks brought to accounts that are paid to and took from them, in TRX.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TillFlow {
+    /// Payments, transfers too small to be one, and what our own accounts sent there.
+    pub came: Sun,
+    /// What transfers sent from there.
+    pub left: Sun,
 }
 
 /// Why a repair was not decided.
@@ -57,7 +66,8 @@ pub trait ReconcileStore: Send + Sync + 'static {
     async fn wanted_reconciliation(&self) -> Result<Option<ReconciliationWish>, StoreError>;
 
     /// Keeps a comparison that is done, with what it proposes, in one commit. A repair is left out where one is open
-    /// for the same subject. Returns those that were kept.
+    /// for the same subject. One that waits for a person ends where the comparison before carried its difference on and
+    /// this one does not: the books explain it. Returns those that were kept.
     async fn record_reconciliation(
         &self,
         done: Reconciliation,
@@ -93,11 +103,21 @@ pub trait ReconcileStore: Send + Sync + 'static {
         at: Height,
     ) -> Result<Pair, StoreError>;
 
-    /// What was recorded as come to the payment addresses in TRX, in blocks above the one and up to the other.
-    async fn till_between(&self, above: Height, to: Height) -> Result<Sun, StoreError>;
+    /// What was recorded as come to the payment addresses and gone from them, in blocks above the one and up to the
+    /// other. Payments are all that are recorded, whichever of our addresses they went to.
+    async fn till_between(
+        &self,
+        payees: &BTreeSet<Address>,
+        above: Height,
+        to: Height,
+    ) -> Result<TillFlow, StoreError>;
 
-    /// Records what is missing of a block that is recorded: payments and stake events, each once. Returns how many were
-    /// missing. `Conflict` where another block stands at its height.
+    /// What comparisons have found on accounts and neither the books explain nor a person has closed, by an applied
+    /// write-off; the oldest first.
+    async fn open_differences(&self) -> Result<Vec<StillOpen>, StoreError>;
+
+    /// Records what is missing of a block that is recorded: payments, transfers too small to be one, and stake events, each
+    /// once. Returns how many were missing. `Conflict` where another block stands at its height.
     async fn amend_block(&self, block: BlockCommit, now: Timestamp) -> Result<u32, StoreError>;
 
     /// A page of repairs, newest first; in any state where `states` is empty. The cursor is (proposed, id).

@@ -9,13 +9,16 @@ use leyden_domain::{
     chain::{Resource, ResourceAction, ResourceEvent, SentTransfer},
     order::OrderEvent,
     reconcile::{
-        Class, Decision, Difference, Holding, Matter, Outgoings, Reconciliation, Repair, RepairKind,
-        RepairState, Say, Verdict, classify,
+        Class, Decision, Difference, Holding, Matter, OpenDifference, Outgoings, Reconciliation, Repair,
+        RepairKind, RepairState, Say, Verdict, classify,
     },
 };
 use leyden_ports::store::{
-    BlockCommit, OperationChange, Page, ReconciliationRow, ReconciliationWish, RepairRefusal, StoreError,
+    BlockCommit, DustCount, OperationChange, Page, ReconciliationRow, ReconciliationWish, RepairRefusal,
+    StoreError,
 };
+
+use std::collections::BTreeSet;
 
 fn run_id(n: u8) -> ReconciliationId {
     ReconciliationId::new(slot(i64::from(n)), [n; 10])
@@ -52,6 +55,7 @@ fn a_run(n: u8, differences: Vec<Difference>) -> Reconciliation {
         pool_accounts: vec![Holding { address: address(5), height: Height::new(6), balance: 4 }],
         skipped: vec!["one: no answer".to_owned()],
         differences,
+        open: Vec::new(),
     }
 }
 
@@ -235,11 +239,125 @@ pub(crate) async fn what_is_missing_of_a_block_is_recorded_once(kit: &Kit) {
     kit.block(2, 0, vec![known.clone()]).await;
     let missed = payment(2, 6_000_000);
     let whole = block(2, 0, vec![known.clone(), missed.clone()], vec![strangers(900, 9, 40)]);
-    assert_eq!(kit.store.till_between(Height::new(1), Height::new(2)).await, Ok(Sun::new(5_000_000)));
+    let came = async || {
+        let nobody = BTreeSet::new();
+        kit.store.till_between(&nobody, Height::new(1), Height::new(2)).await.unwrap().came
+    };
+    assert_eq!(came().await, Sun::new(5_000_000));
     assert_eq!(kit.store.amend_block(whole.clone(), slot(3)).await, Ok(2));
-    assert_eq!(kit.store.amend_block(whole, slot(3)).await, Ok(0), "once");
+    assert_eq!(kit.store.amend_block(whole.clone(), slot(3)).await, Ok(0), "once");
     assert_eq!(kit.payment(missed.id).await.amount, 6_000_000);
-    assert_eq!(kit.store.till_between(Height::new(1), Height::new(2)).await, Ok(Sun::new(11_000_000)));
+    assert_eq!(came().await, Sun::new(11_000_000));
+    // Too little to be a payment, and not to be forgotten: by a transfer that it showed only when it was read again.
+    let dust = |amount| vec![DustCount { asset: Asset::Trx, count: 1, amount }];
+    for (sun, found, sum) in [(1, 1, 11_000_001), (1, 0, 11_000_001), (3, 1, 11_000_003), (2, 0, 11_000_003)]
+    {
+        let dusty = BlockCommit { dust: dust(sun), ..whole.clone() };
+        assert_eq!(kit.store.amend_block(dusty, slot(3)).await, Ok(found), "{sun}");
+        assert_eq!(came().await, Sun::new(sum));
+    }
     let other = block(2, 9, Vec::new(), Vec::new());
     assert_eq!(kit.store.amend_block(other, slot(3)).await, Err(StoreError::Conflict("chain")));
+}
+
+pub(crate) async fn what_came_to_our_addresses_and_left_them(kit: &Kit) {
+    let sent = |n, from, to, amount, succeeded| SentTransfer {
+        tx_id: tx_id(n),
+        asset: Asset::Trx,
+        from: address(from),
+        to: address(to),
+        amount,
+        succeeded,
+    };
+    let sent = vec![
+        sent(6, 777, 5, 100, true),
+        sent(7, 777, 5, 200, false),
+        sent(8, 777, 778, 400, true),
+        sent(9, 9, 778, 800, true),
+    ];
+    kit.block(1, 0, vec![payment(1, 5_000)]).await;
+    let whole = BlockCommit { sent, ..block(2, 0, vec![payment(2, 6_000)], Vec::new()) };
+    kit.store.record_blocks(vec![whole], head(0, 0), slot(2)).await.unwrap();
+    let flow = async |above| {
+        let payees = BTreeSet::from([address(777), address(778)]);
+        let flow = kit.store.till_between(&payees, Height::new(above), Height::new(2)).await.unwrap();
+        (flow.came.get(), flow.left.get())
+    };
+    assert_eq!(flow(1).await, (6_000 + 400 + 800, 100 + 400), "between two of ours it comes and leaves");
+    assert_eq!((flow(0).await, flow(2).await), ((12_200, 500), (0, 0)));
+}
+
+/// A difference that was found at block 3, of 70 sun, in blocks above the first.
+fn an_open_one(recorded: i64) -> OpenDifference {
+    let difference = Difference {
+        matter: Matter::Payments,
+        class: Class::MissedEvent,
+        account: Some(address(777)),
+        receiver: None,
+        ours: 100,
+        theirs: 170,
+        height: Height::new(3),
+        evidence: "seen".to_owned(),
+    };
+    OpenDifference {
+        difference,
+        accounts: vec![address(777)],
+        since: Height::new(1),
+        recorded,
+        found_at: slot(3),
+    }
+}
+
+pub(crate) async fn what_is_open_stays_so_until_it_is_explained_or_closed(kit: &Kit) {
+    let left = async || {
+        let open = kit.store.open_differences().await.unwrap();
+        open.iter().map(|open| open.left.excess()).collect::<Vec<_>>()
+    };
+    assert_eq!(left().await, Vec::<i64>::new());
+    kit.block(1, 0, vec![payment(1, 50)]).await;
+    kit.block(2, 0, vec![payment(2, 8)]).await;
+    kit.block(3, 0, Vec::new()).await;
+    let open = an_open_one(8);
+    let carrying =
+        |n, open: &[OpenDifference]| Reconciliation { open: open.to_vec(), ..a_run(n, Vec::new()) };
+    let proposed = |n| Repair {
+        difference: open.difference.clone(),
+        ..a_repair(n, RepairKind::WriteOff, RepairState::Proposed, 0)
+    };
+    let run = carrying(1, std::slice::from_ref(&open));
+    kit.store.record_reconciliation(run.clone(), vec![proposed(1)]).await.unwrap();
+    assert_eq!(kit.store.last_reconciliation().await, Ok(Some(run)));
+    assert_eq!(left().await, [70]);
+    // What is found of its blocks explains it in part. What comes later, or came before, does not.
+    let amended = block(2, 0, vec![payment(2, 8), payment(3, 30)], Vec::new());
+    kit.store.amend_block(amended, slot(4)).await.unwrap();
+    let before = block(1, 0, vec![payment(1, 50), payment(9, 30)], Vec::new());
+    kit.store.amend_block(before, slot(4)).await.unwrap();
+    kit.block(4, 0, vec![payment(4, 40)]).await;
+    assert_eq!(left().await, [40]);
+    let found = kit.store.open_differences().await.unwrap().remove(0);
+    assert_eq!((found.found, found.left.subject()), (open.clone(), open.difference.subject()));
+    // A comparison that does not carry it on ends what was proposed for it.
+    kit.store.record_reconciliation(carrying(2, std::slice::from_ref(&open)), Vec::new()).await.unwrap();
+    assert_eq!(kit.store.repair(repair_id(1)).await.unwrap().unwrap().state, RepairState::Proposed);
+    let whole = block(3, 0, vec![payment(5, 40)], Vec::new());
+    kit.store.amend_block(whole, slot(5)).await.unwrap();
+    assert_eq!(left().await, Vec::<i64>::new());
+    kit.store.record_reconciliation(carrying(3, &[]), Vec::new()).await.unwrap();
+    let ended = kit.store.repair(repair_id(1)).await.unwrap().unwrap();
+    assert_eq!((ended.state, ended.outcome.map(|(at, _)| at)), (RepairState::Failed, Some(slot(4))));
+    // By a person: as soon as it is written off, and that one alone.
+    let (first, mut second) = (an_open_one(48 + 30), an_open_one(0));
+    second.difference.height = Height::new(4);
+    second.since = Height::new(3);
+    second.recorded = 40;
+    let both = [first.clone(), second.clone()];
+    let next = Repair { difference: first.difference, ..proposed(2) };
+    kit.store.record_reconciliation(carrying(4, &both), vec![next]).await.unwrap();
+    assert_eq!(left().await, [70, 70]);
+    kit.store.decide_repair(repair_id(2), Say::Approve(None), a_decision()).await.unwrap();
+    assert_eq!(left().await, [70, 70], "it is closed when it is done");
+    kit.store.settle_repair(repair_id(2), true, slot(9), "done".to_owned()).await.unwrap();
+    let still = kit.store.open_differences().await.unwrap();
+    assert_eq!(still.iter().map(|open| &open.found).collect::<Vec<_>>(), [&second]);
 }

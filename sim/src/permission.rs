@@ -79,7 +79,7 @@ pub struct Weight {
     pub weight: i64,
 }
 
-/// Who made a signature of at least 65 bytes. The error is what java-tron's `ECKey` throws, with its class.
+/// Who made a signature. The error is what java-tron's `ECKey` throws, with its class.
 fn signer(tx: &SignedTx, signature: &[u8]) -> Result<Address, String> {
     crypto::recover(tx.id.bytes(), signature).map_err(|error| {
         let header = signature.get(64).copied().unwrap_or_default().cast_signed();
@@ -92,7 +92,9 @@ fn signer(tx: &SignedTx, signature: &[u8]) -> Result<Address, String> {
             CryptoError::Signature => {
                 "java.lang.IllegalArgumentException: Invalid point compression".to_owned()
             }
-            other => other.to_string(),
+            // Fewer than 65, or since 4.8.2 more than 68.
+            CryptoError::SignatureLength(bytes) => format!("Signature size is {bytes}"),
+            CryptoError::Key => error.to_string(),
         }
     })
 }
@@ -118,9 +120,6 @@ pub fn weigh(account: Option<&Account>, tx: &SignedTx) -> Result<Weight, String>
     let mut weight = 0_i64;
     let mut approved = Vec::new();
     for signature in &tx.signatures {
-        if signature.len() < crypto::SIGNATURE_LEN {
-            return Err(format!("Signature size is {}", signature.len()));
-        }
         let signer = signer(tx, signature)?;
         let of_key =
             permission.keys.iter().find(|key| key.address == signer.to_bytes()).map_or(0, |key| key.weight);

@@ -43,7 +43,8 @@ pub fn block(stored: &StoredBlock, usdt: Address) -> Block {
         id: stored.id,
         parent: BlockId::from_slice(&stored.raw.parent_hash).unwrap_or(BlockId::new([0; 32])),
         timestamp: Timestamp::from_ms(stored.timestamp()),
-        witness: Address::from_bytes(&stored.raw.witness_address).unwrap_or(usdt),
+        // The first block has none.
+        witness: Address::from_bytes(&stored.raw.witness_address).unwrap_or(Address::from_evm([0; 20])),
         transactions,
         transfers,
         resource_events,

@@ -133,7 +133,7 @@ impl StoredBlock {
     pub(crate) fn from_header(header: BlockHeader, transactions: Vec<Included>) -> Option<Self> {
         let raw = header.raw_data.clone()?;
         let (id, time) = (crypto::block_id(raw.number, &raw.encode_to_vec()), raw.timestamp);
-        Some(Self { id, header, raw, transactions, time })
+        Some(Self { id, header, raw, time, transactions })
     }
 }
 

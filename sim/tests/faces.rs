@@ -89,7 +89,10 @@ async fn one_node_of_two_keeps_internal_transactions_and_answers_constant_calls(
     let mut without = whole.clone();
     without.as_object_mut().unwrap().remove("internal_transactions");
     assert_eq!(asked(lean, "wallet/gettransactioninfobyid", receipt.clone()).await, without);
-    assert_eq!(asked(lean, "wallet/gettransactioninfobyblocknum", block.clone()).await, json!([without]));
+    assert_eq!(
+        asked(lean, "wallet/gettransactioninfobyblocknum", block.clone()).await,
+        json!([without.clone()])
+    );
     assert_eq!(asked(full, "wallet/gettransactioninfobyblocknum", block.clone()).await, json!([whole]));
 
     let call = json!({
@@ -115,6 +118,12 @@ async fn one_node_of_two_keeps_internal_transactions_and_answers_constant_calls(
     // Its operator switches both on.
     lacking.tell_internal_transactions(true);
     lacking.answer_constant_calls(true);
-    assert_eq!(asked(lean, "wallet/gettransactioninfobyid", receipt).await, whole);
-    assert_eq!(asked(lean, "wallet/estimateenergy", call).await["result"]["result"], true);
+    assert_eq!(asked(lean, "wallet/gettransactioninfobyid", receipt.clone()).await, whole);
+    assert_eq!(asked(lean, "wallet/estimateenergy", call.clone()).await["result"]["result"], true);
+
+    // What the node itself lacks no face of it has.
+    node.faults().without_internals = true;
+    node.faults().without_constant_calls = true;
+    assert_eq!(asked(full, "wallet/gettransactioninfobyid", receipt).await, without);
+    assert_eq!(asked(full, "wallet/estimateenergy", call).await["result"]["code"], "CONTRACT_VALIDATE_ERROR");
 }

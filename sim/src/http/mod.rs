@@ -168,6 +168,15 @@ async fn development(
     respond(&request, answer.map_err(|failure| call::located(failure, &body)))
 }
 
+/// What can be done here: what neither the face nor the node behind all of them lacks.
+fn able(node: &SimNode, face: &Face) -> Abilities {
+    let (face, faults) = (face.abilities(), node.faults());
+    Abilities {
+        internal_transactions: face.internal_transactions && !faults.without_internals,
+        constant_calls: face.constant_calls && !faults.without_constant_calls,
+    }
+}
+
 /// Answers a wallet method, as well as the face lets it.
 async fn answer(
     (node, face, ports): (&SimNode, &Face, &Ports),
@@ -188,7 +197,7 @@ async fn answer(
     if !ports.serve(scope, request) || !jetty::is_served(request.method()) {
         return jetty::nowhere(request);
     }
-    call.abilities = face.abilities();
+    call.abilities = able(node, face);
     match fault {
         Some(WireFault::Lie(lie)) => call.lie = Some(lie),
         Some(WireFault::Stale { blocks }) => call.stale_by = blocks,

@@ -29,6 +29,8 @@ pub(super) enum Concern {
     Clock,
     /// What operators do.
     Operators,
+    /// What machines of a fleet do.
+    Fleet,
 }
 
 /// One stream of chance.

@@ -12,6 +12,7 @@ mod cast;
 mod clock;
 mod desk;
 mod dice;
+mod fleet;
 mod kit;
 mod looks;
 mod many;

@@ -3,6 +3,7 @@
 
 use super::{
     dice::Dice,
+    fleet::Fleet,
     nodes::{Mood, SimNodes},
     profile::Profile,
 };
@@ -37,6 +38,8 @@ pub(super) struct Network {
     stayed_on: Option<Arc<Vec<Block>>>,
     /// In which slot a fork goes below the solid block.
     breaks_at: Option<u64>,
+    /// The machines that the service reaches, where they are several.
+    pub(super) fleet: Option<Fleet>,
 }
 
 /// What happened in a slot.
@@ -48,7 +51,13 @@ pub(super) struct News {
 }
 
 impl Network {
-    pub(super) fn new(node: SimNode, profile: Profile, dice: Dice, knob: &Dice) -> Self {
+    pub(super) fn new(
+        node: SimNode,
+        profile: Profile,
+        dice: Dice,
+        knob: &Dice,
+        fleet: Option<Fleet>,
+    ) -> Self {
         let breaks_at = knob.happens(profile.below_solid).then(|| knob.between(20, 120));
         Self {
             node,
@@ -64,12 +73,16 @@ impl Network {
             left: Arc::default(),
             stayed_on: None,
             breaks_at,
+            fleet,
         }
     }
 
     pub(super) fn set_faulty(&mut self, faulty: bool) {
         self.faulty = faulty;
         self.flips_at = None;
+        if let Some(fleet) = &mut self.fleet {
+            fleet.set_faulty(faulty);
+        }
         if !faulty {
             for (slot, _) in &mut self.returning {
                 *slot = 0;
@@ -86,6 +99,9 @@ impl Network {
     pub(super) fn slot(&mut self, now: Timestamp, nodes: &SimNodes) -> News {
         self.slot += 1;
         let mut news = News::default();
+        if let Some(fleet) = &mut self.fleet {
+            fleet.slot(now, &mut news);
+        }
         self.bring_back(&mut news);
         if self.faulty {
             self.moods(nodes, &mut news);
@@ -154,11 +170,15 @@ impl Network {
         let keep = self.keep(&undone);
         let mut plan = ForkPlan::of_depth(u32::try_from(depth).unwrap_or(1)).keeping(keep);
         plan.empty_first = u32::try_from(self.dice.below(depth + 1)).unwrap_or(0);
+        let before = self.fleet.as_ref().and_then(Fleet::before_fork);
         if let Ok(report) = self.node.fork(&plan) {
             self.forks += 1;
             self.blocks += depth + 1;
             news.forked = true;
             news.lines.push(format!("a fork of depth {depth} from {} to {}", report.common, report.head));
+            if let (Some(fleet), Some(before)) = (&self.fleet, before) {
+                fleet.after_fork(&before, report.common, news);
+            }
             self.left = Arc::new(undone);
             if self.dice.happens(self.profile.flips) {
                 self.flips_at = Some(self.slot + self.dice.between(1, 6));

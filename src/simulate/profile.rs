@@ -57,6 +57,8 @@ pub struct Profile {
     pub(super) generous: bool,
     /// Of a seed: somebody sits at the operators' desk.
     pub(super) desk: u64,
+    /// Whether the service reaches the chain over a pool of several machines.
+    pub(super) fleet: bool,
 }
 
 const CALM: Profile = Profile {
@@ -86,6 +88,7 @@ const CALM: Profile = Profile {
     refunds: false,
     generous: false,
     desk: 1_000,
+    fleet: false,
 };
 
 /// Everything goes wrong, now and then.
@@ -150,6 +153,20 @@ pub const PROFILES: &[Profile] = &[
         broadcasts: 5_000,
         forks: 150,
         missed: 400,
+        ..CALM
+    },
+    Profile {
+        name: "fleet",
+        about: "several machines behind one pool: they differ honestly, lose their heads, are late and start anew",
+        visits: (3, 8),
+        wrong: 5_000,
+        refunds: true,
+        node_moods: 600,
+        forks: 400,
+        flips: 2_500,
+        missed: 400,
+        cuts: 60,
+        fleet: true,
         ..CALM
     },
     Profile {

@@ -5,10 +5,11 @@ use super::{
     calls::Door,
     cast, desk,
     dice::{Concern, Dice},
+    fleet::Fleet,
     kit::{Kit, LEAST_STAKE, NoCache},
     network::Network,
     nodes::SimNodes,
-    oracle::Oracle,
+    oracle::{Keepers, Oracle},
     outcome::{Broken, Outcome},
     profile::Profile,
     trace::Trace,
@@ -23,9 +24,9 @@ use leyden_actors::{
     kernel::{Shutdown, State},
     start,
 };
-use leyden_domain::{AccountId, Span};
+use leyden_domain::{AccountId, Span, Sun};
 use leyden_ports::{
-    ChainReader, Clock, Entropy, Store,
+    ChainReader, ChainWriter, Clock, Entropy, Store,
     store::{HaltStore as _, NewRefundAccount},
 };
 use leyden_sim::{SimNode, config::TRX};
@@ -180,19 +181,30 @@ impl<'k> World<'k> {
             kit.clock.set_skew(Span::from_ms(wrong));
         }
         let nodes = Arc::new(SimNodes::new(node.clone(), profile, dice(Concern::Nodes)));
+        let fleet = profile.fleet.then(|| Fleet::new(node.clone(), profile, dice(Concern::Fleet)));
+        if profile.fleet {
+            // So that some payments by contracts are above what one machine is believed.
+            let limit = if knob.happens(5_000) { 100 } else { 3 };
+            Arc::make_mut(&mut settings).chain.agreement_above_trx = Sun::from_trx(limit);
+        }
+        let keepers = match &fleet {
+            None => Keepers::All,
+            Some(fleet) if fleet.has_one_keeper() => Keepers::One,
+            Some(_) => Keepers::Some,
+        };
         let crash_dice = dice(Concern::Crashes);
         let world = Self {
             kit,
             profile,
             settings: Arc::clone(&settings),
             trace: Arc::new(Trace::new(all_lines)),
-            network: RefCell::new(Network::new(node.clone(), profile, dice(Concern::Network), &knob)),
+            network: RefCell::new(Network::new(node.clone(), profile, dice(Concern::Network), &knob, fleet)),
             node,
             nodes,
             customers: dice(Concern::Customers),
             operators: dice(Concern::Operators),
             door: Door::default(),
-            oracle: RefCell::new(Oracle::new(kit, settings, solid)),
+            oracle: RefCell::new(Oracle::new(kit, settings, solid).with_keepers(keepers)),
             entropy: Arc::new(dice(Concern::Entropy)),
             knobs,
             crashes: Arc::new(Crashes {
@@ -446,13 +458,27 @@ impl<'k> World<'k> {
             store.upsert_refund_account(account, now).await.map_err(|e| e.to_string())?;
         }
         let sale = prices::sale_terms(store.as_ref(), &self.settings).await.map_err(|e| e.to_string())?;
-        let chain: Arc<dyn ChainReader> = Arc::clone(&self.nodes) as _;
+        let fleet = match &self.network.borrow().fleet {
+            Some(fleet) => {
+                let limit = self.settings.chain.agreement_above_trx;
+                Some(Arc::new(fleet.pool(limit, self.settings.payments.addresses.clone())?))
+            }
+            None => None,
+        };
+        let chain: Arc<dyn ChainReader> = match &fleet {
+            Some(pool) => Arc::clone(pool) as _,
+            None => Arc::clone(&self.nodes) as _,
+        };
+        let writer: Arc<dyn ChainWriter> = match fleet {
+            Some(pool) => pool,
+            None => Arc::clone(&self.nodes) as _,
+        };
         let clock: Arc<dyn Clock> = Arc::clone(&self.kit.clock) as _;
         let entropy: Arc<dyn Entropy> = Arc::clone(&self.entropy) as _;
         let ports = Ports {
             store: Arc::clone(&store),
             chain: Arc::clone(&chain),
-            writer: Arc::clone(&self.nodes) as _,
+            writer,
             signer: Arc::new(self.kit.ring(&self.settings)),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),

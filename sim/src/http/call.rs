@@ -6,7 +6,6 @@ use crate::{
     faults::{Lie, ReadFault},
     lens::Lens,
 };
-use actix_web::HttpRequest;
 use leyden_domain::{Address, TxId};
 use serde_json::{Map, Value};
 
@@ -99,14 +98,14 @@ impl<'a> Call<'a> {
     /// Reads a request; parameters of the body win over those of the query.
     pub(super) fn read(
         node: &'a SimNode,
-        request: &HttpRequest,
+        method: &str,
+        query: &str,
         body: &[u8],
         scope: Scope,
     ) -> Result<Self, Failure> {
-        let method = request.match_info().get("method").unwrap_or_default().to_owned();
+        let method = method.to_owned();
         let mut params = Map::new();
-        if let Ok(query) = actix_web::web::Query::<Vec<(String, String)>>::from_query(request.query_string())
-        {
+        if let Ok(query) = actix_web::web::Query::<Vec<(String, String)>>::from_query(query) {
             params.extend(query.into_inner().into_iter().map(|(key, value)| (key, Value::String(value))));
         }
         let visible_in_query = flag(params.get("visible"));

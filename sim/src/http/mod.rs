@@ -11,6 +11,7 @@ mod call;
 mod contracts;
 mod dev;
 mod face;
+pub mod inside;
 mod jetty;
 mod json;
 mod lies;
@@ -160,7 +161,7 @@ async fn development(
     if !ports.serve(Scope::Wallet, &request) {
         return jetty::nowhere(&request);
     }
-    let call = match Call::read(&node, &request, &body, Scope::Wallet) {
+    let call = match Call::read(&node, method_of(&request), request.query_string(), &body, Scope::Wallet) {
         Ok(call) => call,
         Err(failure) => return respond(&request, Err(failure)),
     };
@@ -184,7 +185,7 @@ async fn answer(
     body: &[u8],
     scope: Scope,
 ) -> HttpResponse {
-    let mut call = match Call::read(node, request, body, scope) {
+    let mut call = match Call::read(node, method_of(request), request.query_string(), body, scope) {
         Ok(call) => call,
         Err(failure) => return respond(request, Err(failure)),
     };
@@ -219,30 +220,54 @@ async fn answer(
     face::send(fault, answer, |answer| respond(request, answer))
 }
 
-/// Puts an answer on the wire. Errors are HTTP 200 with an `Error` field, as the real node does it.
-fn respond(request: &HttpRequest, answer: Answer) -> HttpResponse {
-    match answer {
-        Err(Failure::NotFound) => jetty::nowhere(request),
-        Err(Failure::Field { message, .. }) => respond(request, Err(Failure::parse(message))),
-        Ok(value) => HttpResponse::Ok().content_type(ContentType::json()).body(value.to_string()),
-        Err(Failure::Java { class, message }) => HttpResponse::Ok()
-            .content_type(ContentType::json())
-            .body(serde_json::json!({ "Error": format!("class {class} : {message}") }).to_string()),
-        Err(Failure::Lost) => HttpResponse::build(StatusCode::GATEWAY_TIMEOUT)
-            .content_type(ContentType::html())
-            .body("<html><head><title>504 Gateway Time-out</title></head><body></body></html>"),
-        Err(Failure::Read(ReadFault::Unavailable)) => {
-            HttpResponse::build(StatusCode::BAD_GATEWAY).content_type(ContentType::html()).body("<html></html>")
+/// The method that a path names.
+fn method_of(request: &HttpRequest) -> &str {
+    request.match_info().get("method").unwrap_or_default()
+}
+
+/// An answer as it goes over the wire.
+struct Reply {
+    status: StatusCode,
+    kind: ContentType,
+    body: String,
+}
+
+/// Puts an answer into words; `None` where nobody serves the path. Errors are HTTP 200 with an `Error` field, as the real
+/// node does it.
+fn reply(answer: Answer) -> Option<Reply> {
+    let json = |status, value: serde_json::Value| Reply {
+        status,
+        kind: ContentType::json(),
+        body: value.to_string(),
+    };
+    let page = |status, body: &str| Reply { status, kind: ContentType::html(), body: body.to_owned() };
+    Some(match answer {
+        Err(Failure::NotFound) => return None,
+        Err(Failure::Field { message, .. }) => return reply(Err(Failure::parse(message))),
+        Ok(value) => json(StatusCode::OK, value),
+        Err(Failure::Java { class, message }) => {
+            json(StatusCode::OK, serde_json::json!({ "Error": format!("class {class} : {message}") }))
         }
-        Err(Failure::Read(ReadFault::RateLimited { seconds })) => HttpResponse::build(StatusCode::FORBIDDEN)
-            .content_type(ContentType::json())
-            .body(
-                serde_json::json!({
-                    "Error": format!(
-                        "The key exceeds the frequency limit(15), and the query server is suspended for {seconds}s"
-                    )
-                })
-                .to_string(),
-            ),
+        Err(Failure::Lost) => page(
+            StatusCode::GATEWAY_TIMEOUT,
+            "<html><head><title>504 Gateway Time-out</title></head><body></body></html>",
+        ),
+        Err(Failure::Read(ReadFault::Unavailable)) => page(StatusCode::BAD_GATEWAY, "<html></html>"),
+        Err(Failure::Read(ReadFault::RateLimited { seconds })) => json(
+            StatusCode::FORBIDDEN,
+            serde_json::json!({
+                "Error": format!(
+                    "The key exceeds the frequency limit(15), and the query server is suspended for {seconds}s"
+                )
+            }),
+        ),
+    })
+}
+
+/// Puts an answer on the wire.
+fn respond(request: &HttpRequest, answer: Answer) -> HttpResponse {
+    match reply(answer) {
+        Some(reply) => HttpResponse::build(reply.status).content_type(reply.kind).body(reply.body),
+        None => jetty::nowhere(request),
     }
 }

@@ -30,6 +30,7 @@ impl Oracle {
             self.nothing_without_payment(book, &mut found);
             self.payments_serve_once(book, &mut found);
             self.refunds_are_owed(book, &mut found);
+            self.lone_receipts_wait(book, &mut found);
         }
         found
     }

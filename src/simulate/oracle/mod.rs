@@ -4,6 +4,7 @@
 mod audit;
 mod chain;
 mod generous;
+mod lone;
 mod refunds;
 mod settle;
 
@@ -22,6 +23,7 @@ use leyden_domain::{
     payment::PaymentState,
     refund::{RefundCause, RefundState},
 };
+pub(crate) use lone::Keepers;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -76,6 +78,8 @@ pub(crate) struct Oracle {
     assigned: BTreeSet<(OrderId, PaymentId)>,
     /// Payments whose refund an operator let go.
     released: BTreeSet<PaymentId>,
+    /// Who keeps internal transactions.
+    keepers: Keepers,
     /// Blocks were undone at some time.
     forked: bool,
     /// The chain was turned below a solid block.
@@ -102,6 +106,7 @@ impl Oracle {
             called_off: BTreeSet::new(),
             assigned: BTreeSet::new(),
             released: BTreeSet::new(),
+            keepers: Keepers::All,
             forked: false,
             lost_faith: false,
             tally: Tally::default(),

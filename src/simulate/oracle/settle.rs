@@ -99,7 +99,7 @@ impl Oracle {
 
     /// What should have become of a payment, by what customers were told.
     fn expected(&self, book: &Book, block: &Facts, payment: &Transfer) -> Expected {
-        if self.is_assigned(payment) {
+        if self.is_assigned(payment) || self.may_be_held(payment) {
             return Expected::Unclear;
         }
         if payment.asset == Asset::Usdt {

@@ -69,7 +69,10 @@ pub fn report(facts: &TxFacts, place: Whereabouts<'_>, usdt: Address) -> Transac
     let runs = matches!(facts.kind, ContractKind::TriggerSmartContract | ContractKind::CreateSmartContract);
     let may_hide = match place {
         Whereabouts::InBlock(receipt) => {
-            runs && !sends_nothing && facts.outcome == Outcome::Succeeded && receipt.counts() && receipt.internals.is_empty()
+            runs && !sends_nothing
+                && facts.outcome == Outcome::Succeeded
+                && receipt.counts()
+                && receipt.internals.is_empty()
         }
         Whereabouts::Waiting(_) => false,
     };

@@ -73,13 +73,19 @@ pub fn http_client(connect_timeout: Duration, timeout: Duration) -> Result<Clien
         .build()?)
 }
 
+/// How requests get to a node.
+#[derive(Debug)]
+enum Carrier {
+    Http(Client),
+    Wire(Arc<dyn Wire>),
+}
+
 /// Sends requests to one node.
 #[derive(Debug)]
 pub(super) struct Transport {
-    client: Client,
+    carrier: Carrier,
     base_url: String,
     solidity_url: Option<String>,
-    wire: Option<Arc<dyn Wire>>,
     keys: Vec<HeaderValue>,
     /// For how long at most what the node says about waiting holds for the next request too.
     longest_suspension: Duration,
@@ -103,15 +109,17 @@ impl Transport {
             .chain(&settings.more_api_keys)
             .map(header)
             .collect::<Result<Vec<_>, _>>()?;
-        let client = http_client(
-            Duration::from_millis(settings.connect_timeout_ms),
-            Duration::from_millis(settings.timeout_ms),
-        )?;
+        let carrier = match &settings.wire {
+            Some(wire) => Carrier::Wire(Arc::clone(wire)),
+            None => Carrier::Http(http_client(
+                Duration::from_millis(settings.connect_timeout_ms),
+                Duration::from_millis(settings.timeout_ms),
+            )?),
+        };
         Ok(Self {
-            client,
+            carrier,
             base_url,
             solidity_url,
-            wire: settings.wire.clone(),
             longest_suspension: Duration::from_millis(settings.longest_suspension_ms),
             limiter: Limiter::new(keys.len(), settings.requests_per_second),
             keys,
@@ -181,9 +189,9 @@ impl Transport {
         self.traffic.asked(path);
         let began = Instant::now();
         let body = serde_json::to_vec(request).map_err(|error| ChainError::Malformed(error.to_string()))?;
-        let WireAnswer { status, retry_after, body } = match &self.wire {
-            Some(wire) => wire.post(path, body).await?,
-            None => self.over_http(key, path, body).await?,
+        let WireAnswer { status, retry_after, body } = match &self.carrier {
+            Carrier::Wire(wire) => wire.post(path, body).await?,
+            Carrier::Http(client) => self.over_http(client, key, path, body).await?,
         };
         self.traffic.answered(began.elapsed());
         match answer::refusal(status, retry_after, &body) {
@@ -192,10 +200,15 @@ impl Transport {
         }
     }
 
-    async fn over_http(&self, key: usize, path: &str, body: Vec<u8>) -> Result<WireAnswer, ChainError> {
+    async fn over_http(
+        &self,
+        client: &Client,
+        key: usize,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<WireAnswer, ChainError> {
         let base = self.solidity_url.as_deref().filter(|_| path.starts_with(SOLIDITY));
-        let mut post = self
-            .client
+        let mut post = client
             .post(format!("{}{path}", base.unwrap_or(&self.base_url)))
             .header(CONTENT_TYPE, "application/json")
             .body(body);

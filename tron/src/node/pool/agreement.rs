@@ -208,11 +208,51 @@ impl NodePool {
                 return Ok(*block);
             }
         }
+        // Who keeps internal transactions is waited for a while, so that a moment without it hides no payment.
+        let keeper =
+            || self.endpoints.iter().find(|other| matches!(other.internals(), Internals::Kept { .. }));
+        if doubt == Doubt::Silence
+            && shown.len() == 1
+            && let Some(keeper) = keeper()
+            && !self.memory().asked_again(height, self.settings.patience)
+        {
+            let (keeper, others) = (keeper.name(), others.join("; "));
+            return Err(ChainError::Unavailable(format!(
+                "block {height} waits for {keeper}, which keeps internal transactions: {others}"
+            )));
+        }
         let mut left = shown.into_iter();
         match (left.next(), left.next()) {
             (Some(one), None) => self.alone(one, somebody_has_none, &others),
             (Some(one), Some(other)) => self.contradiction(one, other, left.collect()),
             (None, _) => Err(super::nobody()),
+        }
+    }
+
+    /// A block with everything that any node shows of it: every node is asked, and nobody is waited for. `None` where it is
+    /// not there, or where nodes contradict each other about it.
+    pub(super) async fn told_by_all(&self, height: Height) -> Result<Option<Fetched>, ChainError> {
+        let mut shown: Vec<Shown> = Vec::new();
+        let mut trouble = None;
+        for (index, endpoint) in self.opinions() {
+            match self.ask_one(endpoint, Box::pin(endpoint.client.fetch(height))).await {
+                Ok(Some(one)) => shown.push((index, one)),
+                Ok(None) => {}
+                Err(error) => trouble = Some(super::less_final(trouble, error)),
+            }
+        }
+        self.drop_disproven(&mut shown)?;
+        if shown.len() > 1 {
+            return Ok(match self.merged(&shown, true)? {
+                Outcome::Block(block) => Some(*block),
+                Outcome::Open | Outcome::Again { .. } => None,
+            });
+        }
+        match (shown.pop(), trouble) {
+            (Some((_, one)), _) if self.is_alone() => Ok(Some(one)),
+            (Some((_, one)), _) => Ok(one.proven.then(|| internals::alone(one))),
+            (None, Some(error)) => Err(error),
+            (None, None) => Ok(None),
         }
     }
 
@@ -365,7 +405,7 @@ impl NodePool {
                     let ahead = its.get().saturating_sub(theirs.get());
                     if ahead >= LONGER_FORK {
                         second.is_left_behind(other.1.block.id);
-                    } else if -ahead >= LONGER_FORK {
+                    } else if ahead.saturating_neg() >= LONGER_FORK {
                         first.is_left_behind(one.1.block.id);
                     }
                 }

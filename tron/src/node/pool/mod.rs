@@ -32,8 +32,6 @@ use std::{
 };
 use tokio::time::{Instant, timeout};
 
-/// How long an answer about an address is given again: less than a block, so that many readers are one question.
-const ADDRESS_TTL: Duration = Duration::from_secs(2);
 /// How many such answers are kept.
 const ADDRESSES: u64 = 10_000;
 /// A node is given at least this long where another could be asked instead.
@@ -79,13 +77,13 @@ impl NodePool {
         if endpoints.is_empty() {
             return Err(PoolError::Empty);
         }
-        let brief = |capacity| Cache::builder().max_capacity(capacity).time_to_live(ADDRESS_TTL);
+        let ttl = settings.address_ttl;
         Ok(Self {
             settings,
             endpoints,
             memory: Mutex::new(Memory::new()),
-            accounts: brief(ADDRESSES).build(),
-            holders: Cache::builder().max_capacity(ADDRESSES).time_to_live(ADDRESS_TTL).build(),
+            accounts: Cache::builder().max_capacity(ADDRESSES).time_to_live(ttl).build(),
+            holders: Cache::builder().max_capacity(ADDRESSES).time_to_live(ttl).build(),
         })
     }
 

@@ -219,6 +219,20 @@ impl ChainReader for NodePool {
         Ok(blocks)
     }
 
+    async fn witnessed(&self, from: Height, count: u32) -> Result<Vec<Block>, ChainError> {
+        let mut blocks: Vec<Block> = Vec::new();
+        let mut height = from;
+        for _ in 0..count {
+            let Some(told) = self.told_by_all(height).await? else { break };
+            if blocks.last().is_some_and(|last| last.id != told.block.parent) {
+                break;
+            }
+            blocks.push(told.block);
+            height = height.next();
+        }
+        Ok(blocks)
+    }
+
     async fn account(&self, address: Address) -> Result<Option<AccountInfo>, ChainError> {
         let asked = async { Ok(self.ask(|endpoint| endpoint.client.account(address)).await?.1) };
         self.accounts.try_get_with(address, asked).await.map_err(shared)

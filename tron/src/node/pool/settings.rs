@@ -70,6 +70,8 @@ pub struct PoolSettings {
     pub quarantine: Duration,
     /// How often a block that one node alone shows is asked for before [`Agreement::WhenPossible`] believes it.
     pub patience: u32,
+    /// How long an answer about an address is given again: less than a block, so that many readers are one question.
+    pub address_ttl: Duration,
     /// Whether a head is not asked for before the next block can be there. Told by the blocks' own rhythm.
     pub paced: bool,
 }
@@ -88,6 +90,7 @@ impl PoolSettings {
             probe_every: Duration::from_secs(15),
             quarantine: Duration::from_mins(1),
             patience: 5,
+            address_ttl: Duration::from_secs(2),
             paced: true,
         }
     }

@@ -3,6 +3,7 @@
 mod accounts;
 mod database;
 mod keys;
+mod network;
 mod nodes;
 mod redis;
 mod refunds;

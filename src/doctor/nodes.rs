@@ -1,9 +1,9 @@
 //! Every node from outside: the network it is on, how far it is, whether it has the key it wants, and whether it and
 //! the others tell of the same chain.
 
-use super::report::Report;
+use super::{network, report::Report};
 use crate::system_clock::SystemClock;
-use leyden_domain::{BlockId, Height, chain::Head};
+use leyden_domain::{BlockId, chain::Head};
 use leyden_ports::{ChainError, ChainReader, Clock};
 use leyden_tron::node::NodeClient;
 use std::time::Duration;
@@ -20,12 +20,6 @@ const BEHIND: i64 = 5;
 const SOLID_LAG: i64 = 60;
 /// An answer that takes longer is too slow for two calls in each block.
 const SLOW: Duration = Duration::from_secs(1);
-/// Block 0 of networks that people mistake for one another.
-const NETWORKS: [(&str, &str); 3] = [
-    ("00000000000000001ebf88508a03865c71d452e25f4d51194196a1d22b6653dc", "main network"),
-    ("0000000000000000de1aa88295e1fcf982742f773e0419c5a9c134c994a9059e", "Shasta test network"),
-    ("0000000000000000d698d4192c56cb6be724a558448e2684802de4d6cd8690dc", "Nile test network"),
-];
 
 /// What one node said.
 struct Seen {
@@ -115,37 +109,8 @@ async fn one(name: &str, node: &NodeClient, report: &mut Report) -> Option<(Opti
     } else {
         report.ok("clock", &format!("the newest block of {name} is {age} ms old"));
     }
-    let genesis = genesis(name, node, report).await;
+    let genesis = network::check(name, node, report).await;
     Some((genesis, head, solid))
-}
-
-/// Which network it is on.
-async fn genesis(name: &str, node: &NodeClient, report: &mut Report) -> Option<BlockId> {
-    match node.block(Height::new(0)).await {
-        Ok(Some(block)) => {
-            let text = block.id.to_string();
-            match NETWORKS.iter().find(|(id, _)| *id == text) {
-                Some((_, network)) if *network == "main network" => {
-                    report.ok("network", &format!("{name}: {network}"));
-                }
-                Some((_, network)) => {
-                    report.odd(
-                        "network",
-                        &format!("{name} is on the {network}"),
-                        "make sure that it is meant so",
-                    );
-                }
-                None => report.odd(
-                    "network",
-                    &format!("{name} is on a network of its own, which begins with {text}"),
-                    "make sure that it is meant so",
-                ),
-            }
-            Some(block.id)
-        }
-        // A node without old blocks cannot say; what it says of new ones is compared below.
-        Ok(None) | Err(_) => None,
-    }
 }
 
 /// Whether all tell of the same chain.
@@ -160,18 +125,9 @@ async fn together(seen: &[Seen], best: &Seen, nodes: &[&NodeClient], report: &mu
             );
         }
     }
-    if let (Some(first), true) = (seen.first(), seen.len() > 1) {
-        let differs = seen
-            .iter()
-            .find(|node| matches!((node.genesis, first.genesis), (Some(its), Some(first)) if its != first));
-        if let Some(other) = differs {
-            report.bad(
-                "network",
-                &format!("{} and {} are on different networks", first.name, other.name),
-                "take one of them out of chain.nodes",
-            );
-            return;
-        }
+    let networks: Vec<_> = seen.iter().map(|node| (node.name.as_str(), node.genesis)).collect();
+    if !network::is_one(&networks, report) {
+        return;
     }
     // The lowest of the solid blocks is one that all must have, and have alike.
     let Some(lowest) = seen.iter().min_by_key(|node| node.solid.height()) else { return };

@@ -1,6 +1,7 @@
 //! The built binary: what it prints, how it exits, and the whole service as separate processes.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod blocks;
 mod chain;
 mod commands;
 mod doctor;

@@ -53,7 +53,16 @@ pub fn block_protobuf(data: &[u8]) {
 fn report(data: &[u8]) {
     if let Ok(reports) = inspect::inspect(data) {
         // A list of no blocks has nothing to print.
-        assert_eq!(inspect::table(&reports).is_empty(), reports.is_empty());
+        let table = inspect::table(&reports);
+        assert_eq!(table.is_empty(), reports.is_empty());
+        for report in &reports {
+            // What is false is said, and said to be so.
+            let verified = report.verified;
+            let flags =
+                [verified.tx_ids, verified.merkle_root, verified.block_id, verified.witness, verified.parent];
+            assert_eq!(report.is_sound(), !flags.contains(&Some(false)));
+            assert!(report.wrong.iter().all(|wrong| table.contains(&wrong.text)));
+        }
     }
 }
 
@@ -63,6 +72,11 @@ fn look_at(block: &RawBlock, receipts: Option<&[Receipt]>) {
         let count = u32::try_from(block.transactions.len()).unwrap_or(u32::MAX);
         assert_eq!(read.transaction_count(), count);
         assert!(read.transfers.iter().all(|transfer| transfer.amount >= 0));
+        // What is not known to have happened, as it stands there, counts for nothing.
+        for (index, id, _) in block.undecided() {
+            let again = block.transactions.iter().enumerate().any(|(at, tx)| at != index && tx.id == id);
+            assert!(again || read.transfers.iter().all(|transfer| transfer.tx_id != id));
+        }
         let proven = read.transfers.iter().filter(|transfer| transfer.evidence.is_proof());
         assert!(proven.clone().all(|transfer| transfer.evidence == Evidence::Contract));
     }

@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 use std::fs;
 
 fn chain(folder: &std::path::Path) -> Running {
-    Running::start(leyden(folder, &["chain", "--listen", "127.0.0.1:0", "--block-time", "instant"]))
+    Running::start(leyden(
+        folder,
+        &["chain", "--listen", "127.0.0.1:0", "--gateway", "--block-time", "instant"],
+    ))
 }
 
 /// A block of the chain that holds a transfer.
@@ -84,7 +87,7 @@ fn two_networks_are_told_apart_by_their_first_blocks() {
     let (one, other) = (chain(here), chain(here));
     let text = format!(
         "[http]\nlisten = '127.0.0.1:0'\n[database]\nurl = 'sqlite:books.sqlite'\n[chain]\nnodes = [\n\
-         {{ url = '{}', name = 'one' }}, {{ url = '{}', name = 'other' }}]\n[payments]\naddresses = ['{}']\n",
+         {{ url = '{0}', solidity_url = '{0}', name = 'one' }}, {{ url = '{1}', solidity_url = '{1}', name = 'other' }}]\n[payments]\naddresses = ['{2}']\n",
         one.url,
         other.url,
         keys::test_address(9)

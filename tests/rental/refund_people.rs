@@ -6,13 +6,14 @@ use crate::{
 };
 use leyden_domain::{
     Address, Asset, Span, Sun, UsdtMicro,
+    operation::RefusalMeaning,
     order::{CountRule, OrderEvent, OrderState, OrderStateKind as S, RefundReason},
     payment::PaymentState,
     refund::{
         Amounts, OperatorAction, OperatorRefusal, RefundHold, RefundState, RefundStateKind as K, SpendGuard,
     },
 };
-use leyden_ports::store::{RefundTarget, WishError};
+use leyden_ports::store::{RefundStore as _, RefundTarget, WishError};
 use leyden_sim::keys;
 
 #[actix_rt::test]
@@ -200,6 +201,36 @@ async fn an_address_that_is_set_is_looked_at_as_the_payers_is() {
         assert_eq!(refused, Err(WishError::Refused(OperatorRefusal::Address)));
     }
     world.wish(OperatorAction::Release, 1).await.unwrap();
+    world.mine_until_refund(K::Refunded).await;
+    assert_eq!(world.sent_to(to, Asset::Trx).await, [7_677_777]);
+    world.assert_books().await;
+}
+
+#[actix_rt::test]
+async fn a_contract_that_takes_no_transfer_is_offered_one_transaction_and_then_waits() {
+    let world = World::refunding(|_| {}).await;
+    assert!(world.settings.refunds.max_attempts > 1);
+    world.node.stake_energy(keys::test_address(0), Sun::from_trx(20_000).get()).unwrap();
+    world.block().await;
+    world.node.transfer_by_contract(&keys::test_key(0), payment_address(), 7_777_777).unwrap();
+    let held = world.mine_until_refund(K::Held).await;
+    assert!(matches!(held.state, RefundState::Held { why: RefundHold::ContractAddress, .. }), "{held:?}");
+    // A person lets it go all the same, and the chain refuses it.
+    world.wish(OperatorAction::Release, 1).await.unwrap();
+    let held = world.mine_until_refund(K::Held).await;
+    let meaning = RefusalMeaning::ReceiverUnusable;
+    assert_eq!(held.state, RefundState::Held { why: RefundHold::Refused { meaning }, retry_at: None });
+    let detail = world.ports.store.refund_detail(held.id).await.unwrap().unwrap();
+    let attempts: Vec<_> = detail.transfers.iter().map(|(operation, _)| operation.attempts).collect();
+    assert_eq!(attempts, [1], "what is proven to be refused is not signed again");
+    for _ in 0..10 {
+        world.block().await;
+    }
+    assert_eq!(world.refund().await.state, held.state);
+    // To another address it goes.
+    let to = keys::test_address(2);
+    world.wish(OperatorAction::SetAddress { to }, 1).await.unwrap();
+    world.wish(APPROVE, 2).await.unwrap();
     world.mine_until_refund(K::Refunded).await;
     assert_eq!(world.sent_to(to, Asset::Trx).await, [7_677_777]);
     world.assert_books().await;

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     address::Address,
     id::{ApiKeyId, OrderId},
+    operation::RefusalMeaning,
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -296,7 +297,9 @@ fn done(
                         RefundHold::DeniedAddress
                         | RefundHold::OwnAddress
                         | RefundHold::ContractAddress
-                        | RefundHold::InactiveAddress,
+                        | RefundHold::InactiveAddress
+                        // The chain lets nothing go there.
+                        | RefundHold::Refused { meaning: RefusalMeaning::ReceiverUnusable },
                     ..
                 } => RefundState::Due,
                 state @ (RefundState::Waiting { .. } | RefundState::Due | RefundState::Held { .. }) => {

@@ -386,7 +386,6 @@ const NEVER: &str = "NEVER";
 const UNKNOWN: &str = "UNKNOWN";
 
 const WEIGHT: &str = "the weight of signatures is never asked for";
-const ELSEWHERE: &str = "what this node does not serve is asked of another; a person mends the node";
 
 const CATALOGUE: [Entry; 29] = [
     same(
@@ -399,14 +398,13 @@ const CATALOGUE: [Entry; 29] = [
         id: "HTTP_API_DISABLED",
         official: STATE,
         answer: Some((404, r#"{"Error":"this API is unavailable due to config"}"#)),
-        differs: Some(ELSEWHERE),
+        differs: None,
     },
-    Entry {
-        id: "HTTP_LITE_FULLNODE_HISTORY_DISABLED",
-        official: STATE,
-        answer: Some((200, "this API is closed because this node is a lite fullnode")),
-        differs: Some(ELSEWHERE),
-    },
+    same(
+        "HTTP_LITE_FULLNODE_HISTORY_DISABLED",
+        STATE,
+        "this API is closed because this node is a lite fullnode",
+    ),
     Entry {
         id: "HTTP_REQUEST_TOO_LARGE",
         official: REBUILD,
@@ -474,6 +472,8 @@ fn our_class(answer: &Result<BroadcastAnswer, ChainError>) -> &'static str {
         Ok(BroadcastAnswer::Duplicate) => VERIFY,
         Ok(BroadcastAnswer::Refused { code: RefusalCode::Busy, .. })
         | Err(ChainError::RateLimited { .. } | ChainError::Unavailable(_)) => SAFE,
+        // Another node is asked, and this one only for what it has.
+        Err(ChainError::Unsupported(_)) => STATE,
         // Nothing is concluded from it, and another is signed only after this one is proven dead.
         Ok(BroadcastAnswer::Refused { code: RefusalCode::OtherError, .. }) | Err(_) => UNKNOWN,
         Ok(BroadcastAnswer::Refused { code, message }) => {
@@ -563,6 +563,6 @@ async fn a_node_without_constant_calls_says_so_in_words() {
         let (_server, client) = node(200, &body).await;
         let error =
             ChainReader::usdt_balance(&client, Address::from_evm([1; 20])).await.expect_err("refused");
-        assert!(matches!(&error, ChainError::Refused(why) if why.contains(text)), "{error:?}");
+        assert!(matches!(&error, ChainError::Unsupported(why) if why.contains(text)), "{error:?}");
     }
 }

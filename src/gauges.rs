@@ -4,11 +4,11 @@
 
 use crate::http::AppState;
 use leyden_actors::{
-    boards::{ChainStatus, PoolStatus},
+    boards::{ChainStatus, Obstacle, PoolStatus},
     kernel::{self, TreeStatus},
 };
 use leyden_domain::{
-    Timestamp,
+    Span, Timestamp,
     halt::HaltCause,
     order::OrderStateKind,
     pool::AccountState,
@@ -77,28 +77,37 @@ const fn is_unwell(state: kernel::State) -> bool {
 }
 
 fn chain(chain: &ChainStatus, tree: &TreeStatus, leads: bool, now: Timestamp) {
-    gauge!("leyden_chain_lag_blocks").set(float(chain.lag_blocks()));
+    let blind = chain.blindness(now);
+    // What nobody knows is not 0.
+    gauge!("leyden_chain_lag_blocks").set(chain.lag_blocks(now).map_or(f64::NAN, float));
     gauge!("leyden_chain_below_solid").set(f64::from(u8::from(chain.below_solid.is_some())));
     gauge!("leyden_chain_reading_paused").set(f64::from(u8::from(chain.paused)));
-    // Only the instance at work asks nodes; what another one knew when it last did says nothing now.
-    let Some(head) = chain.node_head.filter(|_| leads) else {
-        gauge!("leyden_chain_head_age_seconds").set(f64::NAN);
-        return;
-    };
-    let age = now.since(head.timestamp).ms();
-    // Negative where this clock is behind the chain's: a gauge can say so, and the alert takes both signs.
-    gauge!("leyden_chain_head_age_seconds").set(seconds(age));
+    let unheard = blind.as_ref().is_some_and(|blind| blind.obstacle == Obstacle::Nodes);
+    gauge!("leyden_chain_unheard").set(f64::from(u8::from(unheard)));
+    let blocked = chain.blocked_for(Span::ZERO, now);
+    gauge!("leyden_chain_blocked_height").set(blocked.map_or(0.0, |blocked| float(blocked.height.get())));
     if let Some(processed) = chain.processed {
         gauge!("leyden_chain_height").set(float(processed.height().get()));
     }
+    // Only the instance at work asks nodes; what another one knew when it last did says nothing now. Nor does a head say
+    // anything of clocks that nobody has told of for a while. Negative where this clock is behind the chain's: a gauge can
+    // say so, and the alert takes both signs.
+    let head = chain.node_head.filter(|_| leads && blind.is_none());
+    let age = head.map(|head| now.since(head.timestamp).ms());
+    gauge!("leyden_chain_head_age_seconds").set(age.map_or(f64::NAN, seconds));
     // Whether payments are being seen right now: the share of moments at which they are not is what matters, since
-    // one answer that did not come is made up for by the next.
+    // one answer that did not come is made up for by the next. Every instance asks itself, for where none leads there is
+    // nobody else to ask; one that stands by judges by the blocks that come into the books.
     let listening = !tree.actors.iter().any(|actor| {
         actor.path.contains("block_listener")
             && (is_unwell(actor.state) || actor.state == kernel::State::BackingOff)
     });
-    let seen = listening && !chain.paused && chain.error.is_none() && age.abs() < FRESH_MS;
-    counter!("leyden_payment_checks_total", "result" => if seen { "ok" } else { "failed" }).increment(1);
+    let newest = if leads { chain.node_head } else { chain.processed };
+    let fresh = newest.is_some_and(|head| now.since(head.timestamp).ms().abs() < FRESH_MS);
+    let seen = listening && !chain.paused && blind.is_none() && blocked.is_none() && fresh;
+    let checks = |result| counter!("leyden_payment_checks_total", "result" => result);
+    checks("ok").increment(u64::from(seen));
+    checks("failed").increment(u64::from(!seen));
 }
 
 fn cache(cache: &dyn Cache) {

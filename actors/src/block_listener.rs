@@ -4,8 +4,9 @@
 //! money until a person has looked.
 
 use crate::{
-    boards::ChainStatus,
+    boards::{Blocked, ChainStatus, Patience},
     kernel::Progress,
+    retry::Retry,
     settlement::Rules,
     shared::Shared,
     worker::{After, Cause, Worker},
@@ -34,6 +35,7 @@ pub(crate) struct BlockListener {
     shared: Arc<Shared>,
     /// Only ever locked by the one look that is under way.
     follower: Mutex<Option<Follower>>,
+    retry: Retry,
 }
 
 /// Why a round ended early.
@@ -43,18 +45,23 @@ enum Trouble {
     Chain(#[from] ChainError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nodes answer, but none shows this block as it can be believed. It is in the log already.
+    #[error("a block cannot be read")]
+    Blocked,
 }
 
 /// What a round of fetch and commit did.
 enum Round {
     Moved,
     Idle,
+    /// Nodes tell of newer blocks and none shows this one.
+    Absent,
     Broken(Height),
 }
 
 impl BlockListener {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, follower: Mutex::new(None) }
+        Self { shared, follower: Mutex::new(None), retry: Retry::default() }
     }
 
     /// Reads where the books stand. Where they are empty, begins a little behind the node's head.
@@ -73,7 +80,7 @@ impl BlockListener {
         Ok(Follower::new(Height::new(start), [], Height::new(start.saturating_sub(1))))
     }
 
-    async fn read_chain(&self, progress: &Progress) -> Result<After, Trouble> {
+    async fn read_chain(&self, cause: Cause, progress: &Progress) -> Result<After, Trouble> {
         let mut guard = self.follower.lock().await;
         if guard.is_none() {
             *guard = Some(self.load().await?);
@@ -83,17 +90,35 @@ impl BlockListener {
             return Ok(After::Rest);
         }
         let head = self.shared.ports.chain.head().await?;
+        self.heard();
         self.update(|status| {
             status.node_head = Some(head);
-            status.answered_at = Some(self.shared.ports.clock.now());
-            status.error = None;
+            status.error = status.blocked.as_ref().map(ToString::to_string);
         });
         follower.note_head(head);
+        // The head is asked for all the same: it says how far behind we are.
+        if cause == Cause::Tick && self.retry.rests() {
+            return Ok(After::Rest);
+        }
         for _ in 0..ROUNDS_AT_ONCE {
-            match self.round(follower, head).await? {
-                Round::Moved => progress.tick(),
-                Round::Idle => return Ok(After::Rest),
-                Round::Broken(at) => {
+            let wanted = follower.wanted();
+            match self.round(follower, head).await {
+                Err(Trouble::Chain(error)) => {
+                    self.blocked(wanted, error.to_string());
+                    return Err(Trouble::Blocked);
+                }
+                Err(error) => return Err(error),
+                Ok(Round::Absent) => {
+                    let reason = format!("no node shows it, although the chain is at {}", head.height());
+                    self.blocked(wanted, reason);
+                    return Ok(After::Rest);
+                }
+                Ok(Round::Moved) => {
+                    self.unblocked();
+                    progress.tick();
+                }
+                Ok(Round::Idle) => return Ok(After::Rest),
+                Ok(Round::Broken(at)) => {
                     tracing::error!(height = %at, "the node's chain differs from ours below a solid block; money stands still");
                     self.update(|status| status.below_solid = Some(at));
                     let detail = format!(
@@ -114,17 +139,19 @@ impl BlockListener {
         let wanted = follower.wanted();
         let behind = head.height().get().saturating_sub(wanted.get()).saturating_add(1);
         if follower.is_comparing() {
-            let Some(block) = ports.chain.block(wanted).await? else { return Ok(Round::Idle) };
+            let Some(block) = ports.chain.block(wanted).await? else {
+                // Of the other branch the nodes may have less than we have of ours.
+                return Ok(if behind < 1 { Round::Idle } else { Round::Absent });
+            };
+            self.heard();
             return self.turn(follower, &block).await;
         }
         if behind < 1 {
             return Ok(Round::Idle);
         }
         let batch = u32::try_from(behind).unwrap_or(u32::MAX).min(settings.catch_up_batch.max(1));
-        let blocks = match batch {
-            1 => ports.chain.block(wanted).await?.into_iter().collect(),
-            _ => ports.chain.blocks(wanted, batch).await?,
-        };
+        let blocks = self.fetch(wanted, batch).await?;
+        self.heard();
         settings.did("listener.fetched");
 
         let mut trial = follower.clone();
@@ -141,7 +168,7 @@ impl BlockListener {
                 break;
             }
         }
-        let Some(first_read) = commits.first().map(|commit| commit.head) else { return Ok(Round::Idle) };
+        let Some(first_read) = commits.first().map(|commit| commit.head) else { return Ok(Round::Absent) };
         let solid = self.solid_head(&trial, first_read).await?;
         if planted(Fault::CursorBeforeRows) && commits.len() > 1 {
             for commit in &mut commits {
@@ -164,6 +191,61 @@ impl BlockListener {
         }
         self.tell();
         Ok(Round::Moved)
+    }
+
+    /// The next blocks, together where that can be. One of them that cannot be read must not keep back those before it.
+    async fn fetch(&self, wanted: Height, batch: u32) -> Result<Vec<Block>, ChainError> {
+        let chain = &self.shared.ports.chain;
+        if batch > 1 && !self.retry.goes_one_by_one() {
+            match chain.blocks(wanted, batch).await {
+                Err(
+                    error @ (ChainError::Unverified(_) | ChainError::Malformed(_) | ChainError::Refused(_)),
+                ) => {
+                    tracing::debug!(%error, from = %wanted, batch, "a run of blocks is asked for one by one");
+                    self.retry.go_one_by_one(batch);
+                }
+                answer => return answer,
+            }
+        }
+        Ok(chain.block(wanted).await?.into_iter().collect())
+    }
+
+    /// A node has answered.
+    fn heard(&self) {
+        let now = self.shared.ports.clock.now();
+        let patience = Patience::asking_every(self.shared.settings.poll_interval);
+        self.update(|status| {
+            status.answered_at = Some(now);
+            status.patience = patience;
+            status.books_failed = false;
+        });
+    }
+
+    /// Nodes answer, but not with this block: says so, and asks for it less often the longer it lasts.
+    fn blocked(&self, height: Height, reason: String) {
+        let now = self.shared.ports.clock.now();
+        let known = self.shared.boards.chain.read().blocked.clone().filter(|known| known.height == height);
+        let (since, before) = known.map_or((now, 0), |known| (known.since, known.attempts));
+        let attempts = before.saturating_add(1);
+        let rest = self.retry.rest(attempts, self.shared.settings.poll_interval);
+        let seconds = now.since(since).ms() / 1_000;
+        let retry_ms = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(%height, attempts, seconds, retry_ms, %reason, "a block cannot be read; the books stand still");
+        let blocked = Blocked { height, since, attempts, reason };
+        self.update(|status| {
+            status.error = Some(blocked.to_string());
+            status.books_failed = false;
+            status.blocked = Some(blocked.clone());
+        });
+    }
+
+    /// The books go on.
+    fn unblocked(&self) {
+        self.retry.went_on();
+        let Some(blocked) = self.shared.boards.chain.read().blocked.clone() else { return };
+        let seconds = self.shared.ports.clock.now().since(blocked.since).ms() / 1_000;
+        tracing::warn!(height = %blocked.height, attempts = blocked.attempts, seconds, "the block is read; the books go on");
+        self.update(|status| (status.blocked, status.error) = (None, None));
     }
 
     /// The newest solid block that the node has shown us to be on our own chain. Only an id that we recorded ourselves
@@ -339,19 +421,26 @@ impl Worker for BlockListener {
         !self.shared.lead.is_ours()
     }
 
-    async fn look(self: Arc<Self>, _: Cause, progress: Progress) -> After {
-        match self.read_chain(&progress).await {
+    async fn look(self: Arc<Self>, cause: Cause, progress: Progress) -> After {
+        match self.read_chain(cause, &progress).await {
             Ok(after) => after,
             Err(error) => {
                 // The follower may be ahead of books that answered late, or behind them: read them again.
                 if !planted(Fault::FollowerSurvives) {
                     *self.follower.lock().await = None;
                 }
-                let text = error.to_string();
+                let text = match error {
+                    Trouble::Blocked => return After::Rest,
+                    Trouble::Chain(_) | Trouble::Store(_) => error.to_string(),
+                };
                 if self.shared.boards.chain.read().error.as_deref() != Some(text.as_str()) {
                     tracing::warn!(%error, "could not read the chain; will ask again");
                 }
-                self.update(|status| status.error = Some(text.clone()));
+                let books_failed = matches!(error, Trouble::Store(_));
+                self.update(|status| {
+                    status.error = Some(text.clone());
+                    status.books_failed = books_failed;
+                });
                 After::Rest
             }
         }

@@ -4,13 +4,13 @@
 use crate::settings::OrderlessTerms;
 use arc_swap::ArcSwap;
 use leyden_domain::{
-    Energy, Height, Timestamp,
+    Energy, Height, Span, Timestamp,
     chain::Head,
     payment::Orderless,
     pool::{PlanPolicy, PoolAccount, capacity_of, plan},
     refund::RefundAccount,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// A value that one actor replaces and everybody reads.
 #[derive(Debug)]
@@ -49,6 +49,85 @@ impl<T> Board<T> {
 /// Books that are further behind the node's head than this are catching up.
 const CURRENT_WITHIN_BLOCKS: i64 = 5;
 
+/// A height that no node shows a block of that can be believed, although they say that there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// The height.
+    pub height: Height,
+    /// When it was first asked for in vain.
+    pub since: Timestamp,
+    /// How often it was asked for.
+    pub attempts: u32,
+    /// What was answered last, in the words of whoever asked the nodes.
+    pub reason: String,
+}
+
+impl std::fmt::Display for Blocked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "block {} cannot be read: {}", self.height, self.reason)
+    }
+}
+
+/// What keeps the chain from being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// No node answers, or none has yet.
+    Nodes,
+    /// The books do not take what was read, or do not say how far they are.
+    Books,
+    /// An operator paused reading.
+    Paused,
+}
+
+/// Nothing was read from the chain for so long that nobody knows what is on it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blindness {
+    /// Why.
+    pub obstacle: Obstacle,
+    /// Since when; `None`: nothing has been read since the start.
+    pub since: Option<Timestamp>,
+}
+
+/// For how long an answer of the chain is believed when none comes after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// While questions go wrong.
+    pub failing: Span,
+    /// While nothing is known to go wrong: a question may be under way, and a node that says nothing is given a while
+    /// before the next one is asked.
+    pub waiting: Span,
+}
+
+impl Default for Patience {
+    /// Nobody has asked yet.
+    fn default() -> Self {
+        Self { failing: Span::ZERO, waiting: Span::ZERO }
+    }
+}
+
+impl Patience {
+    /// Of whoever asks the nodes himself, so often.
+    pub fn asking_every(interval: Duration) -> Self {
+        let polls = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).saturating_mul(POLLS);
+        Self {
+            failing: Span::from_ms(polls).max(LEAST_PATIENCE),
+            waiting: Span::from_ms(polls.saturating_add(ONE_SILENT_NODE.ms())),
+        }
+    }
+
+    /// Of whoever sees by the books that somebody else reads the chain.
+    pub const BY_THE_BOOKS: Self = Self { failing: BLOCKS_MISSED, waiting: BLOCKS_MISSED };
+}
+
+/// Polls that may come to nothing before nobody is said to see the chain.
+const POLLS: i64 = 2;
+/// However often the chain is asked: one answer that goes wrong is made up for by the next.
+const LEAST_PATIENCE: Span = Span::from_secs(1);
+/// How long a silent node is waited for while there are others.
+const ONE_SILENT_NODE: Span = Span::from_secs(3);
+/// Five blocks that do not come. The network leaves out two in a row when it counts votes.
+const BLOCKS_MISSED: Span = Span::from_secs(15);
+
 /// How far the chain was read, as the block listener sees it.
 #[derive(Debug, Clone, Default)]
 pub struct ChainStatus {
@@ -60,8 +139,14 @@ pub struct ChainStatus {
     pub solid: Option<Head>,
     /// When the node last answered.
     pub answered_at: Option<Timestamp>,
+    /// For how long that answer is believed.
+    pub patience: Patience,
     /// What went wrong last, if the last round went wrong.
     pub error: Option<String>,
+    /// Whether it went wrong at the books, not at the nodes.
+    pub books_failed: bool,
+    /// The block that cannot be read.
+    pub blocked: Option<Blocked>,
     /// The node's chain differs from ours below a solid block: money is not moved until a person looked.
     pub below_solid: Option<Height>,
     /// An operator paused reading.
@@ -72,11 +157,40 @@ impl ChainStatus {
     /// Whether the books are so close to the node's head that transactions may be built on them. Before a node has
     /// answered nobody knows.
     pub fn is_current(&self) -> bool {
-        self.node_head.is_some() && self.lag_blocks() <= CURRENT_WITHIN_BLOCKS
+        self.node_head.is_some() && self.known_lag() <= CURRENT_WITHIN_BLOCKS
     }
 
-    /// How many blocks the books are behind the node.
-    pub fn lag_blocks(&self) -> i64 {
+    /// Why the chain is not seen, if it is not. Judged by the age of the last answer: a question that never ends raises no
+    /// error.
+    pub fn blindness(&self, now: Timestamp) -> Option<Blindness> {
+        let patience = if self.error.is_some() { self.patience.failing } else { self.patience.waiting };
+        if self.answered_at.is_some_and(|at| now.since(at) <= patience) {
+            return None;
+        }
+        let obstacle = match self {
+            Self { paused: true, .. } => Obstacle::Paused,
+            Self { books_failed: true, .. } => Obstacle::Books,
+            _ => Obstacle::Nodes,
+        };
+        Some(Blindness { obstacle, since: self.answered_at })
+    }
+
+    /// The block that cannot be read, once asking again has not helped for so long.
+    pub fn blocked_for(&self, least: Span, now: Timestamp) -> Option<&Blocked> {
+        self.blocked.as_ref().filter(|blocked| blocked.attempts > 1 && now.since(blocked.since) >= least)
+    }
+
+    /// How many blocks the books are behind the node. `None`: nobody knows, because nothing was heard lately of how far
+    /// the chain is, or because this instance asks no node.
+    pub fn lag_blocks(&self, now: Timestamp) -> Option<i64> {
+        if self.blindness(now).is_some() {
+            return None;
+        }
+        self.node_head.and(self.processed).map(|_| self.known_lag())
+    }
+
+    /// How many blocks the books are behind the newest that a node ever told of.
+    fn known_lag(&self) -> i64 {
         match (self.node_head, self.processed) {
             (Some(head), Some(processed)) => {
                 head.height().get().saturating_sub(processed.height().get()).max(0)

@@ -45,6 +45,8 @@ pub(crate) struct LeaseKeeper {
     began: Mutex<Timestamp>,
     /// Until when the lease is left to others, because no node answered us.
     rests_until: Mutex<Option<Instant>>,
+    /// Whether the last term ended for that reason: the next is a turn, and the lead changes hands as it should.
+    gave_way: AtomicBool,
 }
 
 impl LeaseKeeper {
@@ -58,6 +60,7 @@ impl LeaseKeeper {
             begun: AtomicBool::new(false),
             began: Mutex::new(Timestamp::default()),
             rests_until: Mutex::new(None),
+            gave_way: AtomicBool::new(false),
         }
     }
 
@@ -90,6 +93,7 @@ impl LeaseKeeper {
             if self.is_deaf() {
                 self.lose("no node answers; another instance may reach one");
                 *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked_at + *ttl);
+                self.gave_way.store(true, Ordering::Relaxed);
                 leases.release_lease(&lease).await?;
             } else if leases.renew_lease(&lease, span).await? {
                 self.begin_unless_begun(&lease, asked_at).await?;
@@ -124,7 +128,8 @@ impl LeaseKeeper {
         if is_new {
             tracing::info!(holder, epoch = lease.epoch, "this instance does the work now");
             metrics::gauge!("leyden_leader").set(1.0);
-            metrics::counter!("leyden_terms_total").increment(1);
+            let after = if self.gave_way.swap(false, Ordering::Relaxed) { "turn" } else { "election" };
+            metrics::counter!("leyden_terms_total", "after" => after).increment(1);
             self.wake();
             self.begun.store(true, Ordering::Relaxed);
         }

@@ -43,6 +43,7 @@ mod refund_clerk;
 mod refund_orders;
 mod refund_warrants;
 mod repairing;
+mod retry;
 pub mod settings;
 mod settlement;
 mod shared;

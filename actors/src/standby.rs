@@ -2,7 +2,7 @@
 //! would have posted, so that requests are answered alike by every instance. Only with several instances.
 
 use crate::{
-    boards::{ChainStatus, PoolStatus},
+    boards::{ChainStatus, Patience, PoolStatus},
     kernel::Progress,
     leadership::Election,
     shared::Shared,
@@ -75,6 +75,7 @@ impl Standby {
                     processed,
                     solid,
                     answered_at,
+                    patience: Patience::BY_THE_BOOKS,
                     below_solid,
                     paused,
                     ..ChainStatus::default()
@@ -132,6 +133,13 @@ impl Worker for Standby {
     async fn look(self: Arc<Self>, cause: Cause, _: Progress) -> After {
         if let Err(error) = self.read(cause).await {
             tracing::warn!(%error, "the boards could not be read from the books; will try again");
+            if !self.shared.lead.is_ours() {
+                let text = error.to_string();
+                self.shared.boards.chain.update(|status| {
+                    status.error = Some(text.clone());
+                    status.books_failed = true;
+                });
+            }
         }
         After::Rest
     }

@@ -45,9 +45,19 @@ impl Caller {
     }
 }
 
+/// How long a key is remembered for the case that the database goes away.
+const REMEMBERED: Duration = Duration::from_hours(24);
+/// Longest wait for the database of whoever watches over us.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Keys that were looked up lately. A key that is taken back works on for at most the configured while.
 #[derive(Debug, Clone)]
-pub(crate) struct KeyCache(Cache<ApiKeyId, Arc<KnownKey>>);
+pub(crate) struct KeyCache {
+    fresh: Cache<ApiKeyId, Arc<KnownKey>>,
+    /// What was last known of them. Believed only of whoever watches over us, and only while the database does not answer:
+    /// figures and the page that says why must be readable just then, and nobody can take a key back meanwhile.
+    remembered: Cache<ApiKeyId, Arc<KnownKey>>,
+}
 
 /// A key as the books have it, and what follows from that for every request that presents it.
 #[derive(Debug)]
@@ -58,7 +68,8 @@ struct KnownKey {
 
 impl KeyCache {
     pub(crate) fn new(keep: Duration) -> Self {
-        Self(Cache::builder().max_capacity(10_000).time_to_live(keep).build())
+        let cache = |keep| Cache::builder().max_capacity(10_000).time_to_live(keep).build();
+        Self { fresh: cache(keep), remembered: cache(REMEMBERED) }
     }
 
     async fn find(
@@ -67,17 +78,41 @@ impl KeyCache {
         state: &AppState,
         address: Option<IpAddr>,
     ) -> Result<Option<Arc<KnownKey>>, ApiError> {
-        if let Some(known) = self.0.get(&id).await {
+        if let Some(known) = self.fresh.get(&id).await {
             return Ok(Some(known));
         }
         // Made-up keys must not reach the books as fast as somebody can make them up.
         if let Some(address) = address {
             state.limits.ask_look_up(address)?;
         }
-        let Some(record) = state.store.api_key(id).await? else { return Ok(None) };
+        let Some(record) = state.store.api_key(id).await? else {
+            self.remembered.invalidate(&id).await;
+            return Ok(None);
+        };
         let known = Arc::new(KnownKey { scopes: Scopes::from_names(&record.scopes), record });
-        self.0.insert(id, Arc::clone(&known)).await;
+        self.fresh.insert(id, Arc::clone(&known)).await;
+        self.remembered.insert(id, Arc::clone(&known)).await;
         Ok(Some(known))
+    }
+
+    /// The same for whoever watches over us.
+    async fn find_or_remember(
+        &self,
+        id: ApiKeyId,
+        state: &AppState,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Arc<KnownKey>>, ApiError> {
+        let found = match tokio::time::timeout(PATIENCE, self.find(id, state, address)).await {
+            Ok(found) => found,
+            Err(_) => Err(ApiError::plain(Code::StoreUnavailable).retry_after(5)),
+        };
+        match found {
+            Err(refusal) if refusal.code == Code::StoreUnavailable => match self.remembered.get(&id).await {
+                Some(known) => Ok(Some(known)),
+                None => Err(refusal),
+            },
+            found => found,
+        }
     }
 }
 
@@ -95,13 +130,21 @@ pub(crate) fn presented(request: &ServiceRequest) -> Option<Result<PresentedKey,
 }
 
 /// Checks a presented key. Unknown, wrong, expired and revoked are one answer: nothing is learnt by guessing.
+///
+/// For a page that `watches` over the service, what was last known of the key will do while the database does not answer.
 pub(crate) async fn check(
     key: &PresentedKey,
     state: &AppState,
     address: Option<IpAddr>,
+    watches: bool,
 ) -> Result<Caller, ApiError> {
     let refusal = || ApiError::plain(Code::InvalidApiKey);
-    let known = state.keys.find(key.id, state, address).await?.ok_or_else(refusal)?;
+    let known = if watches {
+        state.keys.find_or_remember(key.id, state, address).await?
+    } else {
+        state.keys.find(key.id, state, address).await?
+    };
+    let known = known.ok_or_else(refusal)?;
     let record = &known.record;
     let now = state.clock.now();
     let over = record.revoked_at.is_some() || record.expires_at.is_some_and(|at| at <= now);
@@ -160,5 +203,19 @@ impl FromRequest for Visitor {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Ok(Self(request.extensions().get::<Caller>().copied())))
+    }
+}
+
+/// Whether a key was presented that could not be checked, because the database does not answer. Only pages that tell
+/// something to anybody are asked for like that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unchecked(pub(crate) bool);
+
+impl FromRequest for Unchecked {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(request.extensions().get::<Self>().copied().unwrap_or(Self(false))))
     }
 }

@@ -35,6 +35,12 @@ const LONGEST_LOGGED: usize = 200;
 /// Paths that whoever watches over us asks as often as it likes.
 const HEALTH: [&str; 4] = ["/api/health", "/health/live", "/health/ready", "/health/startup"];
 
+/// Pages that say how the service is, to anybody something and to operators all.
+const STATUS: [&str; 2] = ["/status", "/status.json"];
+
+/// Figures, for those who may read them.
+const METRICS: [&str; 2] = ["/api/metrics", "/metrics"];
+
 /// Methods that may stand in a label: one must not come from what a client makes up.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -157,14 +163,15 @@ fn nothing_is_acceptable(request: &ServiceRequest) -> bool {
 /// Checks the key and the limits.
 async fn admit(state: &AppState, request: &ServiceRequest) -> Result<Option<Standing>, ApiError> {
     let address = request.peer_addr().map(|peer| peer.ip());
+    let tells_status = is(request, &STATUS);
     let by_address = || address.map_or(Ok(None), |address| state.limits.ask_address(address));
     let standing = match auth::presented(request) {
         // Whoever watches over us must not be told that it watches too often.
-        None if is_health(request) => Ok(None),
+        None if is(request, &HEALTH) => Ok(None),
         None => by_address(),
         Some(key) => {
             let caller = match key {
-                Ok(key) => auth::check(&key, state, address).await,
+                Ok(key) => auth::check(&key, state, address, tells_status || is(request, &METRICS)).await,
                 Err(refusal) => Err(refusal),
             };
             match caller {
@@ -172,6 +179,11 @@ async fn admit(state: &AppState, request: &ServiceRequest) -> Result<Option<Stan
                     let standing = state.limits.ask_key(caller.key)?;
                     request.extensions_mut().insert(caller);
                     Ok(standing)
+                }
+                Err(refusal) if tells_status && refusal.code == Code::StoreUnavailable => {
+                    // Whoever asks why nothing works is told.
+                    request.extensions_mut().insert(auth::Unchecked(true));
+                    by_address()
                 }
                 Err(refusal) => {
                     // Guessing keys is limited like any other asking without one.
@@ -188,8 +200,8 @@ async fn admit(state: &AppState, request: &ServiceRequest) -> Result<Option<Stan
     Ok(standing)
 }
 
-fn is_health(request: &ServiceRequest) -> bool {
-    request.method() == Method::GET && HEALTH.contains(&request.path())
+fn is(request: &ServiceRequest, paths: &[&str]) -> bool {
+    request.method() == Method::GET && paths.contains(&request.path())
 }
 
 /// Any error as one of ours.

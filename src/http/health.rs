@@ -22,7 +22,7 @@ pub(crate) struct Pulse(Mutex<Option<(Instant, Option<&'static str>)>>);
 
 impl Pulse {
     /// What is the matter with the books.
-    async fn feel(&self, state: &AppState) -> Option<&'static str> {
+    pub(super) async fn feel(&self, state: &AppState) -> Option<&'static str> {
         let mut last = self.0.lock().await;
         if let Some((at, found)) = *last
             && at.elapsed() < BELIEVED
@@ -84,12 +84,20 @@ async fn ready(state: &AppState) -> HttpResponse {
     });
     // Said and no more: an instance that halts is the one that people must reach, and payments are still recorded.
     let halted = !state.handles.boards().halts.read().open.is_empty();
+    // Likewise, unless the configuration says otherwise: another instance sees no more of the chain than this one, and
+    // customers can still be told about their orders.
+    let blind = state.handles.boards().chain.read().blindness(state.clock.now()).is_some();
     let checks = vec![
         CheckView { name: "store", ok: store.is_none(), detail: store },
         CheckView {
             name: "intake",
             ok: !down,
             detail: down.then_some("an actor that takes payments in is down"),
+        },
+        CheckView {
+            name: "chain",
+            ok: !(blind && state.settings.http.ready_needs_chain),
+            detail: blind.then_some("the chain is not seen; see /status"),
         },
         CheckView {
             name: "money",

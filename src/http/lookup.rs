@@ -70,7 +70,7 @@ pub(crate) struct Looked {
     /// The newest solid one.
     pub(crate) solid: Option<Head>,
     /// How many blocks the books are behind the node.
-    pub(crate) lag_blocks: i64,
+    pub(crate) lag_blocks: Option<i64>,
 }
 
 /// Why the books do not know a transaction.
@@ -110,7 +110,8 @@ pub(crate) async fn look_up(
 ) -> Result<Lookup, ApiError> {
     // Before the books: a block that is recorded while we look must not be taken for one that was looked through.
     let chain = state.handles.boards().chain.read();
-    let looked = Looked { read: chain.processed, solid: chain.solid, lag_blocks: chain.lag_blocks() };
+    let lag_blocks = chain.lag_blocks(state.clock.now());
+    let looked = Looked { read: chain.processed, solid: chain.solid, lag_blocks };
     let filter = PaymentFilter { tx_id: Some(tx_id), ..PaymentFilter::default() };
     let page = Page { after: None, limit: MOST_PAYMENTS };
     let mut payments = state.store.list_payments(&filter, &page).await?;

@@ -8,10 +8,11 @@ use super::{
     prices,
     recipient::{self, Notice, PerTransfer},
     state::AppState,
+    status::CauseName,
 };
+use leyden_actors::boards::ChainStatus;
 use leyden_domain::{
     Address, Energy, OrderId, Span, Sun, Timestamp,
-    chain::Head,
     halt::MoneyAct,
     order::{Channel, CountRule, EnergyPrices, Order, OrderState, PriceTerms},
     payment::random_tails,
@@ -26,7 +27,12 @@ const POOL_RETRY_S: u32 = 30;
 const HALT_RETRY_S: u32 = 60;
 /// When to ask again where the chain is not being read.
 const CHAIN_RETRY_S: u32 = 10;
-/// A node that was silent for so long may be silent for longer.
+/// The books this far behind the node are behind: what is paid now is seen when they have caught up.
+pub(crate) const LAG_BLOCKS: i64 = 20;
+/// Nobody has to wait because a block must be asked for a few times, as where a second node is to show it; but whoever pays
+/// after so long is not seen.
+const BLOCKED: Span = Span::from_secs(15);
+/// The newest block is this old at most where no node says how far the chain is.
 const NODE_SILENCE: Span = Span::from_secs(60);
 
 /// How many transfers somebody wants to buy.
@@ -90,7 +96,8 @@ pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Resu
         return Err(ApiError::plain(Code::Halted).retry_after(HALT_RETRY_S));
     }
     let now = state.clock.now();
-    let newest_block = chain_is_read(state, now)?;
+    let newest_block = chain_is_read(&state.handles.boards().chain.read(), now)
+        .ok_or_else(|| ApiError::plain(Code::ChainUnavailable).retry_after(CHAIN_RETRY_S))?;
     let terms = prices::terms(state).await?;
     recipient::check(state, wish.recipient, "recipientAddress").await?;
     let offer = offer(state, &wish, terms).await?;
@@ -149,21 +156,30 @@ pub(crate) async fn place(state: &AppState, caller: &Caller, wish: Wish) -> Resu
     Err(last.into())
 }
 
-/// Nobody is asked to pay while payments could not be seen: before the first block was read, while no node answers,
-/// and when the node's chain contradicts ours below a solid block. The slot time of the newest block known: no payment
-/// in that block or an earlier one can have been made for an order that is made now.
-fn chain_is_read(state: &AppState, now: Timestamp) -> Result<Timestamp, ApiError> {
-    let chain = state.handles.boards().chain.read();
-    let answers = chain.answered_at.is_some_and(|at| now.since(at) <= NODE_SILENCE);
+/// Why nobody is sold anything now, as far as it can be told without asking the books.
+pub(crate) fn closed_by(state: &AppState, now: Timestamp) -> Option<CauseName> {
+    if !state.settings.sales.enabled {
+        return Some(CauseName::Sales);
+    }
+    if state.handles.boards().halts.read().stops(MoneyAct::Sell).is_some() {
+        return Some(CauseName::Halted);
+    }
+    chain_is_read(&state.handles.boards().chain.read(), now).is_none().then_some(CauseName::Chain)
+}
+
+/// Nobody is asked to pay while payments could not be seen: before the first block was read, while no node answers, while a
+/// block cannot be read or the books are far behind, and when the node's chain contradicts ours below a solid block. The
+/// slot time of the newest block known: no payment in that block or an earlier one can have been made for an order that is
+/// made now.
+fn chain_is_read(chain: &ChainStatus, now: Timestamp) -> Option<Timestamp> {
+    let processed = chain.processed?;
     // Without a node's head, as on an instance that stands by, the newest block itself must be fresh: while the books catch
     // up, an order would be made in the past.
-    let fresh = |processed: Head| chain.node_head.is_some() || now.since(processed.timestamp) <= NODE_SILENCE;
-    match chain.processed {
-        Some(processed) if answers && fresh(processed) && chain.below_solid.is_none() => {
-            Ok(chain.node_head.map_or(processed.timestamp, |head| head.timestamp.max(processed.timestamp)))
-        }
-        _ => Err(ApiError::plain(Code::ChainUnavailable).retry_after(CHAIN_RETRY_S)),
-    }
+    let fresh = chain.node_head.is_some() || now.since(processed.timestamp) <= NODE_SILENCE;
+    let follows = chain.lag_blocks(now).is_none_or(|lag| lag <= LAG_BLOCKS);
+    let seen = chain.blindness(now).is_none() && chain.blocked_for(BLOCKED, now).is_none();
+    (seen && fresh && follows && chain.below_solid.is_none())
+        .then(|| chain.node_head.map_or(processed.timestamp, |head| head.timestamp.max(processed.timestamp)))
 }
 
 /// What is sold to whom for how much.

@@ -1,38 +1,101 @@
-//! `/status`: how everything is, read from boards and counts; no actor is asked, so a stuck one cannot hide.
+//! `/status`: how everything is, read from boards and counts; no actor is asked, so a stuck one cannot hide. What is the
+//! matter is said to anybody by the names of causes, and to operators in words.
 
 use super::{
-    auth::Visitor, error::ApiError, halts::HaltView, openapi::Refusals, pool::PoolView,
-    reconciliations::OpenDifferenceView, scope::Scope, state::AppState, time::iso, view::RefundCountView,
+    auth::{Unchecked, Visitor},
+    error::ApiError,
+    halts::HaltView,
+    openapi::Refusals,
+    pool::PoolView,
+    reconciliations::OpenDifferenceView,
+    sale,
+    scope::Scope,
+    state::AppState,
+    time::iso,
+    view::RefundCountView,
 };
 use actix_web::{HttpResponse, get, web};
-use leyden_actors::{boards::ChainStatus, kernel::TreeStatus};
-use leyden_domain::{Timestamp, chain::Head, halt::MoneyAct};
-use leyden_ports::{NodeStatus, TierStatus};
+use leyden_actors::{
+    boards::{Blindness, Blocked, ChainStatus, Obstacle},
+    kernel::{ActorStatus, State, TreeStatus},
+};
+use leyden_domain::{
+    Span, Timestamp, chain::Head, journal::Head as JournalHead, order::OrderStateKind, reconcile::StillOpen,
+};
+use leyden_ports::{
+    NodeStatus, StoreError, TierStatus,
+    store::{RefundCount, Totals},
+};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use utoipa::ToSchema;
 
-/// The books this far behind the node are behind.
-const LAG_BLOCKS: i64 = 20;
-/// A node that has said nothing for so long is silent.
-const SILENCE_MS: i64 = 60_000;
+/// Longest wait for the books. This page is read most when something is slow.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is the matter, by a name that does not change its meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CauseName {
+    /// The books cannot be read or written.
+    Database,
+    /// The chain is not seen, or not as far as it is.
+    Chain,
+    /// Money stands still until an operator has looked.
+    Halted,
+    /// Something that works on orders is not running.
+    Actors,
+    /// A tier of the cache is left out.
+    Cache,
+    /// Sales are switched off.
+    Sales,
+    /// Chain and books differ, and nobody has closed it. Told to operators alone.
+    Differences,
+}
+
+/// Something that needs a look.
+#[derive(Debug)]
+struct Problem {
+    cause: CauseName,
+    text: String,
+}
+
+fn problem(cause: CauseName, text: impl Into<String>) -> Problem {
+    Problem { cause, text: text.into() }
+}
 
 /// How the service is, for anybody.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are answers to questions that have nothing to do with each other"
+)]
 pub(crate) struct ShortStatus {
     /// Always true: the answer itself succeeded.
     success: bool,
     /// `ok`, or `degraded` where something needs a look.
     status: &'static str,
+    /// What needs a look.
+    causes: BTreeSet<CauseName>,
     /// The running version.
     version: &'static str,
-    /// Blocks that the books are behind the node.
-    chain_lag_blocks: i64,
+    /// Blocks that the books are behind the node; null where nobody knows.
+    chain_lag_blocks: Option<i64>,
     /// Whether money stands still until an operator has looked.
     halted: bool,
     /// Whether orders are taken.
     sales_open: bool,
+    /// Why not: `database`, `chain`, `halted` or `sales`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sales_closed_by: Option<CauseName>,
+    /// The API key that was presented could not be checked, because the database does not answer; this is what anybody
+    /// is told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    key_unchecked: bool,
     /// Now, by the service's clock.
     at: String,
 }
@@ -64,27 +127,55 @@ pub(crate) struct ChainView {
     processed: Option<HeadView>,
     /// The newest solid block in the books.
     solid: Option<HeadView>,
-    /// Blocks that the books are behind the node.
-    lag_blocks: i64,
-    /// When the node last answered.
+    /// Blocks that the books are behind the node; null where nobody knows.
+    lag_blocks: Option<i64>,
+    /// When the node last answered; of an instance that stands by, when it last saw a new block in the books.
     answered_at: Option<String>,
     /// What went wrong last.
     error: Option<String>,
+    /// The block that no node shows as it could be believed; the books stand still before it.
+    blocked_at: Option<BlockedView>,
     /// The node's chain differs below a solid block: money is not moved until a person looked.
     below_solid: Option<i64>,
     /// An operator paused reading.
     paused: bool,
 }
 
+/// A block that cannot be read.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BlockedView {
+    /// Its height.
+    height: i64,
+    /// When it was first asked for in vain.
+    since: String,
+    /// How often it was asked for.
+    attempts: u32,
+    /// What was answered, by which node.
+    reason: String,
+}
+
+impl From<&Blocked> for BlockedView {
+    fn from(blocked: &Blocked) -> Self {
+        Self {
+            height: blocked.height.get(),
+            since: iso(blocked.since),
+            attempts: blocked.attempts,
+            reason: blocked.reason.clone(),
+        }
+    }
+}
+
 impl ChainView {
-    fn new(chain: &ChainStatus) -> Self {
+    fn new(chain: &ChainStatus, now: Timestamp) -> Self {
         Self {
             head: chain.node_head.map(HeadView::from),
             processed: chain.processed.map(HeadView::from),
             solid: chain.solid.map(HeadView::from),
-            lag_blocks: chain.lag_blocks(),
+            lag_blocks: chain.lag_blocks(now),
             answered_at: chain.answered_at.map(iso),
             error: chain.error.clone(),
+            blocked_at: chain.blocked_for(Span::ZERO, now).map(BlockedView::from),
             below_solid: chain.below_solid.map(leyden_domain::Height::get),
             paused: chain.paused,
         }
@@ -169,7 +260,9 @@ pub(crate) struct FullStatus {
     success: bool,
     /// `ok`, or `degraded` where something needs a look.
     status: &'static str,
-    /// What needs a look.
+    /// What needs a look, by name.
+    causes: BTreeSet<CauseName>,
+    /// What needs a look, in words.
     problems: Vec<String>,
     /// The running version.
     version: &'static str,
@@ -177,6 +270,9 @@ pub(crate) struct FullStatus {
     role: &'static str,
     /// Whether orders are taken.
     sales_open: bool,
+    /// Why not: `database`, `chain`, `halted` or `sales`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sales_closed_by: Option<CauseName>,
     /// Now, by the service's clock.
     at: String,
     /// What makes money stand still; empty where it moves.
@@ -249,39 +345,64 @@ pub(crate) struct WatchersView {
     limit: usize,
 }
 
+/// What is to be said of a chain that is not seen.
+pub(crate) fn of_blindness(blind: &Blindness) -> Option<String> {
+    let since = blind.since.map(iso);
+    match (blind.obstacle, since) {
+        (Obstacle::Nodes, Some(since)) => Some(format!("nothing was heard of the chain since {since}")),
+        (Obstacle::Nodes, None) => Some("no node has answered yet".to_owned()),
+        (Obstacle::Books, Some(since)) => {
+            Some(format!("nothing was read from the chain since {since}: the books do not answer"))
+        }
+        (Obstacle::Books, None) => Some("the books do not answer".to_owned()),
+        // Said by itself.
+        (Obstacle::Paused, _) => None,
+    }
+}
+
 /// What needs a look, from the boards alone.
-fn problems(state: &AppState, chain: &ChainStatus, tree: &TreeStatus, now: Timestamp) -> Vec<String> {
+fn problems(state: &AppState, chain: &ChainStatus, tree: &TreeStatus, now: Timestamp) -> Vec<Problem> {
+    use CauseName::{Actors, Cache, Chain, Database, Halted, Sales};
     let mut problems = Vec::new();
     for halt in &state.handles.boards().halts.read().open {
-        problems.push(format!("money stands still since {}: {}", iso(halt.since), halt.cause.name()));
+        let text = format!("money stands still since {}: {}", iso(halt.since), halt.cause.name());
+        problems.push(problem(Halted, text));
     }
     if chain.below_solid.is_some() {
-        problems.push("the node's chain differs below a solid block".to_owned());
+        problems.push(problem(Chain, "the node's chain differs below a solid block"));
     }
-    if chain.lag_blocks() > LAG_BLOCKS {
-        problems.push(format!("{} blocks behind the node", chain.lag_blocks()));
+    if let Some(behind) = chain.lag_blocks(now).filter(|lag| *lag > sale::LAG_BLOCKS) {
+        problems.push(problem(Chain, format!("{behind} blocks behind the node")));
     }
-    match chain.answered_at {
-        Some(at) if now.since(at).ms() <= SILENCE_MS => {}
-        Some(at) => problems.push(format!("no node has answered since {}", iso(at))),
-        None => problems.push("no node has answered yet".to_owned()),
+    if let Some(blind) = chain.blindness(now)
+        && let Some(text) = of_blindness(&blind)
+    {
+        let cause = if blind.obstacle == Obstacle::Books { Database } else { Chain };
+        let text = chain.error.as_ref().map_or_else(|| text.clone(), |error| format!("{text} ({error})"));
+        problems.push(problem(cause, text));
+    }
+    if let Some(blocked) = chain.blocked_for(Span::ZERO, now) {
+        let (since, attempts) = (iso(blocked.since), blocked.attempts);
+        problems.push(problem(Chain, format!("since {since}, after {attempts} attempts: {blocked}")));
     }
     if chain.paused {
-        problems.push("reading the chain is paused".to_owned());
+        problems.push(problem(Chain, "reading the chain is paused"));
     }
-    let unwell = |actor: &&leyden_actors::kernel::ActorStatus| {
-        use leyden_actors::kernel::State;
-        matches!(actor.state, State::Quarantined | State::Stalled | State::BackingOff)
-    };
-    problems.extend(tree.actors.iter().filter(unwell).map(|actor| format!("{} is not running", actor.path)));
+    let unwell =
+        |actor: &&ActorStatus| matches!(actor.state, State::Quarantined | State::Stalled | State::BackingOff);
+    let unwell = tree.actors.iter().filter(unwell);
+    problems.extend(unwell.map(|actor| problem(Actors, format!("{} is not running", actor.path))));
     problems.extend(tree.groups.iter().filter(|group| group.quarantined > 0 || group.stalled > 0).map(
-        |group| format!("{}: {} children are not running", group.path, group.quarantined + group.stalled),
+        |group| {
+            let down = group.quarantined.saturating_add(group.stalled);
+            problem(Actors, format!("{}: {down} children are not running", group.path))
+        },
     ));
     // Slower, and nothing else: it makes nobody unready.
     let left_out = state.cache.tiers().into_iter().filter(|tier| !tier.available);
-    problems.extend(left_out.map(|tier| format!("the cache goes on without {}", tier.name)));
+    problems.extend(left_out.map(|tier| problem(Cache, format!("the cache goes on without {}", tier.name))));
     if !state.settings.sales.enabled {
-        problems.push("sales are switched off".to_owned());
+        problems.push(problem(Sales, "sales are switched off"));
     }
     problems
 }
@@ -290,63 +411,78 @@ fn role(state: &AppState) -> &'static str {
     if state.handles.is_leading() { "leading" } else { "standby" }
 }
 
-async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
+/// Waits no longer for the books than somebody waits for this page. What is the matter with them, where they do not answer.
+async fn in_time<T>(question: impl Future<Output = Result<T, StoreError>>) -> Result<T, String> {
+    match tokio::time::timeout(PATIENCE, question).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err("the database takes too long".to_owned()),
+    }
+}
+
+async fn answer(state: &AppState, visitor: &Visitor, unchecked: Unchecked) -> HttpResponse {
+    // First: what an instance without books knows of anything else may be old.
+    let books = state.pulse.feel(state).await;
     let now = state.clock.now();
     let chain = state.handles.boards().chain.read();
     let halts = state.handles.boards().halts.read();
-    let sales_open = state.settings.sales.enabled && halts.stops(MoneyAct::Sell).is_none();
     let tree = state.handles.tree();
-    let problems = problems(state, &chain, &tree, now);
+    let mut problems = problems(state, &chain, &tree, now);
+    if let Some(found) = books {
+        problems.insert(0, problem(CauseName::Database, found));
+    }
+    let closed_by = books.map(|_| CauseName::Database).or_else(|| sale::closed_by(state, now));
+    let causes: BTreeSet<CauseName> = problems.iter().map(|problem| problem.cause).collect();
     let verdict = if problems.is_empty() { "ok" } else { "degraded" };
     let in_full = visitor.0.as_ref().is_some_and(|caller| caller.scopes.allow(Scope::OpsRead));
     if !in_full {
         return HttpResponse::Ok().json(StatusView::Short(ShortStatus {
             success: true,
             status: verdict,
+            causes,
             version: env!("CARGO_PKG_VERSION"),
-            chain_lag_blocks: chain.lag_blocks(),
+            chain_lag_blocks: chain.lag_blocks(now),
             halted: !halts.open.is_empty(),
-            sales_open,
+            sales_open: closed_by.is_none(),
+            sales_closed_by: closed_by,
+            key_unchecked: unchecked.0,
             at: iso(now),
         }));
     }
     let pool = state.handles.boards().pool.read();
     let (watched, limit) = state.handles.watchers();
-    // The books may be down; then this page is needed more than ever.
-    let counts = state.store.count_orders().await;
-    let totals = state.store.totals().await;
-    let journal = state.store.journal_head().await;
-    let refunds = state.store.count_refunds().await;
-    let open = state.store.open_differences().await;
-    let books_error = counts
-        .as_ref()
-        .err()
-        .or(totals.as_ref().err())
-        .or(refunds.as_ref().err())
-        .or(open.as_ref().err())
-        .map(ToString::to_string);
-    let totals = totals.unwrap_or_default();
-    let open: Vec<_> = open.unwrap_or_default().iter().map(OpenDifferenceView::from).collect();
-    let mut problems = problems;
-    problems.extend(open.iter().map(OpenDifferenceView::problem));
+    // The books may be down; then this page is needed more than ever, and asking them again would only keep it waiting.
+    let counted = match books {
+        Some(found) => Err(found.to_owned()),
+        None => in_time(counted(state)).await,
+    };
+    let books_error = counted.as_ref().err().cloned();
+    let Counted { orders, totals, refunds, open, journal } = counted.unwrap_or_default();
+    let open: Vec<_> = open.iter().map(OpenDifferenceView::from).collect();
+    let (mut causes, mut problems) = (causes, problems);
+    for different in &open {
+        causes.insert(CauseName::Differences);
+        problems.push(problem(CauseName::Differences, different.problem()));
+    }
     HttpResponse::Ok().json(StatusView::Full(Box::new(FullStatus {
         success: true,
         status: if books_error.is_some() || !open.is_empty() { "degraded" } else { verdict },
-        problems,
+        causes,
+        problems: problems.into_iter().map(|problem| problem.text).collect(),
         version: env!("CARGO_PKG_VERSION"),
         role: role(state),
-        sales_open,
+        sales_open: closed_by.is_none(),
+        sales_closed_by: closed_by,
         at: iso(now),
         halts: halts.open.iter().map(HaltView::from).collect(),
-        chain: ChainView::new(&chain),
+        chain: ChainView::new(&chain, now),
         pool: PoolView::new(&pool, &state.settings.plan_policy(), true),
-        orders: counts.unwrap_or_default().into_iter().map(|(kind, count)| (kind.name(), count)).collect(),
+        orders: orders.into_iter().map(|(kind, count)| (kind.name(), count)).collect(),
         payments: totals
             .payments
             .into_iter()
             .map(|(name, count, sum)| (name, SumView { count, sun: sum.get() }))
             .collect(),
-        refunds: refunds.unwrap_or_default().into_iter().map(RefundCountView::from).collect(),
+        refunds: refunds.into_iter().map(RefundCountView::from).collect(),
         operations: totals
             .operations
             .into_iter()
@@ -357,9 +493,29 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
         nodes: state.chain.nodes().into_iter().map(NodeView::from).collect(),
         cache: state.cache.tiers().into_iter().map(CacheTierView::from).collect(),
         actors: tree,
-        journal: journal.ok().map(|head| JournalHeadView { seq: head.seq, hash: head.hash.to_string() }),
+        journal: journal.map(|head| JournalHeadView { seq: head.seq, hash: head.hash.to_string() }),
         books_error,
     })))
+}
+
+/// What the books count.
+#[derive(Default)]
+struct Counted {
+    orders: Vec<(OrderStateKind, u64)>,
+    totals: Totals,
+    refunds: Vec<RefundCount>,
+    open: Vec<StillOpen>,
+    journal: Option<JournalHead>,
+}
+
+async fn counted(state: &AppState) -> Result<Counted, StoreError> {
+    Ok(Counted {
+        orders: state.store.count_orders().await?,
+        totals: state.store.totals().await?,
+        refunds: state.store.count_refunds().await?,
+        open: state.store.open_differences().await?,
+        journal: state.store.journal_head().await.ok(),
+    })
 }
 
 /// How the service is
@@ -368,8 +524,12 @@ async fn answer(state: &AppState, visitor: &Visitor) -> HttpResponse {
 #[utoipa::path(operation_id = "readStatus", tag = "health", security((), ("key" = ["ops:read"]), ("bearer" = ["ops:read"])),
     responses((status = 200, description = "how the service is", body = StatusView), Refusals))]
 #[get("/status")]
-pub(super) async fn status(visitor: Visitor, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&state, &visitor).await)
+pub(super) async fn status(
+    visitor: Visitor,
+    unchecked: Unchecked,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    Ok(answer(&state, &visitor, unchecked).await)
 }
 
 /// How the service is
@@ -380,7 +540,8 @@ pub(super) async fn status(visitor: Visitor, state: web::Data<AppState>) -> Resu
 #[get("/status.json")]
 pub(super) async fn status_json(
     visitor: Visitor,
+    unchecked: Unchecked,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&state, &visitor).await)
+    Ok(answer(&state, &visitor, unchecked).await)
 }

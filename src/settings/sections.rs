@@ -31,6 +31,8 @@ pub struct Http {
     pub shutdown_timeout: Length,
     /// Whether the metrics answer without a key.
     pub public_metrics: bool,
+    /// Whether an instance that does not see the chain says that it is not ready.
+    pub ready_needs_chain: bool,
 }
 
 /// `[database]`: where the books are.

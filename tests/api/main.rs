@@ -7,6 +7,7 @@ mod books;
 mod common;
 
 mod access;
+mod blindness;
 mod first_routes;
 mod halts;
 mod lesser_nodes;

@@ -12,7 +12,8 @@ fn the_status_is_short_for_strangers_and_full_for_operators() {
         app.post("/api/energy-flash/create-order", &body).await.data();
         let short = app.send(app.request(Method::GET, "/status")).await.json();
         let members: Vec<&str> = short.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(members, ["at", "chainLagBlocks", "halted", "salesOpen", "status", "success", "version"]);
+        let expected = "at causes chainLagBlocks halted salesOpen status success version";
+        assert_eq!(members, expected.split(' ').collect::<Vec<_>>());
         let full = app.get("/status.json").await.json();
         assert_eq!(full["orders"]["awaiting_payment"], 1);
         assert_eq!(full["chain"]["lagBlocks"], 0);

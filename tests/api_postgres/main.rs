@@ -3,6 +3,9 @@
 
 #[path = "../api/access.rs"]
 mod access;
+mod away;
+#[path = "../api/blindness.rs"]
+mod blindness;
 #[path = "../common/books.rs"]
 mod books;
 #[path = "../common/mod.rs"]

@@ -179,9 +179,13 @@ impl Cell {
         self.started_at.store(self.now().ms(), Relaxed);
     }
 
-    pub(crate) fn note_restart(&self) {
+    /// A new generation begins: because the one before failed, or because somebody wanted it. Only the first is worth an
+    /// alarm; several actors begin afresh with every term of work.
+    pub(crate) fn note_restart(&self, failed: bool) {
         self.restarts.fetch_add(1, Relaxed);
-        metrics::counter!("leyden_actor_restarts_total", "actor" => Arc::clone(&self.path)).increment(1);
+        let after = if failed { "failure" } else { "order" };
+        metrics::counter!("leyden_actor_restarts_total", "actor" => Arc::clone(&self.path), "after" => after)
+            .increment(1);
     }
 
     pub(crate) fn note_failure(&self, kind: FailureKind, text: &str) {

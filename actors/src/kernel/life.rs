@@ -232,7 +232,8 @@ impl<A: Actor<Context = Context<A>>, O: Origin<A>> Supervision<A, O> {
     fn renew(&mut self) {
         let slot = &self.life.slot;
         self.generation = self.generation.next();
-        slot.cell.note_restart();
+        // Whoever orders a restart clears the record of failures.
+        slot.cell.note_restart(self.life.failures.is_some());
         slot.vitals.enter(&slot.cell, State::Starting);
         self.phase = Phase::Opened(slot.open(self.generation));
     }

@@ -63,8 +63,8 @@ pub(crate) struct LookedView {
     /// The newest block that cannot be undone any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     solid_height: Option<i64>,
-    /// How many blocks the books are behind the node.
-    lag_blocks: i64,
+    /// How many blocks the books are behind the node; null where nobody knows.
+    lag_blocks: Option<i64>,
 }
 
 impl From<&Looked> for LookedView {

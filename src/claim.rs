@@ -4,7 +4,7 @@
 use crate::wiring::StartError;
 use std::{
     fs::{File, TryLockError},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Held by whoever serves the books in a file, for as long as they do. The system lets go of it when the process ends,
@@ -14,19 +14,28 @@ pub(crate) struct Claim {
     _lock: File,
 }
 
+/// The file of the claim, beside the books: whoever opened and closed the books' own would take SQLite's locks away.
+fn beside(books: &Path) -> PathBuf {
+    let mut path = books.as_os_str().to_owned();
+    path.push(".serving");
+    path.into()
+}
+
+/// Whether a process serves the books in this file.
+pub(crate) fn is_claimed(books: &Path) -> bool {
+    File::options().append(true).open(beside(books)).is_ok_and(|file| file.try_lock_shared().is_err())
+}
+
 impl Claim {
-    /// Claims the books in this file, by a file of its own beside them: whoever opened and closed the books' own would
-    /// take SQLite's locks away.
+    /// Claims the books in this file.
     ///
     /// # Errors
     ///
     /// Another process serves them, or the file of the claim cannot be made.
     pub(crate) fn of(books: &Path) -> Result<Self, StartError> {
-        let mut path = books.as_os_str().to_owned();
-        path.push(".serving");
-        let path = Path::new(&path);
+        let path = beside(books);
         let failed = |error| StartError::Folder { path: path.display().to_string(), error };
-        let lock = File::options().create(true).append(true).open(path).map_err(failed)?;
+        let lock = File::options().create(true).append(true).open(&path).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StartError::Served { path: books.display().to_string() }),

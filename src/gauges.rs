@@ -1,8 +1,8 @@
-//! Figures for Prometheus that somebody must go and look up: what the boards say, every few seconds, and what the
-//! books say, when somebody reads the metrics. config/alerts.yml is written against them; what counts events is
+//! Figures for Prometheus that somebody must go and look up, when somebody reads the metrics: what the boards say, and what
+//! the books say. config/alerts.yml is written against them; what counts events is
 //! counted where they happen.
 
-use crate::http::AppState;
+use crate::http::{AppState, sale};
 use leyden_actors::{
     boards::{ChainStatus, Obstacle, PoolStatus},
     kernel::{self, TreeStatus},
@@ -48,15 +48,21 @@ fn seconds(ms: i64) -> f64 {
     float(ms) / 1_000.0
 }
 
-/// What the boards say. Called every few seconds.
+/// Counts what is counted by looking again and again. Called every few seconds.
 pub(crate) fn tend(state: &AppState) {
     state.metrics.run_upkeep();
+    let (tree, leads) = (state.handles.tree(), state.handles.is_leading());
+    check(&state.handles.boards().chain.read(), &tree, leads, state.clock.now());
+}
+
+/// What the boards say. Called when somebody reads the metrics, so that it is as new as what else is read.
+pub(crate) fn show(state: &AppState) {
     let now = state.clock.now();
     let boards = state.handles.boards();
     let tree = state.handles.tree();
     let leads = state.handles.is_leading();
     gauge!("leyden_leader").set(f64::from(u8::from(leads)));
-    chain(&boards.chain.read(), &tree, leads, now);
+    chain(&boards.chain.read(), leads, now);
     pool(state, &boards.pool.read());
     let open = &boards.halts.read().open;
     for cause in HaltCause::ALL {
@@ -76,7 +82,7 @@ const fn is_unwell(state: kernel::State) -> bool {
     matches!(state, kernel::State::Quarantined | kernel::State::Stalled)
 }
 
-fn chain(chain: &ChainStatus, tree: &TreeStatus, leads: bool, now: Timestamp) {
+fn chain(chain: &ChainStatus, leads: bool, now: Timestamp) {
     let blind = chain.blindness(now);
     // What nobody knows is not 0.
     gauge!("leyden_chain_lag_blocks").set(chain.lag_blocks(now).map_or(f64::NAN, float));
@@ -95,16 +101,20 @@ fn chain(chain: &ChainStatus, tree: &TreeStatus, leads: bool, now: Timestamp) {
     let head = chain.node_head.filter(|_| leads && blind.is_none());
     let age = head.map(|head| now.since(head.timestamp).ms());
     gauge!("leyden_chain_head_age_seconds").set(age.map_or(f64::NAN, seconds));
-    // Whether payments are being seen right now: the share of moments at which they are not is what matters, since
-    // one answer that did not come is made up for by the next. Every instance asks itself, for where none leads there is
-    // nobody else to ask; one that stands by judges by the blocks that come into the books.
+}
+
+/// Whether payments are being seen right now: the share of moments at which they are not is what matters, since one answer
+/// that did not come is made up for by the next. Every instance asks itself, for where none leads there is nobody else to
+/// ask; one that stands by judges by the blocks that come into the books.
+fn check(chain: &ChainStatus, tree: &TreeStatus, leads: bool, now: Timestamp) {
     let listening = !tree.actors.iter().any(|actor| {
         actor.path.contains("block_listener")
             && (is_unwell(actor.state) || actor.state == kernel::State::BackingOff)
     });
     let newest = if leads { chain.node_head } else { chain.processed };
     let fresh = newest.is_some_and(|head| now.since(head.timestamp).ms().abs() < FRESH_MS);
-    let seen = listening && !chain.paused && blind.is_none() && blocked.is_none() && fresh;
+    let goes_on = chain.blocked_for(sale::BLOCKED, now).is_none();
+    let seen = listening && !chain.paused && chain.blindness(now).is_none() && goes_on && fresh;
     let checks = |result| counter!("leyden_payment_checks_total", "result" => result);
     checks("ok").increment(u64::from(seen));
     checks("failed").increment(u64::from(!seen));

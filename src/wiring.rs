@@ -185,7 +185,7 @@ pub(crate) async fn open_books_to_read(url: &str) -> Result<SqlStore, StartError
 }
 
 /// The file that the books of a URL are in; `None`: they are on a server, or in memory.
-fn file_of(url: &str) -> Option<&Path> {
+pub(crate) fn file_of(url: &str) -> Option<&Path> {
     let path = url.strip_prefix("sqlite:")?.trim_start_matches("//").split('?').next()?;
     (!path.is_empty() && !path.starts_with(':')).then_some(Path::new(path))
 }

@@ -227,10 +227,14 @@ impl BlockListener {
         let known = self.shared.boards.chain.read().blocked.clone().filter(|known| known.height == height);
         let (since, before) = known.map_or((now, 0), |known| (known.since, known.attempts));
         let attempts = before.saturating_add(1);
-        let rest = self.retry.rest(attempts, self.shared.settings.poll_interval);
-        let seconds = now.since(since).ms() / 1_000;
-        let retry_ms = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX);
-        tracing::warn!(%height, attempts, seconds, retry_ms, %reason, "a block cannot be read; the books stand still");
+        let interval = self.shared.settings.poll_interval;
+        let rest = self.retry.rest(attempts, interval);
+        // Every attempt is told once they are rare.
+        if attempts.is_power_of_two() || rest > interval {
+            let seconds = now.since(since).ms() / 1_000;
+            let retry_ms = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(%height, attempts, seconds, retry_ms, %reason, "a block cannot be read; the books stand still");
+        }
         let blocked = Blocked { height, since, attempts, reason };
         self.update(|status| {
             status.error = Some(blocked.to_string());

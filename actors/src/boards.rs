@@ -259,3 +259,86 @@ impl PoolStatus {
         fits(all, &together) && fits(demand, policy)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Blocked, ChainStatus, Obstacle, Patience};
+    use leyden_domain::{BlockId, BlockRef, Height, Span, Timestamp, chain::Head};
+    use std::time::Duration;
+
+    const POLL: Duration = Duration::from_millis(1_500);
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(1_000_000 + ms)
+    }
+
+    fn head(height: u8) -> Head {
+        let mut id = [0; 32];
+        id[7] = height;
+        Head { block: BlockRef::new(BlockId::new(id)), timestamp: at(0) }
+    }
+
+    /// Heard at 0, three blocks behind.
+    fn heard() -> ChainStatus {
+        ChainStatus {
+            node_head: Some(head(9)),
+            processed: Some(head(6)),
+            answered_at: Some(at(0)),
+            patience: Patience::asking_every(POLL),
+            ..ChainStatus::default()
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_asked_yet_is_not_seen() {
+        let blind = ChainStatus::default().blindness(at(0)).unwrap_or_else(|| unreachable!());
+        assert_eq!((blind.obstacle, blind.since), (Obstacle::Nodes, None));
+        assert_eq!(ChainStatus::default().lag_blocks(at(0)), None);
+    }
+
+    #[test]
+    fn two_polls_that_fail_are_blindness() {
+        let failing = ChainStatus { error: Some("refused".to_owned()), ..heard() };
+        assert_eq!((failing.blindness(at(3_000)), failing.lag_blocks(at(3_000))), (None, Some(3)));
+        let blind = failing.blindness(at(3_001)).unwrap_or_else(|| unreachable!());
+        assert_eq!((blind.obstacle, blind.since), (Obstacle::Nodes, Some(at(0))));
+        assert_eq!(failing.lag_blocks(at(3_001)), None, "unknown, not what it was");
+        let books = ChainStatus { books_failed: true, ..failing };
+        assert_eq!(books.blindness(at(3_001)).map(|blind| blind.obstacle), Some(Obstacle::Books));
+    }
+
+    /// The listener hangs: no error is ever told.
+    #[test]
+    fn a_question_that_never_ends_is_blindness_too() {
+        assert_eq!(heard().blindness(at(6_000)), None, "the next node may be asked just now");
+        assert!(heard().blindness(at(6_001)).is_some());
+        let paused = ChainStatus { paused: true, ..heard() };
+        assert_eq!(paused.blindness(at(6_001)).map(|blind| blind.obstacle), Some(Obstacle::Paused));
+    }
+
+    #[test]
+    fn whoever_reads_the_books_alone_waits_for_five_blocks_and_knows_no_lag() {
+        let standby = ChainStatus { node_head: None, patience: Patience::BY_THE_BOOKS, ..heard() };
+        assert_eq!((standby.blindness(at(15_000)), standby.lag_blocks(at(15_000))), (None, None));
+        assert!(standby.blindness(at(15_001)).is_some());
+    }
+
+    #[test]
+    fn a_block_that_was_asked_for_once_stops_nobody() {
+        let blocked = |attempts| ChainStatus {
+            blocked: Some(Blocked {
+                height: Height::new(7),
+                since: at(0),
+                attempts,
+                reason: "no".to_owned(),
+            }),
+            ..heard()
+        };
+        assert!(blocked(1).blocked_for(Span::ZERO, at(60_000)).is_none());
+        assert!(blocked(2).blocked_for(Span::ZERO, at(0)).is_some());
+        assert!(blocked(9).blocked_for(Span::from_secs(15), at(14_999)).is_none());
+        assert!(blocked(9).blocked_for(Span::from_secs(15), at(15_000)).is_some());
+        let said = blocked(2).blocked.map(|blocked| blocked.to_string());
+        assert_eq!(said.as_deref(), Some("block 7 cannot be read: no"));
+    }
+}

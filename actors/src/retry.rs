@@ -13,6 +13,10 @@ use tokio::time::Instant;
 /// The longest wait between two attempts, unless the chain is asked less often anyway.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// So many attempts are made as often as the chain is asked. Nodes that must be asked for a second opinion are believed
+/// alone after some of these; that is not to take longer.
+const STEADY: u32 = 60;
+
 /// When the next attempt is, and how careful it is to be.
 #[derive(Debug, Default)]
 pub(crate) struct Retry {
@@ -31,7 +35,9 @@ impl Retry {
     /// An attempt failed, the so manieth for the same block. How long the next is waited for.
     pub(crate) fn rest(&self, attempts: u32, interval: Duration) -> Duration {
         let rest = wait(attempts, interval);
-        *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + rest);
+        // The next look is the next attempt anyway, unless some are to be left out.
+        let not_before = (rest > interval).then(|| Instant::now() + rest);
+        *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) = not_before;
         rest
     }
 
@@ -53,27 +59,25 @@ impl Retry {
     }
 }
 
-/// The interval, doubled for every attempt after the first.
+/// The interval, doubled for every attempt after the steady ones.
 fn wait(attempts: u32, interval: Duration) -> Duration {
-    let doubled = interval.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)));
+    let doubled = interval.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(STEADY)));
     doubled.min(LONGEST.max(interval))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::wait;
+    use super::{STEADY, wait};
     use std::time::Duration;
 
     #[test]
     fn attempts_become_rare_and_never_end() {
         let poll = Duration::from_millis(1_500);
-        let waits: Vec<u64> = (1..=7).map(|attempt| wait(attempt, poll).as_secs()).collect();
-        assert_eq!(waits, [1, 3, 6, 12, 24, 30, 30]);
+        let waits = |from: u32| (from..from + 7).map(|at| wait(at, poll).as_millis()).collect::<Vec<_>>();
+        assert_eq!(waits(1), [1_500; 7], "a second opinion comes within the first");
+        assert_eq!(waits(STEADY), [1_500, 3_000, 6_000, 12_000, 24_000, 30_000, 30_000]);
         assert_eq!(wait(u32::MAX, poll).as_secs(), 30);
-        assert_eq!(
-            wait(9, Duration::from_mins(2)).as_secs(),
-            120,
-            "never more often than the chain is asked"
-        );
+        let rarely = Duration::from_mins(2);
+        assert_eq!(wait(90, rarely), rarely, "never more often than the chain is asked");
     }
 }

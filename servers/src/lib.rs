@@ -3,10 +3,12 @@
 
 mod postgres;
 mod process;
+mod prometheus;
 mod proxy;
 mod redis;
 
 pub use postgres::{Postgres, PostgresOptions};
 pub use process::ServerError;
+pub use prometheus::Prometheus;
 pub use proxy::{Proxy, Wire};
 pub use redis::{RedisServer, Reply};

@@ -5,6 +5,7 @@ mod database;
 mod keys;
 mod network;
 mod nodes;
+mod progress;
 mod redis;
 mod refunds;
 mod report;
@@ -30,6 +31,9 @@ pub(crate) async fn run(settings: Settings, as_json: bool) -> Result<u8, Failure
     if let Some(node) = node {
         accounts::payment_addresses(&settings, node, &mut report).await;
         accounts::pool(&settings, node, &mut report).await;
+    }
+    if let (Some(store), Some(pool)) = (&store, &pool) {
+        progress::check(&settings, store, pool, &mut report).await;
     }
     if let Some(store) = &store {
         keys::check(&settings, store, node, &mut report).await;

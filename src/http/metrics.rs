@@ -2,6 +2,7 @@
 //! order or a key.
 
 use super::{auth::Visitor, code::Code, error::ApiError, openapi::Refusals, scope::Scope, state::AppState};
+use crate::gauges;
 use actix_web::{HttpResponse, get, web};
 
 /// Says no to a caller without the scope, unless the configuration opens the metrics.
@@ -17,6 +18,7 @@ fn admit(state: &AppState, visitor: &Visitor) -> Result<(), ApiError> {
 
 async fn render(state: &AppState) -> HttpResponse {
     state.census.take(state).await;
+    gauges::show(state);
     state.metrics.run_upkeep();
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.metrics.render())
 }

@@ -31,7 +31,7 @@ const CHAIN_RETRY_S: u32 = 10;
 pub(crate) const LAG_BLOCKS: i64 = 20;
 /// Nobody has to wait because a block must be asked for a few times, as where a second node is to show it; but whoever pays
 /// after so long is not seen.
-const BLOCKED: Span = Span::from_secs(15);
+pub(crate) const BLOCKED: Span = Span::from_secs(15);
 /// The newest block is this old at most where no node says how far the chain is.
 const NODE_SILENCE: Span = Span::from_secs(60);
 

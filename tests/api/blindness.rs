@@ -4,7 +4,8 @@ use crate::common::{Reply, TestApp, settings, with};
 use leyden_sim::{ReadFault, keys};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Two polls are 40 ms in these tests; however often the chain is asked, a second must have passed.
 const SOON: Duration = Duration::from_secs(4);

@@ -9,10 +9,8 @@ use leyden_ports::Clock;
 use leyden_test_servers::{Proxy, Wire};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// A page may wait two seconds for the books before it says that they are silent; and again before it believes a key that
 /// it knows.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod blocks;
+mod blocked;
 mod chain;
 mod commands;
 mod doctor;
@@ -10,6 +11,7 @@ mod online;
 #[path = "../common/process.rs"]
 mod process;
 mod processes;
+mod silence;
 mod verify;
 
 pub(crate) use process::{Done, Running, finish, leyden, run};

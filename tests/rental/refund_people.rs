@@ -13,7 +13,7 @@ use leyden_domain::{
         Amounts, OperatorAction, OperatorRefusal, RefundHold, RefundState, RefundStateKind as K, SpendGuard,
     },
 };
-use leyden_ports::store::{RefundStore as _, RefundTarget, WishError};
+use leyden_ports::store::{RefundTarget, WishError};
 use leyden_sim::keys;
 
 #[actix_rt::test]

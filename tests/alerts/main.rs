@@ -144,7 +144,7 @@ impl Situation {
         if self.wrong == Wrong::NodesFromTheStart {
             stage.cut_nodes(2);
         }
-        stage.start(self.site);
+        stage.start(ground, self.site);
         let mut fired = Fired::new();
         self.until("it is watched", async || stage.is_watched().await).await?;
         if self.wrong != Wrong::NodesFromTheStart {
@@ -167,12 +167,8 @@ impl Situation {
         }
         self.go_wrong(&mut stage).await;
         let wrong = Instant::now();
-        let mut first: BTreeMap<String, Duration> = BTreeMap::new();
         loop {
             self.look(&stage, &mut fired).await;
-            for name in fired.keys() {
-                first.entry(name.clone()).or_insert(wrong.elapsed());
-            }
             let all = self.fires.iter().all(|(name, _)| fired.contains_key(*name));
             if wrong.elapsed() > NEVER || (all && wrong.elapsed() > WATCHED) {
                 break;
@@ -192,7 +188,6 @@ impl Situation {
         if !broken.is_empty() {
             return Err(format!("rules that cannot be evaluated: {broken:?}"));
         }
-        eprintln!("{}: {first:?}", self.name);
         Ok(())
     }
 

@@ -41,7 +41,7 @@ fn speed_up(text: &str) -> String {
         match line.split_once("for: ") {
             Some((before, duration)) if before.trim().is_empty() => {
                 let shorter = faster(duration.trim()).unwrap_or_else(|| panic!("{line}: no duration"));
-                rules.push_str(&format!("{before}for: {shorter}"));
+                rules.extend([before, "for: ", &shorter]);
             }
             _ if is_text => rules.push_str(line),
             _ => rules.push_str(&ranges(line)),
@@ -58,7 +58,7 @@ fn ranges(line: &str) -> String {
     for piece in pieces {
         let (inside, rest) = piece.split_once(']').unwrap_or((piece, ""));
         let inside = faster(inside).unwrap_or_else(|| inside.to_owned());
-        whole.push_str(&format!("[{inside}]{rest}"));
+        whole.extend(["[", &inside, "]", rest]);
     }
     whole
 }

@@ -14,7 +14,10 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::Stdio,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 use tempfile::TempDir;
 
@@ -29,6 +32,8 @@ pub(crate) struct Ground {
     /// Keys for the API, by where the books are.
     keys: [String; 2],
     copies: AtomicU32,
+    /// One instance is started at a time: all at once, a small machine is so busy that none finds its books.
+    starting: Mutex<()>,
 }
 
 /// Where the books are, and how many serve them.
@@ -56,7 +61,7 @@ impl Ground {
         let template = postgres.create(TEMPLATE, None).unwrap();
         let keys = ["sqlite:books.sqlite", &template]
             .map(|database| install_on(folder.path(), &chain.url, database));
-        Self { folder, chain, postgres, keys, copies: AtomicU32::new(0) }
+        Self { folder, chain, postgres, keys, copies: AtomicU32::new(0), starting: Mutex::new(()) }
     }
 }
 
@@ -124,7 +129,8 @@ impl Stage {
     }
 
     /// Starts the instances, and who watches them.
-    pub(crate) fn start(&mut self, site: Site) {
+    pub(crate) fn start(&mut self, ground: &Ground, site: Site) {
+        let one = ground.starting.lock().unwrap_or_else(PoisonError::into_inner);
         let names: &[&str] = if site == Site::Two { &["one", "other"] } else { &["one"] };
         for name in names {
             let mut command = leyden(self.folder.path(), &["-c", "l.toml", "serve"]);
@@ -132,6 +138,7 @@ impl Stage {
             let log = fs::File::create(self.folder.path().join(format!("{name}.log"))).unwrap();
             self.instances.push(Running::start_logging_to(command, Stdio::from(log)));
         }
+        drop(one);
         let targets: Vec<String> =
             self.instances.iter().map(|instance| address_of(&instance.url).to_string()).collect();
         let files = [("alerts.yml", &*rules::rules()), ("leyden.key", &*self.client.key)];

@@ -45,7 +45,7 @@ pub(crate) enum Site {
 }
 
 fn start_chain(folder: &Path) -> Running {
-    Running::start(leyden(folder, &["chain", "--listen", "127.0.0.1:0", "--block-time", "1s"]))
+    Running::start(leyden(folder, &["chain", "--gateway", "--listen", "127.0.0.1:0", "--block-time", "1s"]))
 }
 
 fn address_of(url: &str) -> SocketAddr {

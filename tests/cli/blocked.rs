@@ -14,7 +14,10 @@ use serde_json::json;
 fn a_block_that_is_refused_is_named_by_status_and_doctor_until_it_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let chain = Running::start(leyden(here, &["chain", "--listen", "127.0.0.1:0", "--block-time", "1s"]));
+    let chain = Running::start(leyden(
+        here,
+        &["chain", "--gateway", "--listen", "127.0.0.1:0", "--block-time", "1s"],
+    ));
     let key = install(here, &chain.url);
     let second = Proxy::to(chain.url.strip_prefix("http://").unwrap().parse().unwrap()).unwrap();
     // What one node cannot prove is to be shown by another.

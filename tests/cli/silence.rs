@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 /// A chain whose only blocks are those that it is told to make would be old soon.
 fn chain(folder: &Path) -> Running {
-    Running::start(leyden(folder, &["chain", "--listen", "127.0.0.1:0", "--block-time", "1s"]))
+    Running::start(leyden(folder, &["chain", "--gateway", "--listen", "127.0.0.1:0", "--block-time", "1s"]))
 }
 
 /// Wires to a chain, and a configuration that knows them as nodes.
@@ -41,7 +41,7 @@ fn a_node_that_never_answers_is_blindness_although_nothing_has_failed() {
     let status = format!("{}/status", serving.url);
     actix_rt::System::new().block_on(async {
         let client = Client { http: http_client(WAIT, WAIT).unwrap(), key };
-        client.until(&status, |page| page["status"] == "ok").await;
+        client.until(&status, |page| page["status"] == "ok" && page["salesOpen"] == true).await;
         wires[0].set(Wire::Silent);
         let began = Instant::now();
         let blind = client.until(&status, |page| page["status"] == "degraded").await;
@@ -66,7 +66,7 @@ fn one_of_two_nodes_that_never_answers_makes_nobody_blind() {
     let status = format!("{}/status", serving.url);
     actix_rt::System::new().block_on(async {
         let client = Client { http: http_client(WAIT, WAIT).unwrap(), key };
-        client.until(&status, |page| page["status"] == "ok").await;
+        client.until(&status, |page| page["status"] == "ok" && page["salesOpen"] == true).await;
         // The one that is asked first.
         wires[0].set(Wire::Silent);
         let rested = client.until(&status, |page| {

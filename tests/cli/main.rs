@@ -1,8 +1,8 @@
 //! The built binary: what it prints, how it exits, and the whole service as separate processes.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-mod blocks;
 mod blocked;
+mod blocks;
 mod chain;
 mod commands;
 mod doctor;

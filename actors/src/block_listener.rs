@@ -56,6 +56,8 @@ enum Round {
     Idle,
     /// Nodes tell of newer blocks and none shows this one.
     Absent,
+    /// A block did not continue ours, and ours was on the chain all the same: nodes are on different forks.
+    Undecided,
     Broken(Height),
 }
 
@@ -111,6 +113,11 @@ impl BlockListener {
                 Ok(Round::Absent) => {
                     let reason = format!("no node shows it, although the chain is at {}", head.height());
                     self.blocked(wanted, reason);
+                    return Ok(After::Rest);
+                }
+                Ok(Round::Undecided) => {
+                    // At once it would be the same again, and for as long as they are.
+                    self.blocked(wanted, "nodes are on different forks".to_owned());
                     return Ok(After::Rest);
                 }
                 Ok(Round::Moved) => {
@@ -289,7 +296,8 @@ impl BlockListener {
                 self.tell();
                 Ok(Round::Moved)
             }
-            Resolution::Compare => Ok(Round::Moved),
+            Resolution::Compare if follower.is_comparing() => Ok(Round::Moved),
+            Resolution::Compare => Ok(Round::Undecided),
             Resolution::BelowSolid { at } => Ok(Round::Broken(at)),
             // `Append` is not reached: the caller has seen that the block does not continue the chain.
             Resolution::Append | Resolution::Unasked => Ok(Round::Idle),

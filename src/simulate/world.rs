@@ -381,7 +381,12 @@ impl<'k> World<'k> {
                         let since = *settling.rested_from.get_or_insert(now);
                         if now.since(since) > PATIENCE {
                             let halts = self.kit.store.open_halts().await.unwrap_or_default();
-                            self.broken("liveness", format!("{why}; open halts: {halts:?}"));
+                            let reading = self
+                                .door
+                                .state()
+                                .map(|state| state.handles.boards().chain.read().error.clone());
+                            let detail = format!("{why}; open halts: {halts:?}; reading: {reading:?}");
+                            self.broken("liveness", detail);
                             return false;
                         }
                         true

@@ -12,6 +12,8 @@ use std::{
 };
 use tokio::time::Instant;
 
+/// For so many heights it is remembered how often they were waited for.
+const HEIGHTS_WAITED_FOR: usize = 32;
 /// How many blocks are remembered.
 const WINDOW: usize = 256;
 /// How many arrivals tell the rhythm.
@@ -45,6 +47,23 @@ struct Shown {
     witness: Address,
 }
 
+/// How often something was seen at each of a few heights. Where the chain is compared with what was read, several are
+/// asked for by turns, and none of them may begin anew for the others.
+#[derive(Debug, Default)]
+struct Times(BTreeMap<Height, u32>);
+
+impl Times {
+    /// It is seen once more; how often it was.
+    fn seen(&mut self, height: Height) -> u32 {
+        if self.0.len() >= HEIGHTS_WAITED_FOR && !self.0.contains_key(&height) {
+            self.0.pop_first();
+        }
+        let times = self.0.entry(height).or_default();
+        *times = times.saturating_add(1);
+        *times
+    }
+}
+
 /// What a pool remembers.
 #[derive(Debug)]
 pub(super) struct Memory {
@@ -70,10 +89,10 @@ pub(super) struct Memory {
     pub(super) nobody_since: Option<Instant>,
     /// How often a second node was waited for in vain since there last was one.
     waits: u32,
-    /// The height that another node answered not to have yet, and how often in a row.
-    not_there: (Height, u32),
-    /// The height at which one node alone shows something, and how often that was seen.
-    again: (Height, u32),
+    /// Heights that another node answered not to have yet, and how often.
+    not_there: Times,
+    /// Heights at which one node alone shows something, and how often that was seen.
+    again: Times,
     /// Blocks with calls of contracts since internal transactions were compared last.
     uncompared: u32,
     hinted: bool,
@@ -108,8 +127,8 @@ impl Memory {
             last_probe: None,
             nobody_since: None,
             waits: 0,
-            not_there: (Height::new(0), 0),
-            again: (Height::new(0), 0),
+            not_there: Times::default(),
+            again: Times::default(),
             uncompared: u32::MAX,
             hinted: false,
         }
@@ -278,16 +297,12 @@ impl Memory {
     /// Another node is there and has no such block yet; whether it has said so of this very block long enough. It counts for
     /// this block alone: a node that is a moment behind is not one that is gone.
     pub(super) fn waited_for(&mut self, height: Height, patience: u32) -> bool {
-        let (known, times) = self.not_there;
-        self.not_there = (height, if known == height { times.saturating_add(1) } else { 1 });
-        self.not_there.1 > patience
+        self.not_there.seen(height) > patience
     }
 
     /// One node alone shows something at this height; whether the others were asked for it often enough.
     pub(super) fn asked_again(&mut self, height: Height, times: u32) -> bool {
-        let (known, seen) = self.again;
-        self.again = (height, if known == height { seen.saturating_add(1) } else { 1 });
-        self.again.1 > times
+        self.again.seen(height) > times
     }
 
     /// Whether what nodes show of internal transactions is to be compared at this block.
@@ -371,6 +386,15 @@ mod tests {
         }
         let (asked, _) = polls(300, 50).await;
         assert!(asked <= 112, "missed slots are asked for a few times: {asked}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn heights_that_are_asked_for_by_turns_do_not_begin_anew() {
+        let mut memory = Memory::new();
+        let mut both = || [7, 8].map(|height| memory.asked_again(Height::new(height), 2));
+        assert_eq!([both(), both(), both()], [[false, false], [false, false], [true, true]]);
+        let mut both = || [7, 8].map(|height| memory.waited_for(Height::new(height), 1));
+        assert_eq!([both(), both()], [[false, false], [true, true]]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! The reader port over a pool. What a call costs is counted: a new block is one question (the newest block, whole)
 //! and one for its receipts where it has calls of contracts; the solid block is asked for with what is left.
 
-use super::{NodePool, nobody};
+use super::{Endpoint, LONGER_FORK, NodePool, nobody};
 use crate::node::reader::Fetched;
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
@@ -44,7 +44,7 @@ impl NodePool {
         }
         let mut trouble: Option<ChainError> = None;
         let mut answers = Vec::new();
-        let mut is_absent = false;
+        let mut absent: Vec<&Endpoint> = Vec::new();
         for (index, endpoint) in self.order() {
             if !self.is_alone() && !endpoint.admits() {
                 continue;
@@ -52,11 +52,12 @@ impl NodePool {
             match self.ask_one(endpoint, Box::pin(endpoint.client.fetch(height))).await {
                 Ok(Some(shown)) => {
                     self.memory().spent(calls_for(&shown));
+                    self.is_followed(&shown, endpoint, &absent)?;
                     return Ok(Found::Block(index, Box::new(shown)));
                 }
                 Ok(None) => {
                     answers.push(format!("{} does not have it", endpoint.name()));
-                    is_absent = true;
+                    absent.push(endpoint);
                     self.memory().spent(1);
                     if endpoint.head().is_some_and(|head| head.height() >= height) {
                         endpoint
@@ -80,7 +81,7 @@ impl NodePool {
                 ChainError::Unavailable(format!("block {height}: {}", answers.join("; ")))
             }
             Some(error) => error,
-            None if is_absent => ChainError::Unavailable(format!("no node shows block {height}")),
+            None if !absent.is_empty() => ChainError::Unavailable(format!("no node shows block {height}")),
             None => {
                 return self.ask(|endpoint| endpoint.client.fetch(height).boxed()).await.and_then(
                     |(index, shown)| {
@@ -89,6 +90,33 @@ impl NodePool {
                 );
             }
         })
+    }
+
+    /// Whether a block is handed out that does not continue what was read, where who was asked before has none of that
+    /// height: the two are on different forks. The longer one is followed once it is clear which that is, and who is on
+    /// the other is set aside; till then nothing is read, for else each would be asked in turn without end.
+    fn is_followed(&self, shown: &Fetched, by: &Endpoint, absent: &[&Endpoint]) -> Result<(), ChainError> {
+        let height = shown.block.height();
+        if absent.is_empty() || self.memory().continues(&shown.block) {
+            return Ok(());
+        }
+        let head = |endpoint: &Endpoint| {
+            endpoint.head().map_or(height.get().saturating_sub(1), |head| head.height().get())
+        };
+        let theirs = absent.iter().map(|endpoint| head(endpoint)).max().unwrap_or(0);
+        if head(by).max(height.get()).saturating_sub(theirs) < LONGER_FORK {
+            let names: Vec<_> = absent.iter().map(|endpoint| endpoint.name()).collect();
+            let (by, others) = (by.name(), names.join(", "));
+            return Err(ChainError::Unavailable(format!(
+                "block {height}: {by} and {others} are on different forks"
+            )));
+        }
+        for endpoint in absent {
+            if let Some(head) = endpoint.head() {
+                endpoint.is_left_behind(*head.block.id());
+            }
+        }
+        Ok(())
     }
 
     /// A block is handed out: who else said something of its height is judged by it.

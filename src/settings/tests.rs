@@ -132,7 +132,7 @@ fn a_java_tron_answers_for_solid_blocks_on_the_port_after() {
         { url = 'https://api.trongrid.io' },\
         { url = 'http://[::1]:8090' }]";
     let settings = read(nodes, &[]).unwrap();
-    let urls: Vec<_> = settings.chain.nodes.iter().map(|node| node.shown_solidity_url()).collect();
+    let urls: Vec<_> = settings.chain.nodes.iter().map(super::sections::Node::shown_solidity_url).collect();
     let expected = [
         "http://10.0.0.5:8091",
         "https://node.example",

@@ -62,13 +62,13 @@ faults! {
     RefundToRecipient "refund_to_recipient" "a refund goes to the order's recipient instead of the payer";
     RefundGuardIgnored "refund_guard_ignored" "the spend guard lets everything pass";
     RefundOfAll "refund_of_all" "with what was paid too much goes back what was bought";
-    StrayForEver "stray_for_ever" "a node that was on another fork is never taken back";
-    LongerForkIgnored "longer_fork_ignored" "a fork that grows beyond the one that is read is not looked at";
+    StrayForEver "stray_for_ever" "a node that was on another fork is neither taken back nor asked for a second opinion";
     DifferenceWaits "difference_waits" "a block of which two honest nodes tell differently is not read";
+    WaitsBeginAnew "waits_begin_anew" "waiting for a second node begins anew when another height is asked for";
+    SilenceBelieved "silence_believed" "no internal transaction in a receipt is believed of a node that keeps none";
+    KeeperNotAwaited "keeper_not_awaited" "a node that keeps internal transactions is not waited for when it is late";
     LoneReceiptDropped "lone_receipt_dropped" "what one node alone shows is left out";
-    SecondOfTheGood "second_of_the_good" "only nodes in good standing are asked for a second opinion";
     LoneReceiptUnlimited "lone_receipt_unlimited" "a payment that one node alone shows is served however large it is";
-    LoneReceiptRefunded "lone_receipt_refunded" "a payment that one node alone shows is refunded without a person";
     RefundToDenied "refund_to_denied" "refunds go to addresses on the deny list by themselves";
 }
 

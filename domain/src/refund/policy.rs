@@ -205,7 +205,7 @@ pub fn terms_of(
         && !planted(Fault::RefundToDenied);
     let was_away = policy.hold_read_late > Span::ZERO && subject.read_behind > policy.hold_read_late;
     let may_be_answered = was_away && matches!(cause, RefundCause::Suspense { .. } | RefundCause::Late);
-    let is_alone = subject.payment.evidence == Evidence::LoneReceipt && !planted(Fault::LoneReceiptRefunded);
+    let is_alone = subject.payment.evidence == Evidence::LoneReceipt;
     let held = |why| RefundState::Held { why, retry_at: None };
     let (state, fee) = if is_too_little {
         // What is kept is kept whole: no fee is taken for it besides.

@@ -135,7 +135,7 @@ impl NodePool {
     /// what it shows of this block says so.
     fn opinions(&self) -> Vec<(usize, &Endpoint)> {
         let mut order = self.order();
-        if planted(Fault::SecondOfTheGood) {
+        if planted(Fault::StrayForEver) {
             return order;
         }
         let rest = self.endpoints.iter().enumerate().filter(|(index, endpoint)| {
@@ -213,7 +213,7 @@ impl NodePool {
             || self.endpoints.iter().find(|other| matches!(other.internals(), Internals::Kept { .. }));
         if doubt == Doubt::Silence
             && shown.len() == 1
-            && let Some(keeper) = keeper()
+            && let Some(keeper) = keeper().filter(|_| !planted(Fault::KeeperNotAwaited))
             && !self.memory().asked_again(height, self.settings.patience)
         {
             let (keeper, others) = (keeper.name(), others.join("; "));

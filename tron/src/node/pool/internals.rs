@@ -77,7 +77,10 @@ impl NodePool {
             return false;
         };
         endpoint.showed_internals(shown.has_internals);
-        if shown.has_internals || matches!(endpoint.internals(), Internals::Kept { .. }) {
+        if shown.has_internals
+            || planted(Fault::SilenceBelieved)
+            || matches!(endpoint.internals(), Internals::Kept { .. })
+        {
             return false;
         }
         let others = || self.endpoints.iter().enumerate().filter(|(other, _)| *other != index);

@@ -5,6 +5,7 @@ use crate::decode::RawBlock;
 use leyden_domain::{
     Address, BlockId, BlockRef, Height, Timestamp,
     chain::{Block, Head},
+    planted::{Fault, planted},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -55,6 +56,9 @@ struct Times(BTreeMap<Height, u32>);
 impl Times {
     /// It is seen once more; how often it was.
     fn seen(&mut self, height: Height) -> u32 {
+        if planted(Fault::WaitsBeginAnew) {
+            self.0.retain(|known, _| *known == height);
+        }
         if self.0.len() >= HEIGHTS_WAITED_FOR && !self.0.contains_key(&height) {
             self.0.pop_first();
         }

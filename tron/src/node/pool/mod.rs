@@ -326,7 +326,7 @@ impl NodePool {
     /// The network goes on with the longest fork. Where that is one that we set nodes aside for, those on it are asked
     /// from now on, and those that stay on the other one are set aside.
     fn follow_the_longer_fork(&self) {
-        if planted(Fault::LongerForkIgnored) {
+        if planted(Fault::StrayForEver) {
             return;
         }
         let (aside, with_us): (Vec<_>, Vec<_>) = self

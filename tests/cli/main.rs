@@ -12,6 +12,7 @@ mod online;
 mod process;
 mod processes;
 mod silence;
+mod two_ports;
 mod verify;
 
 pub(crate) use process::{Done, Running, finish, leyden, run};

@@ -1,5 +1,6 @@
 //! `leyden doctor`: looks at an installation from outside in and says, for everything that is not right, what to do.
 
+mod abilities;
 mod accounts;
 mod database;
 mod keys;

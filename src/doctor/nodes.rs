@@ -1,7 +1,7 @@
 //! Every node from outside: the network it is on, how far it is, whether it has the key it wants, and whether it and
 //! the others tell of the same chain.
 
-use super::{network, report::Report};
+use super::{abilities, network, report::Report};
 use crate::system_clock::SystemClock;
 use leyden_domain::{BlockId, chain::Head};
 use leyden_ports::{ChainError, ChainReader, Clock};
@@ -40,20 +40,55 @@ pub(super) async fn check(nodes: &[&NodeClient], report: &mut Report) -> Option<
         }
     }
     let best = seen.iter().max_by_key(|node| node.head.height())?;
-    together(&seen, best, nodes, report).await;
+    let asked: Vec<_> =
+        seen.iter().filter_map(|node| Some((node.name.as_str(), *nodes.get(node.index)?))).collect();
+    abilities::calls(&asked, report).await;
+    if together(&seen, best, nodes, report).await
+        && let Some(solid) = seen.iter().map(|node| node.solid.height()).min()
+    {
+        abilities::internals(&asked, solid, report).await;
+    }
     Some(best.index)
 }
 
 /// What an error of a node asks for.
-fn todo(error: &ChainError) -> &'static str {
-    let text = error.to_string();
-    if text.contains("401") || text.contains("403") {
-        "its key is missing, wrong or blocked: mend api_key_file in chain.nodes"
-    } else if text.contains("429") {
-        "it limits how much may be asked: give it a key, or a better plan"
-    } else {
-        "mend its url in chain.nodes, or the network in between"
+const fn todo(error: &ChainError) -> &'static str {
+    match error {
+        ChainError::RateLimited { .. } => "it limits how much may be asked: give it a key, or a better plan",
+        ChainError::Refused(_) => {
+            "it does not want to answer us: where its key is missing, wrong or blocked, mend api_key_file in chain.nodes"
+        }
+        ChainError::Unsupported(_) | ChainError::Malformed(_) => {
+            "what answers there is no node, or not at this address: mend its url in chain.nodes"
+        }
+        ChainError::Unverified(_) => {
+            "it shows what cannot be true: ask another, and take it out of chain.nodes"
+        }
+        ChainError::Unavailable(_) => "mend its url in chain.nodes, or the network in between",
     }
+}
+
+/// What an error asks for where only `/walletsolidity` does not answer: a java-tron has it on a port of its own.
+const fn todo_for_solid(error: &ChainError) -> &'static str {
+    match error {
+        ChainError::Unsupported(_) => {
+            "what answers there serves no /walletsolidity, as the full node's port of a java-tron does not: it is on a \
+             port of its own (node.http.solidityPort), so set solidity_url in chain.nodes to that"
+        }
+        ChainError::Unavailable(_) => {
+            "a java-tron serves /walletsolidity on a port of its own (node.http.solidityPort): open that, or set \
+             solidity_url in chain.nodes to where it is"
+        }
+        other => todo(other),
+    }
+}
+
+/// The part of an address that may be shown: scheme, host and port. Credentials and paths may hold keys.
+fn place(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or(rest);
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    format!("{scheme}://{host}")
 }
 
 async fn one(name: &str, node: &NodeClient, report: &mut Report) -> Option<(Option<BlockId>, Head, Head)> {
@@ -69,13 +104,22 @@ async fn one(name: &str, node: &NodeClient, report: &mut Report) -> Option<(Opti
     let solid = match node.solid().await {
         Ok(solid) => solid,
         Err(error) => {
-            report.bad(WHAT, &format!("{name} shows no solid block: {error}"), todo(&error));
+            let place = place(node.solidity_url());
+            report.bad(
+                WHAT,
+                &format!("{name} shows no solid block at {place}: {error}"),
+                todo_for_solid(&error),
+            );
             return None;
         }
     };
     // Gateways do not answer this; then nobody says.
-    let version = node.state().await.map_or_else(|_| "version unknown".to_owned(), |state| state.version);
-    report.ok(WHAT, &format!("{name}: head {}, solid {}, {version}", head.height(), solid.height()));
+    let version = node.state().await.ok().map(|state| state.version);
+    let shown = version.as_deref().unwrap_or("version unknown");
+    report.ok(WHAT, &format!("{name}: head {}, solid {}, {shown}", head.height(), solid.height()));
+    if let Some(version) = &version {
+        abilities::version(name, version, report);
+    }
     if took > SLOW {
         report.odd(
             WHAT,
@@ -113,8 +157,8 @@ async fn one(name: &str, node: &NodeClient, report: &mut Report) -> Option<(Opti
     Some((genesis, head, solid))
 }
 
-/// Whether all tell of the same chain.
-async fn together(seen: &[Seen], best: &Seen, nodes: &[&NodeClient], report: &mut Report) {
+/// Whether all tell of the same chain, as far as they tell.
+async fn together(seen: &[Seen], best: &Seen, nodes: &[&NodeClient], report: &mut Report) -> bool {
     for node in seen {
         let behind = best.head.height().get().saturating_sub(node.head.height().get());
         if behind > BEHIND {
@@ -127,25 +171,29 @@ async fn together(seen: &[Seen], best: &Seen, nodes: &[&NodeClient], report: &mu
     }
     let networks: Vec<_> = seen.iter().map(|node| (node.name.as_str(), node.genesis)).collect();
     if !network::is_one(&networks, report) {
-        return;
+        return false;
     }
     // The lowest of the solid blocks is one that all must have, and have alike.
-    let Some(lowest) = seen.iter().min_by_key(|node| node.solid.height()) else { return };
+    let Some(lowest) = seen.iter().min_by_key(|node| node.solid.height()) else { return false };
+    let mut one_chain = true;
     let mut agreeing = 0_usize;
     for node in seen.iter().filter(|node| node.index != lowest.index) {
         let Some(client) = nodes.get(node.index) else { continue };
         match client.block(lowest.solid.height()).await {
             Ok(Some(block)) if block.id == *lowest.solid.block.id() => agreeing = agreeing.saturating_add(1),
-            Ok(Some(_)) => report.bad(
-                WHAT,
-                &format!(
-                    "{} and {} differ at height {}, which is solid",
-                    node.name,
-                    lowest.name,
-                    lowest.solid.height()
-                ),
-                "one of them lies or is on another chain: ask a third, and take the wrong one out",
-            ),
+            Ok(Some(_)) => {
+                one_chain = false;
+                report.bad(
+                    WHAT,
+                    &format!(
+                        "{} and {} differ at height {}, which is solid",
+                        node.name,
+                        lowest.name,
+                        lowest.solid.height()
+                    ),
+                    "one of them lies or is on another chain: ask a third, and take the wrong one out",
+                );
+            }
             Ok(None) | Err(_) => report.odd(
                 WHAT,
                 &format!("{} does not show block {}", node.name, lowest.solid.height()),
@@ -157,5 +205,34 @@ async fn together(seen: &[Seen], best: &Seen, nodes: &[&NodeClient], report: &mu
         report.ok(WHAT, &format!("all {} agree on block {}", seen.len(), lowest.solid.height()));
     } else if nodes.len() == 1 {
         report.odd(WHAT, "is the only one: nobody can find it out", "name a second one in chain.nodes");
+    }
+    one_chain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_address_scheme_host_and_port_are_shown_and_nothing_else() {
+        for (url, shown) in [
+            ("http://10.0.0.5:8091", "http://10.0.0.5:8091"),
+            ("https://user:s3cret@node.example:8091/k3y?k=k3y#k3y", "https://node.example:8091"),
+            ("http://s3cret@[::1]:8091?k3y", "http://[::1]:8091"),
+            ("https://node.example", "https://node.example"),
+        ] {
+            assert_eq!(place(url), shown);
+        }
+    }
+
+    #[test]
+    fn numbers_in_a_text_decide_nothing() {
+        let with = |text: &str| ChainError::Unavailable(format!("{text}: 401 403 429 405"));
+        assert!(todo(&with("no connection")).contains("the network in between"));
+        assert!(todo(&ChainError::RateLimited { retry_after: None }).contains("limits"));
+        assert!(todo(&ChainError::Refused("ApiKey not exists".to_owned())).contains("api_key_file"));
+        assert!(
+            todo_for_solid(&ChainError::Refused("ApiKey not exists".to_owned())).contains("api_key_file")
+        );
     }
 }

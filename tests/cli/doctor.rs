@@ -6,11 +6,15 @@ use crate::{
     run,
 };
 use leyden_domain::Address;
-use leyden_sim::keys;
+use leyden_sim::{
+    ChainConfig, SimNode,
+    http::{Abilities, Face, serve_face, serve_split},
+    keys,
+};
 use leyden_test_servers::{Postgres, PostgresOptions, RedisServer};
 use leyden_tron::node::http_client;
 use serde_json::{Value, json};
-use std::{fs, path::Path, process::Command};
+use std::{fs, net::SocketAddr, path::Path, process::Command};
 
 /// A configuration; `more` may say anything that is not said here.
 fn configure(folder: &Path, chain: &str, database: &str, more: &str) {
@@ -288,4 +292,126 @@ fn roles_migrations_partitions_and_redis_of_a_production_installation() {
     expect(&doctor(here).1, "odd", "role", &["leyden_owner", "may change the schema"]);
     configure(here, &chain.url, &server.url("books"), &more);
     expect(&doctor(here).1, "bad", "role", &["may do everything"]);
+}
+
+/// Runs a test with servers in this process.
+fn with_servers<F: Future<Output = ()>>(test: F) {
+    actix_rt::System::new().block_on(test);
+}
+
+fn any() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+/// Nodes of one chain, each with what it can do.
+fn faces(chain: &SimNode, abilities: &[Abilities]) -> Vec<String> {
+    let face = |abilities: &Abilities| {
+        let (server, address) = serve_face(chain.clone(), Face::with(*abilities), any()).unwrap();
+        actix_rt::spawn(server);
+        format!("http://{address}")
+    };
+    abilities.iter().map(face).collect()
+}
+
+/// What the doctor finds with these nodes, each a URL and where its solid blocks are.
+async fn findings_with(nodes: &[(&str, &str)]) -> Vec<Value> {
+    let folder = tempfile::tempdir().unwrap();
+    configure(folder.path(), "http://127.0.0.1:1", "sqlite:books.sqlite", "");
+    let file = folder.path().join("l.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let node = |(url, solid): &(&str, &str)| format!("{{ url = '{url}', solidity_url = '{solid}' }}");
+    let named = nodes.iter().map(node).collect::<Vec<_>>().join(", ");
+    let before = node(&("http://127.0.0.1:1", "http://127.0.0.1:1"));
+    fs::write(&file, text.replace(&before, &named)).unwrap();
+    tokio::task::spawn_blocking(move || doctor(folder.path()).1).await.unwrap()
+}
+
+fn name(url: &str) -> &str {
+    url.strip_prefix("http://").unwrap()
+}
+
+/// A chain in which a contract has sent TRX, and another has been called since, all of it solid.
+fn chain_with_contracts() -> SimNode {
+    let node = SimNode::new(ChainConfig::default());
+    node.transfer_by_contract(&keys::test_key(0), keys::test_address(1), 7_000_000).unwrap();
+    node.mine().unwrap();
+    node.transfer_usdt(&keys::test_key(0), keys::test_address(1), 5_000_000).unwrap();
+    node.mine().unwrap();
+    node.mine_until_solid().unwrap();
+    node
+}
+
+const AS_SHIPPED: Abilities = Abilities { internal_transactions: false, constant_calls: false };
+
+#[test]
+fn a_node_that_lacks_what_another_has_is_told_what_to_switch_on() {
+    with_servers(async {
+        let chain = chain_with_contracts();
+        let urls = faces(&chain, &[Abilities::default(), AS_SHIPPED]);
+        let (full, lean) = (urls[0].as_str(), urls[1].as_str());
+        let findings = findings_with(&[(full, full), (lean, lean)]).await;
+        expect(&findings, "ok", "node", &[name(full), "answers constant calls"]);
+        expect(&findings, "ok", "node", &[name(full), "keeps internal transactions"]);
+        expect(&findings, "odd", "node", &[name(lean), "answers no constant calls", "vm.supportConstant"]);
+        expect(
+            &findings,
+            "odd",
+            "node",
+            &[
+                &format!(
+                    "{} keeps no internal transactions: {} shows some in block 1",
+                    name(lean),
+                    name(full)
+                ),
+                "vm.saveInternalTx = true",
+            ],
+        );
+        let says = |text: &str| findings.iter().any(|finding| finding.to_string().contains(text));
+        assert!(!says("first transfer") && !says("cannot be told"), "{findings:#?}");
+        assert!(!findings.iter().any(|f| f["what"] == "node" && f["verdict"] == "bad"), "{findings:#?}");
+
+        // Each alone.
+        let findings = findings_with(&[(lean, lean)]).await;
+        expect(&findings, "odd", "node", &["priced as a first transfer", "vm.supportConstant = true"]);
+        expect(&findings, "odd", "node", &["there: 2)", "cannot be told", "vm.saveInternalTx = true"]);
+        let findings = findings_with(&[(full, full)]).await;
+        expect(&findings, "ok", "node", &["keeps internal transactions"]);
+        assert!(!found(&findings, "odd", "node", &["vm."]), "{findings:#?}");
+    });
+}
+
+#[test]
+fn where_no_contract_was_called_nobody_is_accused_of_keeping_nothing() {
+    with_servers(async {
+        let chain = SimNode::new(ChainConfig::default());
+        chain.mine_many(25).unwrap();
+        let urls = faces(&chain, &[Abilities::default(), AS_SHIPPED]);
+        let nodes: Vec<_> = urls.iter().map(|url| (url.as_str(), url.as_str())).collect();
+        let findings = findings_with(&nodes).await;
+        expect(&findings, "odd", "node", &["there: 0)", "cannot be told"]);
+        assert!(!found(&findings, "odd", "node", &["keeps no internal transactions"]), "{findings:#?}");
+    });
+}
+
+#[test]
+fn where_the_solid_blocks_were_looked_for_is_said_without_what_may_be_secret() {
+    with_servers(async {
+        let chain = SimNode::new(ChainConfig::default());
+        chain.mine_many(25).unwrap();
+        let (server, wallet, solid) = serve_split(chain, Face::new(), any(), any()).unwrap();
+        actix_rt::spawn(server);
+        let (wallet, solid) = (format!("http://{wallet}"), format!("http://{solid}"));
+        let node = |verdict, findings: &[Value], words: &[&str]| expect(findings, verdict, "node", words);
+
+        node("ok", &findings_with(&[(&wallet, &solid)]).await, &["solid 7"]);
+        // The port of the full node itself.
+        let findings = findings_with(&[(&wallet, &wallet)]).await;
+        node("bad", &findings, &[&format!("at {wallet}:"), "full node's port", "set solidity_url"]);
+        // Nobody is there.
+        let closed = "http://user:s3cret@127.0.0.1:1/k3y";
+        let findings = findings_with(&[(&wallet, closed)]).await;
+        node("bad", &findings, &["at http://127.0.0.1:1:", "port of its own", "open that", "solidity_url"]);
+        let all = format!("{findings:?}");
+        assert!(!all.contains("s3cret") && !all.contains("k3y"), "{all}");
+    });
 }

@@ -3,7 +3,10 @@
 use super::{NodeClient, answer::excerpt, client::from_json};
 use crate::{
     abi,
-    wire::answers::{self, DelegatedResource, Permission},
+    wire::{
+        answers::{self, DelegatedResource, Permission},
+        json,
+    },
 };
 use leyden_domain::{Address, Energy, Height, Sun};
 use leyden_ports::ChainError;
@@ -35,6 +38,15 @@ pub struct NodeState {
     pub version: String,
     /// How many peers it is connected to.
     pub peers: i64,
+}
+
+/// What the receipts of a block tell of its contracts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallsShown {
+    /// Transactions that ran a contract.
+    pub calls: usize,
+    /// What those contracts did on their own, whatever it was.
+    pub internals: usize,
 }
 
 impl NodeClient {
@@ -152,6 +164,27 @@ impl NodeClient {
             version: excerpt(&answer.config_node_info.code_version),
             peers: answer.active_connect_count,
         })
+    }
+
+    /// What the node's receipts of a block tell of its contracts: whether it keeps internal transactions
+    /// (`vm.saveInternalTx`). A block without receipts shows nothing.
+    pub async fn calls_shown(&self, height: Height) -> Result<CallsShown, ChainError> {
+        let request = json!({ "num": height.get() });
+        self.read("/wallet/gettransactioninfobyblocknum", &request, |body| {
+            let infos: Vec<json::TransactionInfo<'_>> = match body.trim_ascii_start().first() {
+                Some(b'{') => Vec::new(),
+                _ => {
+                    serde_json::from_slice(body).map_err(|error| ChainError::Malformed(error.to_string()))?
+                }
+            };
+            Ok(CallsShown {
+                calls: infos.iter().filter(|info| info.receipt.result.is_some()).count(),
+                internals: infos
+                    .iter()
+                    .fold(0, |sum: usize, info| sum.saturating_add(info.internal_transactions.len())),
+            })
+        })
+        .await
     }
 
     pub(super) async fn account_answer(&self, address: Address) -> Result<answers::Account, ChainError> {

@@ -13,7 +13,7 @@ mod settings;
 mod traffic;
 mod writer;
 
-pub use calls::{CallOutcome, NodeState};
+pub use calls::{CallOutcome, CallsShown, NodeState};
 pub use client::NodeClient;
 pub use http::{HttpError, Wire, WireAnswer, http_client};
 pub use pool::{NodePool, PoolSettings};

@@ -5,6 +5,7 @@ use crate::{
     process::{Client, WAIT, transfer},
     run,
 };
+use actix_web::dev::Server;
 use leyden_domain::Address;
 use leyden_sim::{
     ChainConfig, SimNode,
@@ -299,6 +300,12 @@ fn with_servers<F: Future<Output = ()>>(test: F) {
     actix_rt::System::new().block_on(test);
 }
 
+fn serve(server: Server) {
+    actix_rt::System::current().arbiter().spawn(async move {
+        server.await.unwrap();
+    });
+}
+
 fn any() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
@@ -307,7 +314,7 @@ fn any() -> SocketAddr {
 fn faces(chain: &SimNode, abilities: &[Abilities]) -> Vec<String> {
     let face = |abilities: &Abilities| {
         let (server, address) = serve_face(chain.clone(), Face::with(*abilities), any()).unwrap();
-        actix_rt::spawn(server);
+        serve(server);
         format!("http://{address}")
     };
     abilities.iter().map(face).collect()
@@ -399,7 +406,7 @@ fn where_the_solid_blocks_were_looked_for_is_said_without_what_may_be_secret() {
         let chain = SimNode::new(ChainConfig::default());
         chain.mine_many(25).unwrap();
         let (server, wallet, solid) = serve_split(chain, Face::new(), any(), any()).unwrap();
-        actix_rt::spawn(server);
+        serve(server);
         let (wallet, solid) = (format!("http://{wallet}"), format!("http://{solid}"));
         let node = |verdict, findings: &[Value], words: &[&str]| expect(findings, verdict, "node", words);
 

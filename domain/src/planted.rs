@@ -65,8 +65,6 @@ faults! {
     StrayForEver "stray_for_ever" "a node that was on another fork is neither taken back nor asked for a second opinion";
     DifferenceWaits "difference_waits" "a block of which two honest nodes tell differently is not read";
     WaitsBeginAnew "waits_begin_anew" "waiting for a second node begins anew when another height is asked for";
-    SilenceBelieved "silence_believed" "no internal transaction in a receipt is believed of a node that keeps none";
-    KeeperNotAwaited "keeper_not_awaited" "a node that keeps internal transactions is not waited for when it is late";
     LoneReceiptDropped "lone_receipt_dropped" "what one node alone shows is left out";
     LoneReceiptUnlimited "lone_receipt_unlimited" "a payment that one node alone shows is served however large it is";
     RefundToDenied "refund_to_denied" "refunds go to addresses on the deny list by themselves";

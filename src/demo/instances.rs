@@ -126,7 +126,7 @@ fn overrides(stage: &Stage, file: &Path) -> Result<Vec<(String, String)>, Failur
     let mut all: Vec<_> =
         RHYTHM.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let mut set = |name: &str, value: String| all.push((name.to_owned(), value));
-    set("LEYDEN__CHAIN__NODES", format!("[{{ url = '{}' }}]", stage.node_url));
+    set("LEYDEN__CHAIN__NODES", format!("[{{ url = '{0}', solidity_url = '{0}' }}]", stage.node_url));
     set("LEYDEN__PAYMENTS__ADDRESSES", stage::payment_address().to_string());
     set("LEYDEN__POOL__ACCOUNTS", format!("[{}]", accounts.join(", ")));
     set("LEYDEN__REFUND__ADDRESS", stage::refund_address().to_string());

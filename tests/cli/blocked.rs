@@ -3,7 +3,7 @@
 
 use crate::{
     Running, leyden,
-    process::{Client, WAIT, install, pay},
+    process::{Client, WAIT, gateway, install, name_nodes, pay},
     run,
 };
 use leyden_test_servers::{Proxy, Wire};
@@ -21,17 +21,11 @@ fn a_block_that_is_refused_is_named_by_status_and_doctor_until_it_is_read() {
     let key = install(here, &chain.url);
     let second = Proxy::to(chain.url.strip_prefix("http://").unwrap().parse().unwrap()).unwrap();
     // What one node cannot prove is to be shown by another.
-    let two = format!(
-        "agreement = 'required'\nnodes = [{{ url = '{}', name = 'first' }}, {{ url = 'http://{}', name = 'second' }}]",
-        chain.url,
-        second.address()
-    );
+    let nodes = [gateway(&chain.url, "first"), gateway(&format!("http://{}", second.address()), "second")];
+    name_nodes(here, &nodes);
     let text = std::fs::read_to_string(here.join("l.toml")).unwrap();
-    std::fs::write(
-        here.join("l.toml"),
-        text.replace(&format!("nodes = [{{ url = '{}' }}]", chain.url), &two),
-    )
-    .unwrap();
+    std::fs::write(here.join("l.toml"), text.replace("[chain]\n", "[chain]\nagreement = 'required'\n"))
+        .unwrap();
     let log = std::fs::File::create(here.join("log")).unwrap();
     let serving = Running::start_logging_to(leyden(here, &["-c", "l.toml", "serve"]), log.into());
     let status = format!("{}/status", serving.url);

@@ -2,12 +2,12 @@
 
 use crate::{
     Running, leyden,
-    process::{Client, WAIT, install},
+    process::{Client, WAIT, gateway, install, name_nodes},
 };
 use leyden_test_servers::{Proxy, Wire};
 use leyden_tron::node::http_client;
 use serde_json::json;
-use std::{fs, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 use tokio::time::Instant;
 
 /// A chain whose only blocks are those that it is told to make would be old soon.
@@ -23,11 +23,9 @@ fn wired(folder: &Path, chain: &Running, count: usize) -> (Vec<Proxy>, String) {
     let nodes: Vec<String> = wires
         .iter()
         .enumerate()
-        .map(|(number, wire)| format!("{{ url = 'http://{}', name = 'n{number}' }}", wire.address()))
+        .map(|(number, wire)| gateway(&format!("http://{}", wire.address()), &format!("n{number}")))
         .collect();
-    let text = fs::read_to_string(folder.join("l.toml")).unwrap();
-    let one = format!("nodes = [{{ url = '{}' }}]", chain.url);
-    fs::write(folder.join("l.toml"), text.replace(&one, &format!("nodes = [{}]", nodes.join(", ")))).unwrap();
+    name_nodes(folder, &nodes);
     (wires, key)
 }
 

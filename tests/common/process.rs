@@ -123,6 +123,21 @@ pub(crate) fn install_on(folder: &Path, chain: &str, database: &str) -> String {
     made.out.trim().to_owned()
 }
 
+/// A gateway among the nodes of a configuration: one port for all, and no limit.
+pub(crate) fn gateway(url: &str, name: &str) -> String {
+    format!("{{ url = '{url}', name = '{name}', kind = 'trongrid', requests_per_second = 0 }}")
+}
+
+/// Names other nodes in a configuration.
+pub(crate) fn name_nodes(folder: &Path, nodes: &[String]) {
+    let file = folder.join("l.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let lines = text.lines().map(|line| {
+        if line.starts_with("nodes = ") { format!("nodes = [{}]", nodes.join(", ")) } else { line.to_owned() }
+    });
+    fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
+}
+
 /// Somebody with an API key.
 #[derive(Clone)]
 pub(crate) struct Client {

@@ -4,12 +4,15 @@
 //! The table that this makes is docs/reference/node-faults.md; `LEYDEN_WRITE_TABLES=1` writes it anew.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test, and its table")]
 
+mod follower;
+
+use follower::{Follower, Paid, us};
 use futures_util::{StreamExt as _, stream};
 use leyden_domain::{
-    Address, BlockId, BlockRef, Height, Sun, Timestamp, TxId,
+    BlockRef, Sun, Timestamp, TxId,
     chain::{BroadcastAnswer, SignedTransaction},
 };
-use leyden_ports::{ChainError, ChainReader, ChainWriter};
+use leyden_ports::{ChainError, ChainWriter as _};
 use leyden_sim::{
     ChainConfig, Lie, SimNode, WireFault,
     build::Options,
@@ -26,9 +29,6 @@ use leyden_tron::{
     wire::proto::TransferContract,
 };
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
-
-/// A payment: transaction, index in it, amount.
-type Paid = (TxId, u32, i64);
 
 /// Which nodes are faulty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +58,6 @@ impl Trouble {
     fn is_lie(self) -> bool {
         matches!(self, Self::Wire(_, WireFault::Lie(_)))
     }
-}
-
-fn us() -> Address {
-    Address::from_evm([0x77; 20])
 }
 
 fn troubles() -> Vec<Trouble> {
@@ -156,70 +152,6 @@ fn pool(urls: [String; 2], quarantine: Duration) -> NodePool {
     .unwrap()
 }
 
-/// What follows the chain, as the block listener does, and what it found.
-struct Follower {
-    pool: NodePool,
-    blocks: Vec<(BlockId, Vec<Paid>)>,
-    failed_polls: u32,
-}
-
-impl Follower {
-    async fn poll(&mut self) -> Result<(), ChainError> {
-        let head = self.pool.head().await?.height();
-        loop {
-            let wanted = self.blocks.last().map_or(Height::new(1), |(id, _)| id.height().next());
-            if wanted > head {
-                return Ok(());
-            }
-            let Some(block) = self.pool.block(wanted).await? else { return Ok(()) };
-            if self.blocks.last().is_some_and(|(id, _)| *id != block.parent) {
-                self.turn_back().await?;
-                continue;
-            }
-            let paid = block
-                .transfers
-                .iter()
-                .filter(|transfer| transfer.to == us() && transfer.evidence.is_proof())
-                .map(|transfer| (transfer.tx_id, transfer.index, transfer.amount))
-                .collect();
-            self.blocks.push((block.id, paid));
-        }
-    }
-
-    /// Undoes blocks down to the newest that is still on the chain.
-    async fn turn_back(&mut self) -> Result<(), ChainError> {
-        while let Some((id, _)) = self.blocks.last().cloned() {
-            match self.pool.block(id.height()).await? {
-                Some(block) if block.id == id => return Ok(()),
-                Some(_) => {
-                    self.blocks.pop();
-                }
-                None => return Ok(()),
-            }
-        }
-        Ok(())
-    }
-
-    async fn try_once(&mut self) {
-        if self.poll().await.is_err() {
-            self.failed_polls += 1;
-        }
-    }
-
-    /// Polls until the chain's newest block is reached. Whether it was.
-    async fn catch_up(&mut self, chain: &SimNode) -> bool {
-        let head = chain.chain().head().id;
-        for _ in 0..1_500 {
-            self.try_once().await;
-            if self.blocks.last().is_some_and(|(id, _)| *id == head) {
-                return true;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        false
-    }
-}
-
 /// Pays us in every way, from the customers of the chain.
 fn pay(chain: &SimNode, truth: &mut BTreeMap<TxId, i64>) {
     let key = keys::test_key(0);
@@ -292,7 +224,7 @@ async fn run(trouble: Trouble, who: Who) -> Row {
         Who::One => Duration::from_mins(1),
         Who::Both => Duration::from_millis(300),
     };
-    let mut follower = Follower { pool: pool(urls, quarantine), blocks: Vec::new(), failed_polls: 0 };
+    let mut follower = Follower::new(pool(urls, quarantine));
     let mut truth = BTreeMap::new();
 
     // All is well: long enough to know all witnesses.

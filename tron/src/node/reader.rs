@@ -8,7 +8,7 @@ use crate::{
 use async_trait::async_trait;
 use leyden_domain::{
     Address, Bandwidth, BlockId, Energy, EnergyRatio, Height, Sun, Timestamp, TxId, UsdtMicro,
-    chain::{Block, Head, TransactionReport},
+    chain::{Block, ContractKind, Head, TransactionReport},
 };
 use leyden_ports::{AccountInfo, ChainError, ChainReader, Holdings, PoolChainState, Sighting};
 use serde::Deserialize;
@@ -73,6 +73,17 @@ fn stake_of(account: &answers::Account) -> Result<(Sun, Sun), ChainError> {
     Ok((staked, delegated))
 }
 
+/// What the receipts of a block tell of TRX that contracts have sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InternalsTold {
+    /// Some was sent.
+    Some,
+    /// Nothing, although contracts were called that may send some: any but the token's own.
+    NoneOfCalls,
+    /// Nothing was called that could send any.
+    NoCalls,
+}
+
 /// A block as one node shows it, checked against itself.
 #[derive(Debug, Clone)]
 pub(super) struct Fetched {
@@ -85,8 +96,15 @@ pub(super) struct Fetched {
     pub(super) asked: Vec<(TxId, Address, i64)>,
     /// Whether receipts were read for it.
     pub(super) with_receipts: bool,
-    /// Whether any of them tells of TRX that a contract has sent, to whomever. A node keeps all of a block or none.
-    pub(super) has_internals: bool,
+    /// What they tell of TRX that contracts have sent, to whomever. A node keeps all of a block or none.
+    pub(super) internals: InternalsTold,
+}
+
+impl Fetched {
+    /// Whether its receipts tell of TRX that a contract has sent.
+    pub(super) const fn has_internals(&self) -> bool {
+        matches!(self.internals, InternalsTold::Some)
+    }
 }
 
 impl NodeClient {
@@ -196,7 +214,21 @@ impl NodeClient {
         } else {
             (self.to_domain(&raw, None)?, false)
         };
-        Ok(Fetched { block, proven, asked: self.asked_for(&raw), with_receipts, has_internals })
+        let asked = self.asked_for(&raw);
+        let internals = match (has_internals, self.calls_contracts(&raw)) {
+            (true, _) => InternalsTold::Some,
+            (false, true) => InternalsTold::NoneOfCalls,
+            (false, false) => InternalsTold::NoCalls,
+        };
+        Ok(Fetched { block, proven, asked, with_receipts, internals })
+    }
+
+    /// Whether a contract was called with success that may send TRX. The token's sends none.
+    fn calls_contracts(&self, raw: &RawBlock) -> bool {
+        raw.transactions.iter().filter(|tx| tx.succeeded()).any(|tx| match &tx.action {
+            TxAction::Call { contract, token: Some(_), .. } => *contract != self.settings.usdt_contract,
+            _ => matches!(tx.kind, ContractKind::TriggerSmartContract | ContractKind::CreateSmartContract),
+        })
     }
 
     /// The token transfers that a block's successful calls ask for.

@@ -208,17 +208,21 @@ impl NodePool {
                 return Ok(*block);
             }
         }
-        // Who keeps internal transactions is waited for a while, so that a moment without it hides no payment.
-        let keeper =
-            || self.endpoints.iter().find(|other| matches!(other.internals(), Internals::Kept { .. }));
-        if doubt == Doubt::Silence
-            && shown.len() == 1
-            && let Some(keeper) = keeper().filter(|_| !planted(Fault::KeeperNotAwaited))
-            && !self.memory().asked_again(height, self.settings.patience)
+        // Who may keep internal transactions is waited for, so that a moment without it hides no payment: once, until there
+        // has been a second node again, for else every block of a long outage would be late.
+        let is_alone = doubt == Doubt::Silence && shown.len() == 1;
+        let may_keep = |(index, other): (usize, &Endpoint)| {
+            index != shown.first().map_or(usize::MAX, |(first, _)| *first)
+                && other.internals() != Internals::Lacking
+                && other.standing() != Standing::Quarantined
+        };
+        if is_alone
+            && self.endpoints.iter().enumerate().any(may_keep)
+            && !self.memory().waited(self.settings.patience)
         {
-            let (keeper, others) = (keeper.name(), others.join("; "));
             return Err(ChainError::Unavailable(format!(
-                "block {height} waits for {keeper}, which keeps internal transactions: {others}"
+                "block {height} waits for who keeps internal transactions: {}",
+                others.join("; ")
             )));
         }
         let mut left = shown.into_iter();

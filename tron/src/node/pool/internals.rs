@@ -2,14 +2,16 @@
 //! (java-tron `vm.saveInternalTx`, off as shipped). A node keeps all of a block or none.
 
 use super::{NodePool, agreement::Shown, endpoint::Internals};
-use crate::node::reader::Fetched;
+use crate::node::reader::{Fetched, InternalsTold};
 use leyden_domain::{
     Address,
     chain::{Evidence, Transfer},
     planted::{Fault, planted},
 };
 
-/// Where nobody has shown an internal transaction yet, every so many blocks with calls of contracts are compared.
+/// Where nobody has shown an internal transaction in so many blocks that were compared, perhaps nobody keeps them.
+const COMPARED_IN_VAIN: u32 = 20;
+/// From then on one of so many is compared.
 const COMPARED_EVERY: u32 = 10;
 
 /// What several nodes make of one block, who agree about all else.
@@ -33,7 +35,7 @@ pub(super) fn merge(group: &[&Shown], is_ours: impl Fn(Address) -> bool) -> Told
         let internal = |transfer: &&Transfer| transfer.evidence.is_internal() && is_ours(transfer.to);
         shown.block.transfers.iter().filter(internal).cloned().collect()
     };
-    let mut keeping = group.iter().filter(|(_, shown)| shown.has_internals);
+    let mut keeping = group.iter().filter(|(_, shown)| shown.has_internals());
     let Some((by, shown)) = keeping.next() else {
         return group.first().map_or(Told::Contradicted, |(_, shown)| Told::Alike(Box::new(shown.clone())));
     };
@@ -70,17 +72,17 @@ pub(super) fn alone(mut shown: Fetched) -> Fetched {
 
 impl NodePool {
     /// Whether the receipts of a block may lack what another node would show. Where one is known to keep internal
-    /// transactions, or this one to lack them, always; else now and then, so that it becomes known.
+    /// transactions, or this one to lack them, always; where nobody is known to, until it seems that nobody does.
     pub(super) fn is_silent(&self, index: usize, shown: &Fetched) -> bool {
-        let Some(endpoint) = self.endpoints.get(index).filter(|_| shown.with_receipts && !self.is_alone())
+        let Some(endpoint) = self
+            .endpoints
+            .get(index)
+            .filter(|_| shown.internals != InternalsTold::NoCalls && !self.is_alone())
         else {
             return false;
         };
-        endpoint.showed_internals(shown.has_internals);
-        if shown.has_internals
-            || planted(Fault::SilenceBelieved)
-            || matches!(endpoint.internals(), Internals::Kept { .. })
-        {
+        endpoint.showed_internals(shown.has_internals());
+        if shown.has_internals() || matches!(endpoint.internals(), Internals::Kept { .. }) {
             return false;
         }
         let others = || self.endpoints.iter().enumerate().filter(|(other, _)| *other != index);
@@ -89,15 +91,18 @@ impl NodePool {
         }
         endpoint.internals() == Internals::Lacking
             || others().any(|(_, other)| matches!(other.internals(), Internals::Kept { .. }))
-            || self.memory().compares_internals(COMPARED_EVERY)
+            || self.memory().compares_internals(COMPARED_IN_VAIN, COMPARED_EVERY)
     }
 
     /// Remembers who keeps internal transactions, by what several show of the same block.
     pub(super) fn learn_internals(&self, group: &[&Shown]) {
-        let somebody_keeps = group.iter().any(|(_, shown)| shown.has_internals);
+        let somebody_keeps = group.iter().any(|(_, shown)| shown.has_internals());
+        if somebody_keeps {
+            self.memory().internals_were_shown();
+        }
         for (index, shown) in group {
             let Ok(endpoint) = self.endpoint(*index) else { continue };
-            if shown.has_internals {
+            if shown.has_internals() {
                 endpoint.showed_internals(true);
             } else if somebody_keeps && shown.with_receipts {
                 endpoint.lacks_internals();

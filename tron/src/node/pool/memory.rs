@@ -97,8 +97,8 @@ pub(super) struct Memory {
     not_there: Times,
     /// Heights at which one node alone shows something, and how often that was seen.
     again: Times,
-    /// Blocks with calls of contracts since internal transactions were compared last.
-    uncompared: u32,
+    /// Blocks with calls of contracts since somebody showed an internal transaction.
+    without_internals: u32,
     hinted: bool,
 }
 
@@ -133,7 +133,7 @@ impl Memory {
             waits: 0,
             not_there: Times::default(),
             again: Times::default(),
-            uncompared: u32::MAX,
+            without_internals: 0,
             hinted: false,
         }
     }
@@ -309,14 +309,16 @@ impl Memory {
         self.again.seen(height) > times
     }
 
-    /// Whether what nodes show of internal transactions is to be compared at this block.
-    pub(super) const fn compares_internals(&mut self, every: u32) -> bool {
-        self.uncompared = self.uncompared.saturating_add(1);
-        let due = self.uncompared >= every;
-        if due {
-            self.uncompared = 0;
-        }
-        due
+    /// Whether what nodes show of internal transactions is to be compared at this block: always at first, and where that
+    /// was in vain so often, one time of so many.
+    pub(super) const fn compares_internals(&mut self, in_vain: u32, every: u32) -> bool {
+        self.without_internals = self.without_internals.saturating_add(1);
+        self.without_internals <= in_vain || self.without_internals.is_multiple_of(every)
+    }
+
+    /// Somebody has shown an internal transaction.
+    pub(super) const fn internals_were_shown(&mut self) {
+        self.without_internals = 0;
     }
 
     /// Two nodes agreed about a block.

@@ -157,10 +157,6 @@ impl Memory {
         self.witnesses.contains(&witness)
     }
 
-    pub(super) fn knows_witnesses(&self) -> bool {
-        !self.witnesses.is_empty()
-    }
-
     /// Whether the witnesses are known: as many as make blocks at a time (java-tron `MAX_ACTIVE_WITNESS_NUM`), or, on a
     /// network of fewer, all that made as many blocks as there are of them.
     pub(super) fn knows_most_witnesses(&self) -> bool {

@@ -236,7 +236,7 @@ impl NodePool {
         let mut memory = self.memory();
         let known = memory.head(now).map(|(known, _)| known.height());
         let jumps = known.is_some_and(|known| head.height() > known.offset(PLAUSIBLE_JUMP));
-        if !self.is_alone() && jumps && memory.knows_witnesses() && !memory.knows_witness(witness) {
+        if !self.is_alone() && jumps && memory.knows_most_witnesses() && !memory.knows_witness(witness) {
             return Err(ChainError::Malformed(format!("head {} by an unknown witness", head.height())));
         }
         endpoint.set_head(head);
@@ -275,7 +275,7 @@ impl NodePool {
                     let head = Head { block: BlockRef::new(header.id), timestamp: header.timestamp };
                     let believed = {
                         let memory = self.memory();
-                        !memory.knows_witnesses() || memory.knows_witness(header.witness)
+                        !memory.knows_most_witnesses() || memory.knows_witness(header.witness)
                     };
                     if believed {
                         endpoint.set_head(head);

@@ -84,7 +84,7 @@ fn a_lost_leader_is_replaced_and_nothing_is_done_twice() {
             let (database, node) = (database.address(), node.address());
             let url = format!("postgres://postgres@{database}/{}", ground.database);
             load.extend(arguments(&["--instance-env", &format!("{n}:LEYDEN__DATABASE__URL={url}")]));
-            let nodes = format!("[{{ url = 'http://{node}' }}]");
+            let nodes = format!("[{{ url = 'http://{node}', solidity_url = 'http://{node}' }}]");
             load.extend(arguments(&["--instance-env", &format!("{n}:LEYDEN__CHAIN__NODES={nodes}")]));
         }
         let mut running = ground.demo(&load);

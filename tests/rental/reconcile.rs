@@ -4,7 +4,7 @@ use crate::world::{World, payment_address};
 use async_trait::async_trait;
 use leyden_actors::StepHook;
 use leyden_domain::{
-    Address, Height, ReconciliationId, Span, Sun, TxId,
+    Address, Height, ReconciliationId, RepairId, Span, Sun, TxId,
     chain::{Block, Evidence, Head},
     order::{CountRule, OrderStateKind as S},
     reconcile::{Class, Decision, Matter, Reconciliation, Repair, RepairKind, RepairState, Say},
@@ -48,6 +48,17 @@ pub(crate) async fn until_repaired(world: &World, state: RepairState) -> Repair 
         tokio::time::sleep(std::time::Duration::from_millis(3)).await;
     }
     panic!("no repair was ever {}: {:#?}", state.name(), repairs(world).await);
+}
+
+/// Waits until this repair, and not an earlier one, is applied.
+pub(crate) async fn until_applied(world: &World, id: RepairId) {
+    for _ in 0..2_000 {
+        if repairs(world).await.iter().any(|one| one.id == id && one.state == RepairState::Applied) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+    }
+    panic!("repair {id} was never applied: {:#?}", repairs(world).await);
 }
 
 /// Mines until what was done is solid.
@@ -329,7 +340,7 @@ async fn a_missed_return_of_a_strangers_loan_is_read_again() {
     let proposed = until_repaired(&world, RepairState::Proposed).await;
     let decision = Decision { at: world.ports.clock.now(), by: "key_1".into(), reason: "my own".into() };
     world.ports.store.decide_repair(proposed.id, Say::Approve(None), decision).await.unwrap();
-    until_repaired(&world, RepairState::Applied).await;
+    until_applied(&world, proposed.id).await;
     // More of it, in a block that showed nothing.
     hides.all.store(true, Ordering::Relaxed);
     world.lend_all_but(0, 10_000).await;
@@ -379,7 +390,7 @@ async fn money_that_its_owner_takes_is_a_difference_only_where_nobody_should() {
         let decision =
             Decision { at: world.ports.clock.now(), by: "key_1".into(), reason: "it was me".into() };
         world.ports.store.decide_repair(proposed.id, Say::Approve(None), decision).await.unwrap();
-        until_repaired(&world, RepairState::Applied).await;
+        until_applied(&world, proposed.id).await;
         assert_eq!(compared(&world).await.differences, []);
     }
 }

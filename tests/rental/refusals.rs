@@ -106,9 +106,15 @@ async fn without_capacity_the_money_is_due_back_and_nothing_is_delegated() {
     world.start(None).await;
     let order = world.order(0, CountRule::Fixed { count: 10 }).await;
     world.pay(0, order.amount_due(10).unwrap());
-    world.mine_until(order.id, S::RefundDue).await;
+    world.mine_until_owed_back(order.id).await;
     let detail = world.detail(order.id).await;
-    assert!(matches!(detail.order.state, OrderState::RefundDue { why: RefundReason::NoCapacity, .. }));
+    let (OrderState::RefundDue { why, .. }
+    | OrderState::Refunding { why, .. }
+    | OrderState::Refunded { why, .. }) = detail.order.state
+    else {
+        panic!("{:?}", detail.order.state)
+    };
+    assert_eq!(why, RefundReason::NoCapacity);
     assert_eq!(world.delegations_to(order.recipient).await.delegations, 0);
     world.assert_books().await;
 }
@@ -165,7 +171,7 @@ async fn a_part_that_was_delivered_is_taken_back_when_the_rest_cannot_be() {
     // One of the two that must share it lends its stake elsewhere, behind the service's back.
     world.lend_all_but(1, 10_000).await;
     world.pay(0, order.amount_due(4).unwrap());
-    world.mine_until(order.id, S::RefundDue).await;
+    world.mine_until_owed_back(order.id).await;
     let audit = world.delegations_to(order.recipient).await;
     assert!(audit.delegations >= 1, "{audit:?}");
     assert_eq!((audit.delegations, audit.out), (audit.undelegations, audit.back));

@@ -3,7 +3,7 @@
 
 use crate::{
     halts::past_the_service,
-    reconcile::{compared, repairs, settled, until_repaired},
+    reconcile::{compared, repairs, settled, until_applied, until_repaired},
     world::{World, refund_address},
 };
 use leyden_actors::StepHook;
@@ -272,9 +272,12 @@ async fn money_that_leaves_a_pool_account_by_another_hand_is_a_difference() {
     };
     world.node.send(&owner, &stake, Options::default()).unwrap();
     settled(&world).await;
-    let found: Vec<_> = compared(&world).await.differences.iter().map(|one| one.matter).collect();
-    assert!(!found.contains(&Matter::PoolBalance), "{found:?}");
-    until_repaired(&world, RepairState::Applied).await;
+    // The account may have been read again since, for the rental's sake. Then there is nothing left to be found.
+    let found = compared(&world).await.differences;
+    assert!(!found.iter().any(|one| one.matter == Matter::PoolBalance), "{found:?}");
+    if !found.is_empty() {
+        until_repaired(&world, RepairState::Applied).await;
+    }
     world.node.transfer(&owner, keys::test_address(5), 7_000_000).unwrap();
     settled(&world).await;
     let done = compared(&world).await;
@@ -295,7 +298,7 @@ async fn money_that_leaves_a_pool_account_by_another_hand_is_a_difference() {
     let first = proposed.iter().find(|one| one.difference == both[0]).unwrap();
     let store = &world.ports.store;
     store.decide_repair(first.id, Say::Approve(None), word(&world, "key_1")).await.unwrap();
-    until_repaired(&world, RepairState::Applied).await;
+    until_applied(&world, first.id).await;
     assert_eq!(compared(&world).await.differences, both[1..]);
     assert!(world.ports.store.open_halts().await.unwrap().is_empty());
 }
@@ -324,6 +327,6 @@ async fn money_that_leaves_the_refund_account_by_another_hand_is_a_difference() 
     assert_eq!(compared(&world).await.differences.len(), 1);
     let proposed = until_repaired(&world, RepairState::Proposed).await;
     world.ports.store.decide_repair(proposed.id, Say::Approve(None), word(&world, "key_1")).await.unwrap();
-    until_repaired(&world, RepairState::Applied).await;
+    until_applied(&world, proposed.id).await;
     assert_eq!(compared(&world).await.differences, []);
 }

@@ -380,7 +380,16 @@ impl World {
         panic!("the order never became {}: {detail:#?}\n{:#?}", state.name(), self.handles().tree());
     }
 
-    /// The same for a state that only much later chain time brings, such as expiry.
+    /// Mines blocks until what was paid for the order is owed, or went back already: a refund takes a block.
+    pub(crate) async fn mine_until_owed_back(&self, id: OrderId) {
+        use OrderStateKind::{RefundDue, Refunded, Refunding};
+        self.mine_while("what is owed", async |world| {
+            !matches!(world.state(id).await, RefundDue | Refunding | Refunded)
+        })
+        .await;
+    }
+
+    /// Mines until a state that only much later chain time brings, such as expiry.
     pub(crate) async fn mine_until_late(&self, id: OrderId, state: OrderStateKind) {
         for _ in 0..25 {
             if self.state(id).await == state {

@@ -8,7 +8,9 @@ use crate::{
 use leyden_domain::{Address, Height, TxId};
 
 /// Notes of internal transactions that move their call value. Other notes (staking by contracts) carry an
-/// amount that goes nowhere (java-tron `Program.addInternalTx`).
+/// amount that goes nowhere (java-tron `Program.addInternalTx`), and a setting decides whether a node keeps them
+/// (`vm.saveFeaturedInternalTx`, java-tron `TransactionUtil`): they are not counted, so that two nodes give one number
+/// to what moved.
 const MOVING_NOTES: [&[u8]; 3] = [b"call", b"create", b"suicide"];
 
 /// What a receipt proves.
@@ -46,7 +48,8 @@ pub struct LogTransfer {
 /// TRX moved by a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InternalTransfer {
-    /// Which of the transaction's internal transactions.
+    /// Which of the transaction's internal transactions that call, create or destroy a contract: those every node that
+    /// keeps any of them keeps.
     pub index: u32,
     /// From whom.
     pub from: Address,
@@ -68,14 +71,14 @@ impl Receipt {
             logs: number(&info.log)
                 .filter_map(|(index, log)| log_transfer(index, &log.address, &log.topics, &log.data))
                 .collect(),
-            internals: number(&info.internal_transactions)
+            internals: number(info.internal_transactions.iter().filter(|one| moves(&one.note)))
                 .filter_map(|(index, internal)| {
                     let values =
                         internal.call_value_info.iter().map(|v| (v.call_value, v.token_id.is_empty()));
                     internal_transfer(
                         index,
                         (&internal.caller_address, &internal.transfer_to_address),
-                        (&internal.note, internal.rejected),
+                        internal.rejected,
                         values,
                     )
                 })
@@ -98,7 +101,13 @@ impl Receipt {
             ));
         }
         let mut internals = Vec::new();
-        for (index, internal) in number(&info.internal_transactions) {
+        let mut moving = Vec::new();
+        for internal in &info.internal_transactions {
+            if moves(&bytes("note", &internal.note)?) {
+                moving.push(internal);
+            }
+        }
+        for (index, internal) in number(moving) {
             let values = internal
                 .call_value_info
                 .iter()
@@ -109,7 +118,7 @@ impl Receipt {
                     &bytes("caller_address", &internal.caller_address)?,
                     &bytes("transferTo_address", &internal.transfer_to_address)?,
                 ),
-                (&bytes("note", &internal.note)?, internal.rejected),
+                internal.rejected,
                 values,
             ));
         }
@@ -130,8 +139,13 @@ impl Receipt {
 }
 
 /// Numbers things from 0.
-fn number<T>(items: &[T]) -> impl Iterator<Item = (u32, &T)> {
+fn number<T>(items: impl IntoIterator<Item = T>) -> impl Iterator<Item = (u32, T)> {
     (0_u32..).zip(items)
+}
+
+/// Whether an internal transaction of this note moves its call value.
+fn moves(note: &[u8]) -> bool {
+    MOVING_NOTES.contains(&note)
 }
 
 /// Reads a `Transfer` log; `None` for any other log.
@@ -159,15 +173,74 @@ fn log_transfer(index: u32, address: &[u8], topics: &[Vec<u8>], data: &[u8]) -> 
 fn internal_transfer(
     index: u32,
     (from, to): (&[u8], &[u8]),
-    (note, rejected): (&[u8], bool),
+    rejected: bool,
     values: impl Iterator<Item = (i64, bool)>,
 ) -> Option<InternalTransfer> {
     let amount = values
         .filter(|(amount, is_trx)| *is_trx && *amount > 0)
         .try_fold(0_i64, |sum, (amount, _)| sum.checked_add(amount))?;
-    if rejected || amount == 0 || !MOVING_NOTES.contains(&note) {
+    if rejected || amount == 0 {
         return None;
     }
     let (from, to) = (Address::from_bytes(from).ok()?, Address::from_bytes(to).ok()?);
     (from != to).then_some(InternalTransfer { index, from, to, amount })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn internal(note: &str, amount: i64) -> proto::InternalTransaction {
+        proto::InternalTransaction {
+            caller_address: Address::from_evm([1; 20]).to_bytes().to_vec(),
+            transfer_to_address: Address::from_evm([2; 20]).to_bytes().to_vec(),
+            call_value_info: vec![proto::CallValueInfo { call_value: amount, token_id: String::new() }],
+            note: note.as_bytes().to_vec(),
+            ..proto::InternalTransaction::default()
+        }
+    }
+
+    fn read_from_json(internals: &[proto::InternalTransaction]) -> Receipt {
+        let internals: Vec<_> = internals
+            .iter()
+            .map(|one| {
+                serde_json::json!({
+                    "caller_address": hex::encode(&one.caller_address),
+                    "transferTo_address": hex::encode(&one.transfer_to_address),
+                    "callValueInfo": [{ "callValue": one.call_value_info[0].call_value }],
+                    "note": hex::encode(&one.note),
+                })
+            })
+            .collect();
+        let text = serde_json::json!({
+            "id": "00".repeat(32), "blockNumber": 7, "receipt": { "result": "SUCCESS" },
+            "internal_transactions": internals,
+        })
+        .to_string();
+        Receipt::from_json(&serde_json::from_str(&text).expect("a receipt")).expect("a receipt")
+    }
+
+    fn read_from_proto(internals: &[proto::InternalTransaction]) -> Receipt {
+        let info = proto::TransactionInfo {
+            id: vec![0; 32],
+            block_number: 7,
+            internal_transactions: internals.to_vec(),
+            ..proto::TransactionInfo::default()
+        };
+        Receipt::from_proto(&info).expect("a receipt")
+    }
+
+    #[test]
+    fn what_moved_has_one_index_whether_or_not_a_node_keeps_stakes_and_votes_of_contracts() {
+        let plain = [internal("call", 0), internal("call", 5), internal("suicide", 9)];
+        let [first, second, third] = plain.clone();
+        let featured = [internal("freezeForEnergy", 3), first, internal("voteWitness", 4), second, third];
+        let indexes = |receipt: &Receipt| -> Vec<_> {
+            receipt.internals.iter().map(|one| (one.index, one.amount)).collect()
+        };
+        for read in [read_from_json, read_from_proto] {
+            assert_eq!(indexes(&read(&plain)), [(1, 5), (2, 9)]);
+            assert_eq!(indexes(&read(&featured)), indexes(&read(&plain)));
+        }
+    }
 }

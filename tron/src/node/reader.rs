@@ -96,7 +96,8 @@ pub(super) struct Fetched {
     pub(super) asked: Vec<(TxId, Address, i64)>,
     /// Whether receipts were read for it.
     pub(super) with_receipts: bool,
-    /// What they tell of TRX that contracts have sent, to whomever. A node keeps all of a block or none.
+    /// What they tell of TRX that contracts have sent, to whomever. A node keeps all of a block that do,
+    /// or none.
     pub(super) internals: InternalsTold,
 }
 
@@ -178,7 +179,12 @@ impl NodeClient {
                     // The chain changed between two answers; what chains is still good.
                     return Ok(blocks);
                 }
-                blocks.push(self.complete(raw, expected).await?);
+                match self.complete(raw, expected).await {
+                    Ok(block) => blocks.push(block),
+                    Err(error) if blocks.is_empty() => return Err(error),
+                    // What comes before it is good; who asks for the rest hears of this one.
+                    Err(_) => return Ok(blocks),
+                }
             }
             left = left.saturating_sub(batch);
             if received < batch {

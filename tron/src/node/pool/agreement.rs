@@ -169,9 +169,12 @@ impl NodePool {
             match self.ask_one(endpoint, Box::pin(endpoint.client.fetch(height))).await {
                 Ok(Some(other)) => {
                     self.memory().spent(i64::from(other.with_receipts));
-                    // Who is known to be on another fork is no second witness there, nor one against it.
+                    // Who is known to be on another fork is no second witness there, nor one against it; but where a
+                    // stranger signs, anybody is one against him.
                     let is_astray = endpoint.standing() == Standing::OtherFork
-                        && !shown.iter().any(|(_, one)| one.block.id == other.block.id);
+                        && !shown.iter().any(|(_, one)| {
+                            one.block.id == other.block.id || !self.memory().knows_witness(one.block.witness)
+                        });
                     if is_astray {
                         others.push(format!("{} is on another fork", endpoint.name()));
                     } else {
@@ -254,7 +257,12 @@ impl NodePool {
         }
         match (shown.pop(), trouble) {
             (Some((_, one)), _) if self.is_alone() => Ok(Some(one)),
-            (Some((_, one)), _) => Ok(one.proven.then(|| internals::alone(one))),
+            (Some((_, one)), _) if !one.proven => Ok(None),
+            // Of tokens no node's word is enough where a second one can be asked another time.
+            (Some((_, mut one)), _) => {
+                one.block.transfers.retain(|t| t.evidence != Evidence::Log || !self.is_ours(t.to));
+                Ok(Some(internals::alone(one)))
+            }
             (None, Some(error)) => Err(error),
             (None, None) => Ok(None),
         }
@@ -330,15 +338,19 @@ impl NodePool {
         };
         self.learn_internals(&group);
         self.memory().had_a_second();
+        // Two forks are one below the block where they part: what was read long ago says nothing of where a node is now.
+        let is_new = self.memory().tip().is_none_or(|tip| block.block.height() >= tip);
         for (index, other) in shown {
             let endpoint = self.endpoint(*index)?;
             if other.block.id == block.block.id {
-                endpoint.agrees();
+                if is_new {
+                    endpoint.agrees();
+                }
                 if !self.same_for_us(other, &block) {
                     endpoint
                         .accuse(&format!("block {}: its receipts are not the others'", block.block.height()));
                 }
-            } else {
+            } else if is_new {
                 endpoint.strays(other.block.id);
             }
         }
@@ -392,26 +404,28 @@ impl NodePool {
     }
 
     /// Two show different blocks of one height. A block that does not continue what was read, where the other does, is a
-    /// stray; and who is further behind than a moment explains is on the fork that the network left.
+    /// stray; and who is further behind than a moment explains is on the fork that the network left, unless the other's
+    /// block is by a witness that was never seen.
     fn different_forks(&self, one: &Shown, other: &Shown) -> Result<ChainError, ChainError> {
         let height = one.1.block.height();
-        let continues = {
+        let (continues, knows) = {
             let memory = self.memory();
-            (memory.continues(&one.1.block), memory.continues(&other.1.block))
+            let knows = |shown: &Shown| memory.knows_witness(shown.1.block.witness);
+            ((memory.continues(&one.1.block), memory.continues(&other.1.block)), (knows(one), knows(other)))
         };
         let (first, second) = (self.endpoint(one.0)?, self.endpoint(other.0)?);
         match continues {
             (true, false) => second.strays(other.1.block.id),
             (false, true) => first.strays(one.1.block.id),
             _ => {
-                let heads = (first.head().map(|head| head.height()), second.head().map(|head| head.height()));
-                if let (Some(its), Some(theirs)) = heads {
-                    let ahead = its.get().saturating_sub(theirs.get());
-                    if ahead >= LONGER_FORK {
-                        second.is_left_behind(other.1.block.id);
-                    } else if ahead.saturating_neg() >= LONGER_FORK {
-                        first.is_left_behind(one.1.block.id);
-                    }
+                // A head may have been heard a while ago; each has just shown a block of this height.
+                let head =
+                    |endpoint: &Endpoint| endpoint.head().map_or(height, |head| head.height().max(height));
+                let ahead = head(first).get().saturating_sub(head(second).get());
+                if ahead >= LONGER_FORK && knows.0 {
+                    second.is_left_behind(other.1.block.id);
+                } else if ahead.saturating_neg() >= LONGER_FORK && knows.1 {
+                    first.is_left_behind(one.1.block.id);
                 }
             }
         }

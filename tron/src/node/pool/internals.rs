@@ -1,5 +1,6 @@
 //! TRX that contracts have sent: internal transactions, which no header proves and which not every honest node keeps
-//! (java-tron `vm.saveInternalTx`, off as shipped). A node keeps all of a block or none.
+//! (java-tron `vm.saveInternalTx`, off as shipped). A node keeps all of a block that
+//! move TRX, or none.
 
 use super::{NodePool, agreement::Shown, endpoint::Internals};
 use crate::node::reader::{Fetched, InternalsTold};
@@ -91,7 +92,7 @@ impl NodePool {
         }
         endpoint.internals() == Internals::Lacking
             || others().any(|(_, other)| matches!(other.internals(), Internals::Kept { .. }))
-            || self.memory().compares_internals(COMPARED_IN_VAIN, COMPARED_EVERY)
+            || self.memory().compares_internals(shown.block.height(), COMPARED_IN_VAIN, COMPARED_EVERY)
     }
 
     /// Remembers who keeps internal transactions, by what several show of the same block.

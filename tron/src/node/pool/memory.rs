@@ -99,6 +99,8 @@ pub(super) struct Memory {
     again: Times,
     /// Blocks with calls of contracts since somebody showed an internal transaction.
     without_internals: u32,
+    /// Where that was last counted.
+    compared_at: Option<Height>,
     hinted: bool,
 }
 
@@ -134,6 +136,7 @@ impl Memory {
             not_there: Times::default(),
             again: Times::default(),
             without_internals: 0,
+            compared_at: None,
             hinted: false,
         }
     }
@@ -307,8 +310,12 @@ impl Memory {
 
     /// Whether what nodes show of internal transactions is to be compared at this block: always at first, and where that
     /// was in vain so often, one time of so many.
-    pub(super) const fn compares_internals(&mut self, in_vain: u32, every: u32) -> bool {
-        self.without_internals = self.without_internals.saturating_add(1);
+    /// The same block is judged once, however often it is asked for.
+    pub(super) fn compares_internals(&mut self, height: Height, in_vain: u32, every: u32) -> bool {
+        if self.compared_at != Some(height) {
+            self.compared_at = Some(height);
+            self.without_internals = self.without_internals.saturating_add(1);
+        }
         self.without_internals <= in_vain || self.without_internals.is_multiple_of(every)
     }
 
@@ -397,6 +404,15 @@ mod tests {
         assert_eq!([both(), both(), both()], [[false, false], [false, false], [true, true]]);
         let mut both = || [7, 8].map(|height| memory.waited_for(Height::new(height), 1));
         assert_eq!([both(), both()], [[false, false], [true, true]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_block_that_is_asked_for_again_is_compared_again() {
+        let mut memory = Memory::new();
+        let mut compares = |number| memory.compares_internals(Height::new(number), 2, 5);
+        let told: Vec<_> = (1..=10).map(|number| [compares(number), compares(number)]).collect();
+        let wanted: Vec<_> = (1..=10).map(|number| [number <= 2 || number % 5 == 0; 2]).collect();
+        assert_eq!(told, wanted);
     }
 
     #[tokio::test(start_paused = true)]

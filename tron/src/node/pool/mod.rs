@@ -340,7 +340,8 @@ impl NodePool {
         let (Some(theirs), Some(ours)) = (highest(&aside), highest(&with_us).or(self.memory().tip())) else {
             return;
         };
-        if theirs.get().saturating_sub(ours.get()) < LONGER_FORK {
+        // Before most witnesses were seen anybody can sign a head of any height.
+        if theirs.get().saturating_sub(ours.get()) < LONGER_FORK || !self.memory().knows_most_witnesses() {
             return;
         }
         tracing::warn!(%theirs, %ours, "another fork is longer than the one that was read; it is followed from now on");

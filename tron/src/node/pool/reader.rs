@@ -94,7 +94,8 @@ impl NodePool {
 
     /// Whether a block is handed out that does not continue what was read, where who was asked before has none of that
     /// height: the two are on different forks. The longer one is followed once it is clear which that is, and who is on
-    /// the other is set aside; till then nothing is read, for else each would be asked in turn without end.
+    /// the other is set aside, unless a witness that was never seen signs it; till then nothing is read, for else each would
+    /// be asked in turn without end.
     fn is_followed(&self, shown: &Fetched, by: &Endpoint, absent: &[&Endpoint]) -> Result<(), ChainError> {
         let height = shown.block.height();
         if absent.is_empty() || self.memory().continues(&shown.block) {
@@ -110,6 +111,9 @@ impl NodePool {
             return Err(ChainError::Unavailable(format!(
                 "block {height}: {by} and {others} are on different forks"
             )));
+        }
+        if !self.memory().knows_witness(shown.block.witness) {
+            return Ok(());
         }
         for endpoint in absent {
             if let Some(head) = endpoint.head() {

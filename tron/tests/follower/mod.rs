@@ -6,6 +6,9 @@ use leyden_sim::SimNode;
 use leyden_tron::node::NodePool;
 use std::time::Duration;
 
+/// How long the newest block is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A payment: transaction, index in it, amount.
 pub(crate) type Paid = (TxId, u32, i64);
 
@@ -71,7 +74,8 @@ impl Follower {
     /// Polls until the chain's newest block is reached. Whether it was.
     pub(crate) async fn catch_up(&mut self, chain: &SimNode) -> bool {
         let head = chain.chain().head().id;
-        for _ in 0..1_500 {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while tokio::time::Instant::now() < deadline {
             self.try_once().await;
             if self.blocks.last().is_some_and(|(id, _)| *id == head) {
                 return true;

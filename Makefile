@@ -72,7 +72,9 @@ deny: ## licences, advisories, bans (needs cargo-deny)
 
 test-rust: ## unit, integration and documentation tests
 	@mkdir -p $(TARGET)
-	$(CARGO) test --workspace --locked --no-fail-fast 2>&1 | tee $(TARGET)/tests.log
+	$(CARGO) test --workspace --locked --no-run --message-format=json-render-diagnostics >$(TARGET)/tests.json
+	$(CARGO) run --quiet --locked -p xtask -- test $(TARGET)/tests.json 2>&1 | tee $(TARGET)/tests.log
+	$(CARGO) test --workspace --locked --doc 2>&1 | tee -a $(TARGET)/tests.log
 
 test-clients: ## other people's clients (tronweb, tronpy) against the built-in chain
 	$(CARGO) test --workspace --locked --no-run --quiet

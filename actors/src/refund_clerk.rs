@@ -113,8 +113,14 @@ impl RefundClerk {
         let mut owed = terms_of(subject, payer, view.solid.height(), now, &settings.refunds.policy)?;
         // Restored books read again what a lost service may have answered: a person looks before any of it goes.
         let may_be_answered = matches!(owed.cause, RefundCause::Suspense { .. } | RefundCause::Late);
-        let goes_by_itself = matches!(owed.state, RefundState::Waiting { .. } | RefundState::Due);
-        if settings.observe_only && may_be_answered && goes_by_itself {
+        // Another address would let it go too.
+        let goes_without = matches!(
+            owed.state,
+            RefundState::Waiting { .. }
+                | RefundState::Due
+                | RefundState::Held { why: RefundHold::DeniedAddress | RefundHold::OwnAddress, .. }
+        );
+        if settings.observe_only && may_be_answered && goes_without {
             owed.state = RefundState::Held { why: RefundHold::ReadLate, retry_at: None };
         }
         let id = RefundId::new(ports.clock.now(), ports.entropy.for_id());

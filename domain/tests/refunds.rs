@@ -175,6 +175,35 @@ fn what_one_node_alone_shows_goes_back_only_by_a_person() {
 }
 
 #[test]
+fn another_address_answers_where_it_goes_and_not_whether_it_is_owed() {
+    let from = paid(PaymentState::Unrouted).from;
+    let denied = RefundPolicy { denied: [from].into(), ..policy() };
+    let own = RefundPolicy { own: [from].into(), ..policy() };
+    let read_late = |policy| RefundPolicy { hold_read_late: Span::from_secs(600), ..policy };
+    let late = subject(PaymentState::Late { order: order(1).id }, None);
+    let by = |n| Operator { key: ApiKeyId::new(Timestamp::from_ms(1), [n; 10]), reason: "asked".to_owned() };
+    for (rules, address) in [(denied, RefundHold::DeniedAddress), (own, RefundHold::OwnAddress)] {
+        let mut alone = late.clone();
+        alone.payment.evidence = Evidence::LoneReceipt;
+        let behind = Subject { read_behind: Span::from_hours(1), ..late.clone() };
+        for (subject, rules, why, state) in [
+            (&late, rules.clone(), address, RefundStateKind::Due),
+            (&alone, rules.clone(), RefundHold::OneNode, RefundStateKind::Held),
+            (&behind, read_late(rules), RefundHold::ReadLate, RefundStateKind::Held),
+        ] {
+            let owed = terms_of(subject, from, SOLID, slot(NOW), &rules).unwrap();
+            assert_eq!(owed.state, RefundState::Held { why, retry_at: None });
+            let refund = open(refund_id(1), &subject.payment, &owed, slot(NOW));
+            let to = OperatorAction::SetAddress { to: kit::address(7) };
+            let wanted = operate(&refund, to, &by(1), &rules, slot(NOW)).unwrap().transition.refund;
+            let approved = OperatorAction::Approve { version: wanted.version };
+            let set = operate(&wanted, approved, &by(2), &rules, slot(NOW)).unwrap().transition.refund;
+            assert_eq!((set.to, set.state.kind()), (kit::address(7), state), "{why:?}");
+        }
+    }
+}
+
+#[test]
 fn the_guard_is_exact() {
     let guard = SpendGuard {
         per_payment: amounts(10),

@@ -210,14 +210,16 @@ pub fn terms_of(
     let (state, fee) = if is_too_little {
         // What is kept is kept whole: no fee is taken for it besides.
         (RefundState::Kept { rule: KeptBy::BelowMinimum }, 0)
+    } else if is_alone {
+        // Whether the money is there at all, and is owed still, comes before where it goes: another address answers only
+        // that, and whoever sends it looks at the address again.
+        (held(RefundHold::OneNode), fee)
+    } else if may_be_answered {
+        (held(RefundHold::ReadLate), fee)
     } else if denied {
         (held(RefundHold::DeniedAddress), fee)
     } else if policy.own.contains(&to) {
         (held(RefundHold::OwnAddress), fee)
-    } else if is_alone {
-        (held(RefundHold::OneNode), fee)
-    } else if may_be_answered {
-        (held(RefundHold::ReadLate), fee)
     } else if until > now || may_be_completed {
         (RefundState::Waiting { until }, fee)
     } else {

@@ -53,6 +53,8 @@ enum Trouble {
 /// What a round of fetch and commit did.
 enum Round {
     Moved,
+    /// Looks for the place where two chains part. The books have not moved.
+    Comparing,
     Idle,
     /// Nodes tell of newer blocks and none shows this one.
     Absent,
@@ -103,27 +105,29 @@ impl BlockListener {
             return Ok(After::Rest);
         }
         for _ in 0..ROUNDS_AT_ONCE {
-            let wanted = follower.wanted();
+            // Whichever block is looked at to find where chains part: the books stand still before this one.
+            let next = follower.next();
             match self.round(follower, head).await {
                 Err(Trouble::Chain(error)) => {
-                    self.blocked(wanted, error.to_string());
+                    self.blocked(next, error.to_string());
                     return Err(Trouble::Blocked);
                 }
                 Err(error) => return Err(error),
                 Ok(Round::Absent) => {
                     let reason = format!("no node shows it, although the chain is at {}", head.height());
-                    self.blocked(wanted, reason);
+                    self.blocked(next, reason);
                     return Ok(After::Rest);
                 }
                 Ok(Round::Undecided) => {
                     // At once it would be the same again, and for as long as they are.
-                    self.blocked(wanted, "nodes are on different forks".to_owned());
+                    self.blocked(next, "nodes are on different forks".to_owned());
                     return Ok(After::Rest);
                 }
                 Ok(Round::Moved) => {
                     self.unblocked();
                     progress.tick();
                 }
+                Ok(Round::Comparing) => progress.tick(),
                 Ok(Round::Idle) => return Ok(After::Rest),
                 Ok(Round::Broken(at)) => {
                     tracing::error!(height = %at, "the node's chain differs from ours below a solid block; money stands still");
@@ -296,7 +300,7 @@ impl BlockListener {
                 self.tell();
                 Ok(Round::Moved)
             }
-            Resolution::Compare if follower.is_comparing() => Ok(Round::Moved),
+            Resolution::Compare if follower.is_comparing() => Ok(Round::Comparing),
             Resolution::Compare => Ok(Round::Undecided),
             Resolution::BelowSolid { at } => Ok(Round::Broken(at)),
             // `Append` is not reached: the caller has seen that the block does not continue the chain.

@@ -257,6 +257,7 @@ fn a_flicker_undoes_nothing() {
     let stranger = Head { block: BlockRef::new(block_id(10, 77)), timestamp: slot(10) };
     reader.follower.note_head(stranger);
     assert!(reader.follower.is_comparing());
+    assert_eq!((reader.follower.wanted(), reader.follower.next()), (Height::new(10), Height::new(13)));
     assert_eq!(reader.ask(&node), Some(Resolution::Compare));
     assert!(!reader.follower.is_comparing());
     assert_eq!(reader.follower.wanted(), Height::new(13));

@@ -1,8 +1,19 @@
 //! Reorganisations: of every depth, at every stage, with payments that come back and payments that do not.
 
 use crate::world::World;
-use leyden_domain::order::{CountRule, OrderStateKind as S};
-use leyden_sim::{ForkPlan, Keep, keys};
+use async_trait::async_trait;
+use leyden_actors::boards::Blocked;
+use leyden_domain::{
+    Address, Height, Sun, TxId, UsdtMicro,
+    chain::{Block, Head, TransactionReport},
+    order::{CountRule, OrderStateKind as S},
+};
+use leyden_ports::{AccountInfo, ChainError, ChainReader, Holdings, PoolChainState, Sighting};
+use leyden_sim::{ForkPlan, Keep, SimNode, keys};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, Ordering},
+};
 
 /// What a fork does to the payment of the order.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,4 +120,122 @@ async fn a_fork_below_a_solid_block_stops_all_money_and_says_so() {
     assert!(world.handles().boards().chain.read().below_solid.is_some());
     assert_eq!(world.state(order.id).await, S::AwaitingPayment);
     assert_eq!(world.delegations_to(order.recipient).await.delegations, 0);
+}
+
+/// What nodes behind one address disagree about, for a while.
+#[derive(Debug)]
+struct Disagreement {
+    /// From this height on they show another branch, and below it ours.
+    from: AtomicI64,
+    /// What is below cannot be read.
+    fails: AtomicBool,
+}
+
+/// Nodes behind one address that are on different forks.
+struct Split {
+    node: SimNode,
+    over: Arc<Disagreement>,
+}
+
+impl Split {
+    fn seen(&self, mut block: Block) -> Result<Block, ChainError> {
+        if block.height().get() >= self.over.from.load(Ordering::Relaxed) {
+            // Any other than ours.
+            block.parent = block.id;
+        } else if self.over.fails.load(Ordering::Relaxed) {
+            return Err(ChainError::Unverified("no two nodes agree".to_owned()));
+        }
+        Ok(block)
+    }
+}
+
+#[async_trait]
+impl ChainReader for Split {
+    async fn head(&self) -> Result<Head, ChainError> {
+        ChainReader::head(&self.node).await
+    }
+
+    async fn solid(&self) -> Result<Head, ChainError> {
+        ChainReader::solid(&self.node).await
+    }
+
+    async fn block(&self, height: Height) -> Result<Option<Block>, ChainError> {
+        self.node.block(height).await?.map(|block| self.seen(block)).transpose()
+    }
+
+    async fn blocks(&self, from: Height, count: u32) -> Result<Vec<Block>, ChainError> {
+        self.node.blocks(from, count).await?.into_iter().map(|block| self.seen(block)).collect()
+    }
+
+    async fn account(&self, address: Address) -> Result<Option<AccountInfo>, ChainError> {
+        ChainReader::account(&self.node, address).await
+    }
+
+    async fn pool_account(&self, address: Address) -> Result<PoolChainState, ChainError> {
+        self.node.pool_account(address).await
+    }
+
+    async fn holds_usdt(&self, address: Address) -> Result<bool, ChainError> {
+        self.node.holds_usdt(address).await
+    }
+
+    async fn usdt_balance(&self, address: Address) -> Result<UsdtMicro, ChainError> {
+        ChainReader::usdt_balance(&self.node, address).await
+    }
+
+    async fn delegated(&self, owner: Address, receiver: Address) -> Result<Sun, ChainError> {
+        self.node.delegated(owner, receiver).await
+    }
+
+    async fn holdings(&self, address: Address) -> Result<Holdings, ChainError> {
+        self.node.holdings(address).await
+    }
+
+    async fn lent(&self, owner: Address, receiver: Address) -> Result<(Head, Sun), ChainError> {
+        self.node.lent(owner, receiver).await
+    }
+
+    async fn sighting(&self, tx_id: TxId) -> Result<Option<Sighting>, ChainError> {
+        self.node.sighting(tx_id).await
+    }
+
+    async fn transaction(&self, tx_id: TxId) -> Result<Option<TransactionReport>, ChainError> {
+        ChainReader::transaction(&self.node, tx_id).await
+    }
+}
+
+fn blocked(world: &World) -> Option<Blocked> {
+    world.handles().boards().chain.read().blocked.clone()
+}
+
+#[actix_rt::test]
+async fn books_that_stand_still_between_forks_say_so_until_they_go_on() {
+    let mut world = World::new().await;
+    let over = Arc::new(Disagreement { from: AtomicI64::new(i64::MAX), fails: AtomicBool::new(false) });
+    world.ports.chain = Arc::new(Split { node: world.node.clone(), over: Arc::clone(&over) });
+    world.start(None).await;
+    for _ in 0..3 {
+        world.block().await;
+    }
+    let next = Height::new(world.height().await + 1);
+    over.from.store(next.get(), Ordering::Relaxed);
+    world.node.mine().unwrap();
+    let tried = |least| move |world: &World| blocked(world).is_some_and(|found| found.attempts > least);
+    world.wait_for("the books stand still", tried(3)).await;
+    let first = blocked(&world).unwrap();
+    assert_eq!((first.height, first.reason.as_str()), (next, "nodes are on different forks"));
+    // It is the same stand-still where the block before, which is compared, cannot be read either.
+    over.fails.store(true, Ordering::Relaxed);
+    let fails = |world: &World| blocked(world).is_some_and(|found| found.reason.contains("no two nodes"));
+    world.wait_for("the block before cannot be read", fails).await;
+    world.wait_for("they still do", tried(blocked(&world).unwrap().attempts)).await;
+    let later = blocked(&world).unwrap();
+    assert_eq!((later.height, later.since), (next, first.since));
+    assert!(later.attempts > first.attempts, "{later:?}");
+    over.from.store(i64::MAX, Ordering::Relaxed);
+    over.fails.store(false, Ordering::Relaxed);
+    world.wait_for("the books go on", |world| blocked(world).is_none()).await;
+    world.caught_up().await;
+    let read = world.handles().boards().chain.read().processed.unwrap();
+    assert!(read.height() >= next);
 }

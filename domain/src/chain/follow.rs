@@ -54,7 +54,12 @@ impl Follower {
 
     /// The height it wants next.
     pub fn wanted(&self) -> Height {
-        self.comparing.unwrap_or_else(|| self.tip.map_or(self.start, |tip| tip.height().next()))
+        self.comparing.unwrap_or_else(|| self.next())
+    }
+
+    /// The first height that is not recorded, whether or not it looks further down meanwhile for where two chains part.
+    pub fn next(&self) -> Height {
+        self.tip.map_or(self.start, |tip| tip.height().next())
     }
 
     /// Whether a block is on our chain; `None` where we do not remember its height.

@@ -140,6 +140,8 @@ impl Reconciler {
             } else if !settings.reconcile.interval.is_zero() {
                 let interval = i64::try_from(settings.reconcile.interval.as_millis()).unwrap_or(i64::MAX);
                 let last = ports.store.last_reconciliation().await?;
+                // It may have been another instance's, or an earlier run's.
+                show(last.as_ref().map_or(&[], |last| &last.differences));
                 if last.is_none_or(|last| now.since(last.finished_at).ms() >= interval) {
                     let id = ReconciliationId::new(now, ports.entropy.for_id());
                     self.compare(ReconciliationWish { id, at: now, by: "interval".to_owned() }, progress)
@@ -331,11 +333,7 @@ impl Reconciler {
 
     /// Says what was found where people look, and stops money where the books are in doubt.
     async fn tell(&self, done: &Reconciliation) -> Result<(), StoreError> {
-        for class in Class::ALL {
-            let found = done.differences.iter().filter(|one| one.class == *class).count();
-            let found = u32::try_from(found).unwrap_or(u32::MAX);
-            metrics::gauge!("leyden_differences", "class" => class.name()).set(f64::from(found));
-        }
+        show(&done.differences);
         metrics::counter!("leyden_reconciliations_total").increment(1);
         let in_doubt: Vec<&Difference> =
             done.differences.iter().filter(|difference| difference.class.doubts_the_books()).collect();
@@ -356,6 +354,15 @@ impl Reconciler {
             return Ok(());
         }
         self.shared.halt(cause, detail, evidence, "reconciler").await
+    }
+}
+
+/// How much was found of each kind.
+fn show(differences: &[Difference]) {
+    for class in Class::ALL {
+        let found = differences.iter().filter(|one| one.class == *class).count();
+        let found = u32::try_from(found).unwrap_or(u32::MAX);
+        metrics::gauge!("leyden_differences", "class" => class.name()).set(f64::from(found));
     }
 }
 

@@ -28,6 +28,9 @@ const REMEMBERING: [&str; 4] = [
     "leyden/books/janitor",
 ];
 
+/// So many times as long as a leader keeps the lead without an answer, the turns of all others may take together.
+const LONGEST_TURNS: u32 = 4;
+
 /// Keeps the lease.
 pub(crate) struct LeaseKeeper {
     pub(crate) shared: Arc<Shared>,
@@ -45,8 +48,8 @@ pub(crate) struct LeaseKeeper {
     began: Mutex<Timestamp>,
     /// Until when the lease is left to others, because no node answered us.
     rests_until: Mutex<Option<Instant>>,
-    /// Whether the last term ended for that reason: the next is a turn, and the lead changes hands as it should.
-    gave_way: AtomicBool,
+    /// When the last term ended for that reason. What begins soon after is a turn, and the lead changes hands as it should.
+    gave_way: Mutex<Option<Instant>>,
 }
 
 impl LeaseKeeper {
@@ -60,20 +63,24 @@ impl LeaseKeeper {
             begun: AtomicBool::new(false),
             began: Mutex::new(Timestamp::default()),
             rests_until: Mutex::new(None),
-            gave_way: AtomicBool::new(false),
+            gave_way: Mutex::new(None),
         }
     }
 
     /// Whether no node has answered us for as long as a lease lasts. Another instance may reach one; and if none does,
     /// nothing is lost by taking turns.
     fn is_deaf(&self) -> bool {
-        let Shared { ports, boards, settings, .. } = self.shared.as_ref();
+        let Shared { ports, boards, .. } = self.shared.as_ref();
         let chain = boards.chain.read();
         let began = *self.began.lock().unwrap_or_else(PoisonError::into_inner);
         let heard = chain.answered_at.map_or(began, |at| at.max(began));
-        let patience = self.election.ttl.max(settings.poll_interval.saturating_mul(2));
         let silence = u128::try_from(ports.clock.now().since(heard).ms()).unwrap_or_default();
-        chain.error.is_some() && silence >= patience.as_millis()
+        chain.error.is_some() && silence >= self.patience().as_millis()
+    }
+
+    /// How long a leader that no node answers keeps the lead.
+    fn patience(&self) -> Duration {
+        self.election.ttl.max(self.shared.settings.poll_interval.saturating_mul(2))
     }
 
     fn held(&self) -> Option<Lease> {
@@ -93,7 +100,7 @@ impl LeaseKeeper {
             if self.is_deaf() {
                 self.lose("no node answers; another instance may reach one");
                 *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked_at + *ttl);
-                self.gave_way.store(true, Ordering::Relaxed);
+                *self.gave_way.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked_at);
                 leases.release_lease(&lease).await?;
             } else if leases.renew_lease(&lease, span).await? {
                 self.begin_unless_begun(&lease, asked_at).await?;
@@ -128,7 +135,8 @@ impl LeaseKeeper {
         if is_new {
             tracing::info!(holder, epoch = lease.epoch, "this instance does the work now");
             metrics::gauge!("leyden_leader").set(1.0);
-            let after = if self.gave_way.swap(false, Ordering::Relaxed) { "turn" } else { "election" };
+            let gave_way = self.gave_way.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let after = if is_turn(gave_way, asked_at, self.patience()) { "turn" } else { "election" };
             metrics::counter!("leyden_terms_total", "after" => after).increment(1);
             self.wake();
             self.begun.store(true, Ordering::Relaxed);
@@ -191,6 +199,12 @@ impl LeaseKeeper {
     }
 }
 
+/// Whether a term is the turn of an instance that gave way. If it comes much later, another had the lead meanwhile and
+/// kept it, so that nodes answered that one.
+fn is_turn(gave_way: Option<Instant>, now: Instant, patience: Duration) -> bool {
+    gave_way.is_some_and(|at| now.duration_since(at) <= patience.saturating_mul(LONGEST_TURNS))
+}
+
 /// Gives the lease back, so that the next instance need not wait for its end.
 pub(crate) async fn give_back(election: &Election) {
     let Some(epoch) = election.fence.epoch() else { return };
@@ -221,5 +235,22 @@ impl Worker for LeaseKeeper {
             Err(_) => tracing::warn!("the books do not answer about the lease; will ask again"),
         }
         After::Rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_turn;
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    #[test]
+    fn a_term_long_after_giving_way_is_no_turn() {
+        let (gave_way, patience) = (Instant::now(), Duration::from_secs(15));
+        let after = |seconds| is_turn(Some(gave_way), gave_way + Duration::from_secs(seconds), patience);
+        assert!(after(20), "one other had its turn");
+        assert!(after(40), "two had");
+        assert!(!after(3_600), "one had an answer, and led until it died");
+        assert!(!is_turn(None, gave_way, patience));
     }
 }

@@ -45,8 +45,11 @@ impl Caller {
     }
 }
 
-/// How long a key is remembered for the case that the database goes away.
+/// How long a key is remembered for the case that the database goes away, at most: through a long night without it.
 const REMEMBERED: Duration = Duration::from_hours(24);
+/// How long one that is not presented. A key may have been taken back since it was last looked up; whoever watches over
+/// us asks more often, before and while the database is away.
+const UNUSED: Duration = Duration::from_mins(10);
 /// Longest wait for the database of whoever watches over us.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -55,7 +58,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct KeyCache {
     fresh: Cache<ApiKeyId, Arc<KnownKey>>,
     /// What was last known of them. Believed only of whoever watches over us, and only while the database does not answer:
-    /// figures and the page that says why must be readable just then, and nobody can take a key back meanwhile.
+    /// figures and the page that says why must be readable just then. A key that was taken back in the minutes between its
+    /// last look-up and the database's end is let in too; one that was taken back earlier is not.
     remembered: Cache<ApiKeyId, Arc<KnownKey>>,
 }
 
@@ -68,8 +72,10 @@ struct KnownKey {
 
 impl KeyCache {
     pub(crate) fn new(keep: Duration) -> Self {
-        let cache = |keep| Cache::builder().max_capacity(10_000).time_to_live(keep).build();
-        Self { fresh: cache(keep), remembered: cache(REMEMBERED) }
+        let cache = |keep| Cache::builder().max_capacity(10_000).time_to_live(keep);
+        // A look-up is due whenever what is fresh has ended, so that long it is not due.
+        let unused = keep.saturating_add(UNUSED);
+        Self { fresh: cache(keep).build(), remembered: cache(REMEMBERED).time_to_idle(unused).build() }
     }
 
     async fn find(

@@ -233,21 +233,32 @@ struct Found {
 }
 
 /// Records that a block holds more TRX in transfers too small to be recorded than it showed before.
-async fn find_dust(conn: &mut Conn, commit: &BlockCommit) -> Result<bool, StoreError> {
+///
+/// What is too small may have been more or less when the block was recorded. What is a payment in the books is not counted
+/// here besides; and what was too small then and is among the payments `made` just now is counted here no longer.
+async fn find_dust(conn: &mut Conn, commit: &BlockCommit, made: &[i64]) -> Result<bool, StoreError> {
     let dust = commit.dust.iter().filter(|dust| dust.asset == Asset::Trx);
-    let sun = dust.map(|dust| dust.amount).fold(0, i64::saturating_add);
+    let dust = dust.map(|dust| dust.amount).fold(0, i64::saturating_add);
+    let payments = commit.payments.iter().filter(|payment| payment.asset == Asset::Trx);
+    let shown = payments.map(|payment| payment.amount).fold(dust, i64::saturating_add);
     let height = commit.head.height().get();
-    let found = exec!(
+    let (paid,): (i64,) = one!(
         conn,
-        "UPDATE blocks SET trx_dust_found = $2 - trx_dust_amount \
-         WHERE height = $1 AND trx_dust_amount + trx_dust_found < $2",
-        height,
-        sun,
+        "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM payments WHERE block_height = $1 AND asset = 'TRX'",
+        height
     )?;
-    if found == 1 {
-        conn.journal().told("note.dust_found", height, &Found { sun });
+    let (known,): (i64,) =
+        one!(conn, "SELECT trx_dust_amount + trx_dust_found FROM blocks WHERE height = $1", height)?;
+    // A node may show less than another did before: only what became a payment is taken off.
+    let became =
+        made.iter().filter(|amount| **amount <= known).fold(0_i64, |sum, one| sum.saturating_add(*one));
+    let sun = shown.saturating_sub(paid).max(known.saturating_sub(became)).max(0);
+    if sun == known {
+        return Ok(false);
     }
-    Ok(found == 1)
+    exec!(conn, "UPDATE blocks SET trx_dust_found = $2 - trx_dust_amount WHERE height = $1", height, sun)?;
+    conn.journal().told("note.dust_found", height, &Found { sun });
+    Ok(sun > known)
 }
 
 /// Records what is missing of a recorded block.
@@ -257,7 +268,7 @@ async fn amend(conn: &mut Conn, commit: &BlockCommit, now: Timestamp) -> Result<
     if recorded != Some(head) {
         return Err(StoreError::Conflict("chain"));
     }
-    let mut missing = 0_u32;
+    let (mut missing, mut made) = (0_u32, Vec::new());
     for (position, payment) in (0_i64..).zip(&commit.payments) {
         let known: Option<(i64,)> = opt!(
             conn,
@@ -267,9 +278,12 @@ async fn amend(conn: &mut Conn, commit: &BlockCommit, now: Timestamp) -> Result<
         if known.is_none() {
             blocks::record_payment(conn, head, position, payment, commit.behind, now).await?;
             missing = missing.saturating_add(1);
+            if payment.asset == Asset::Trx {
+                made.push(payment.amount);
+            }
         }
     }
-    if find_dust(conn, commit).await? {
+    if find_dust(conn, commit, &made).await? {
         missing = missing.saturating_add(1);
     }
     let (last,): (Option<i64>,) =

@@ -92,6 +92,7 @@ conformance! {
     reconcile::{
         a_wish_becomes_a_comparison, a_repair_ends_once, what_is_lent_is_told_at_any_block, a_second_effect_is_seen,
         what_is_missing_of_a_block_is_recorded_once, what_came_to_our_addresses_and_left_them,
+        what_counts_as_a_payment_may_change_and_no_money_counts_twice,
         what_is_open_stays_so_until_it_is_explained_or_closed, what_left_an_account_is_told_between_two_blocks
     }
     refunds::{

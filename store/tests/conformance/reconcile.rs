@@ -8,6 +8,7 @@ use leyden_domain::{
     Asset, Height, ReconciliationId, RepairId, Sun,
     chain::{Resource, ResourceAction, ResourceEvent, SentTransfer},
     order::OrderEvent,
+    payment::Payment,
     reconcile::{
         Class, Decision, Difference, Holding, Matter, OpenDifference, Outgoings, Reconciliation, Repair,
         RepairKind, RepairState, Say, Verdict, classify,
@@ -258,6 +259,29 @@ pub(crate) async fn what_is_missing_of_a_block_is_recorded_once(kit: &Kit) {
     }
     let other = block(2, 9, Vec::new(), Vec::new());
     assert_eq!(kit.store.amend_block(other, slot(3)).await, Err(StoreError::Conflict("chain")));
+}
+
+pub(crate) async fn what_counts_as_a_payment_may_change_and_no_money_counts_twice(kit: &Kit) {
+    kit.block(1, 0, Vec::new()).await;
+    let half = payment(1, 500_000);
+    kit.block(2, 0, vec![half.clone()]).await;
+    let dust = |count, amount| vec![DustCount { asset: Asset::Trx, count, amount }];
+    let read_again = async |payments: Vec<Payment>, dust: Vec<DustCount>| {
+        let whole = BlockCommit { dust, ..block(2, 0, payments, Vec::new()) };
+        let found = kit.store.amend_block(whole, slot(3)).await.unwrap();
+        let flow = kit.store.till_between(&BTreeSet::new(), Height::new(1), Height::new(2)).await;
+        (found, flow.unwrap().came.get())
+    };
+    // Less than what is a payment today, and recorded as one.
+    assert_eq!(read_again(Vec::new(), dust(1, 500_000)).await, (0, 500_000));
+    // As much again had been missed.
+    assert_eq!(read_again(Vec::new(), dust(2, 1_000_000)).await, (1, 1_000_000));
+    // That is a payment, now that less is one.
+    let other = payment(2, 500_000);
+    let both = vec![half, other];
+    assert_eq!(read_again(both.clone(), Vec::new()).await, (1, 1_000_000));
+    assert_eq!(read_again(both.clone(), Vec::new()).await, (0, 1_000_000));
+    assert_eq!(read_again(both, dust(1, 7)).await, (1, 1_000_007));
 }
 
 pub(crate) async fn what_came_to_our_addresses_and_left_them(kit: &Kit) {

@@ -153,8 +153,15 @@ impl World {
     pub(crate) fn with_new_accounts() -> Self {
         let world = Self::begin();
         for (part, trx) in [("f1", 9_000), ("f2", 200)] {
-            taken(&world.node.transfer(&keys::test_key(POOL), address(part), trx * TRX).unwrap());
+            let offer = world.node.transfer(&keys::test_key(POOL), address(part), trx * TRX).unwrap();
+            taken(&offer);
             world.node.mine().unwrap();
+            // Who has staked bandwidth pays 1 TRX for a new account, and bandwidth for the transaction as always.
+            let chain = world.node.chain();
+            let info = &chain.transaction(&offer.tx_id).unwrap().1.info;
+            let receipt = info.receipt.as_ref().unwrap();
+            assert_eq!((info.fee, receipt.net_fee), (TRX, 0), "{part}: {info:?}");
+            assert!(receipt.net_usage > 0, "{part}: {info:?}");
         }
         world
     }
@@ -203,7 +210,7 @@ impl World {
     }
 }
 
-fn taken(offer: &Offer) {
+pub(crate) fn taken(offer: &Offer) {
     assert_eq!((offer.code, offer.message.as_str()), (ResponseCode::Success, ""));
 }
 

@@ -17,10 +17,7 @@ pub(super) async fn run(arguments: ChainArgs) -> Result<u8, Failure> {
     let node = begin(arguments.data.as_deref(), block_time, clock.as_ref())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let face = http::Face::with(http::Abilities {
-        internal_transactions: !arguments.no_internal_transactions,
-        constant_calls: !arguments.no_constant_calls,
-    });
+    let face = http::Face::with(abilities(&arguments));
     let server = if arguments.gateway {
         let (server, address) = http::serve_face(node.clone(), face, arguments.listen)
             .map_err(|error| Failure::new(format!("cannot listen on {}: {error}", arguments.listen)))?;
@@ -48,6 +45,14 @@ pub(super) async fn run(arguments: ChainArgs) -> Result<u8, Failure> {
     }
     let ((), ended) = futures_util::future::join(stopper.stop(false), server).await;
     ended.map(|()| 0).map_err(Failure::from)
+}
+
+/// What the chain's node tells and answers.
+const fn abilities(arguments: &ChainArgs) -> http::Abilities {
+    http::Abilities {
+        internal_transactions: !arguments.no_internal_transactions,
+        constant_calls: !arguments.no_constant_calls,
+    }
 }
 
 /// Where `/walletsolidity` is to be served: where it was said, else on the port after, else on any.
@@ -99,4 +104,30 @@ fn introduce() -> Result<(), Failure> {
         line(format_args!("  pool {n}  {}  {}", keys::pool_address(n), keys::pool_key_hex(n)))?;
     }
     line("these keys are known to everybody: use them on this chain only")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::args::Command, abilities};
+    use crate::cli::Cli;
+    use clap::Parser;
+    use leyden_sim::http::Abilities;
+
+    #[test]
+    fn what_a_node_may_lack_is_said_by_name() {
+        for (flags, internal_transactions, constant_calls) in [
+            (&[][..], true, true),
+            (&["--no-internal-transactions"], false, true),
+            (&["--no-constant-calls"], true, false),
+            (&["--no-internal-transactions", "--no-constant-calls"], false, false),
+        ] {
+            let cli = Cli::try_parse_from([&["leyden", "chain"], flags].concat()).unwrap();
+            let Command::Chain(arguments) = cli.command else { unreachable!("another command") };
+            assert_eq!(
+                abilities(&arguments),
+                Abilities { internal_transactions, constant_calls },
+                "{flags:?}"
+            );
+        }
+    }
 }

@@ -13,8 +13,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// A page may wait two seconds for the books before it says that they are silent; and again before it believes a key that
-/// it knows.
-const SOON: Duration = Duration::from_secs(6);
+/// it knows. The rest is for a busy machine.
+const SOON: Duration = Duration::from_secs(15);
 
 /// Settings whose books are behind a wire of their own.
 fn wired() -> (Proxy, Settings) {

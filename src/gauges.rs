@@ -107,17 +107,22 @@ fn chain(chain: &ChainStatus, leads: bool, now: Timestamp) {
 /// that did not come is made up for by the next. Every instance asks itself, for where none leads there is nobody else to
 /// ask; one that stands by judges by the blocks that come into the books.
 fn check(chain: &ChainStatus, tree: &TreeStatus, leads: bool, now: Timestamp) {
+    let seen = is_seen(chain, tree, leads, now);
+    let checks = |result| counter!("leyden_payment_checks_total", "result" => result);
+    checks("ok").increment(u64::from(seen));
+    checks("failed").increment(u64::from(!seen));
+}
+
+fn is_seen(chain: &ChainStatus, tree: &TreeStatus, leads: bool, now: Timestamp) -> bool {
     let listening = !tree.actors.iter().any(|actor| {
         actor.path.contains("block_listener")
             && (is_unwell(actor.state) || actor.state == kernel::State::BackingOff)
     });
-    let newest = if leads { chain.node_head } else { chain.processed };
+    // Who leads since a moment has heard of no head yet, and knows what came into the books meanwhile.
+    let newest = chain.node_head.filter(|_| leads).or(chain.processed);
     let fresh = newest.is_some_and(|head| now.since(head.timestamp).ms().abs() < FRESH_MS);
     let goes_on = chain.blocked_for(sale::BLOCKED, now).is_none();
-    let seen = listening && !chain.paused && chain.blindness(now).is_none() && goes_on && fresh;
-    let checks = |result| counter!("leyden_payment_checks_total", "result" => result);
-    checks("ok").increment(u64::from(seen));
-    checks("failed").increment(u64::from(!seen));
+    listening && !chain.paused && chain.blindness(now).is_none() && goes_on && fresh
 }
 
 fn cache(cache: &dyn Cache) {
@@ -228,4 +233,45 @@ async fn figures(state: &AppState) -> Result<(), StoreError> {
         gauge!("leyden_database_connections_limit").set(float(connections.limit));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FRESH_MS, is_seen};
+    use leyden_actors::{
+        boards::{ChainStatus, Patience},
+        kernel::TreeStatus,
+    };
+    use leyden_domain::{BlockId, BlockRef, Timestamp, chain::Head};
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(1_000_000 + ms)
+    }
+
+    fn head(time: Timestamp) -> Head {
+        Head { block: BlockRef::new(BlockId::new([0; 32])), timestamp: time }
+    }
+
+    #[test]
+    fn who_has_just_begun_to_lead_sees_payments_by_the_books() {
+        let tree = TreeStatus { at: at(0), actors: Vec::new(), groups: Vec::new() };
+        let stood_by = ChainStatus {
+            processed: Some(head(at(0))),
+            answered_at: Some(at(0)),
+            patience: Patience::BY_THE_BOOKS,
+            ..ChainStatus::default()
+        };
+        for leads in [false, true] {
+            assert!(is_seen(&stood_by, &tree, leads, at(15_000)), "leads: {leads}");
+            assert!(
+                !is_seen(&stood_by, &tree, leads, at(15_001)),
+                "nothing came for five blocks; leads: {leads}"
+            );
+        }
+        // What it has heard of counts once it has heard.
+        let old = ChainStatus { node_head: Some(head(at(-FRESH_MS))), ..stood_by };
+        assert!(!is_seen(&old, &tree, true, at(0)));
+        assert!(is_seen(&old, &tree, false, at(0)));
+        assert!(!is_seen(&ChainStatus::default(), &tree, true, at(0)), "nobody has read anything yet");
+    }
 }

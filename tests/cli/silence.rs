@@ -2,12 +2,12 @@
 
 use crate::{
     Running, leyden,
-    process::{Client, WAIT, gateway, install, name_nodes},
+    process::{Client, WAIT, gateway, install, name_nodes, until_witnesses_are_known},
 };
 use leyden_test_servers::{Proxy, Wire};
 use leyden_tron::node::http_client;
 use serde_json::json;
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 use tokio::time::Instant;
 
 /// A chain whose only blocks are those that it is told to make would be old soon.
@@ -60,10 +60,17 @@ fn one_of_two_nodes_that_never_answers_makes_nobody_blind() {
     let here = folder.path();
     let chain = chain(here);
     let (wires, key) = wired(here, &chain, 2);
+    // A silent node is given three seconds, and nobody is called blind before those and two polls have passed: polls are
+    // rare here, so that a busy machine has seconds to spare.
+    let text = fs::read_to_string(here.join("l.toml")).unwrap();
+    let rarely = text.replace("poll_interval = '50ms'", "poll_interval = '2s'");
+    assert_ne!(rarely, text);
+    fs::write(here.join("l.toml"), rarely).unwrap();
     let serving = Running::start(leyden(here, &["-c", "l.toml", "serve"]));
     let status = format!("{}/status", serving.url);
     actix_rt::System::new().block_on(async {
         let client = Client { http: http_client(WAIT, WAIT).unwrap(), key };
+        until_witnesses_are_known(&client, &status).await;
         client.until(&status, |page| page["status"] == "ok" && page["salesOpen"] == true).await;
         // The one that is asked first.
         wires[0].set(Wire::Silent);

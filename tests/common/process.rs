@@ -169,6 +169,16 @@ impl Client {
     }
 }
 
+/// Waits until a service that reads a chain with several nodes has read a block of each of the 27 witnesses. Before that,
+/// no node's word alone is enough for a block by one who is new.
+pub(crate) async fn until_witnesses_are_known(client: &Client, status: &str) {
+    let height = |page: &Value, of: &str| page["chain"][of]["height"].as_i64();
+    // The first block that is read is solid already.
+    let begun = client.until(status, |page| height(page, "solid").is_some()).await;
+    let last = height(&begun, "solid").unwrap() + 27;
+    client.until(status, |page| height(page, "processed").is_some_and(|processed| processed >= last)).await;
+}
+
 /// Has the simulated node make a transaction, signs it past the service and sends it; its id.
 pub(crate) async fn send(client: &Client, chain: &str, act: &str, key: &SecretKey, what: &Value) -> String {
     let mut transaction = client.post(&format!("{chain}/wallet/{act}"), what).await;

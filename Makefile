@@ -29,7 +29,7 @@ CHAOS := $(CARGO) test --workspace --locked --test chaos -- --nocapture
 SECONDS ?= 30
 CASES ?= 2000
 
-.PHONY: help demo test deps fmt fmt-check clippy doc tidy deny test-rust test-clients bench simulate mutants fuzz schemathesis kill-test leader-test database-test cache-test domain-mutants clean
+.PHONY: help demo test deps fmt fmt-check clippy doc tidy deny test-rust test-clients bench simulate mutants fuzz schemathesis kill-test leader-test database-test cache-test soak domain-mutants clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -116,6 +116,15 @@ JOBS ?= 1
 domain-mutants: ## changes the domain crate in every way and asks whether a test notices (needs cargo-mutants): make domain-mutants SHARD=0/8 JOBS=2
 	LEYDEN_FEWER_CASES=1 PROPTEST_MAX_SHRINK_ITERS=0 PROPTEST_CASES=32 PROPTEST_RNG_SEED=1 RUST_BACKTRACE=0 CARGO_INCREMENTAL=1 $(CARGO) mutants --package leyden-domain \
 		--shard $(SHARD) --sharding round-robin --jobs $(JOBS)
+
+soak: ## hours of what `make test` does a little of: worlds, planted faults, kills, steps, inputs that nobody would send
+	$(MAKE) simulate SEEDS=50000
+	$(MAKE) simulate SEEDS=5000 PROFILE=fleet
+	$(MAKE) mutants
+	$(MAKE) kill-test N=100
+	$(MAKE) leader-test N=100
+	LEYDEN_SOAK=1 $(CARGO) test --workspace --locked --test rental_postgres -- killed::
+	$(MAKE) fuzz SECONDS=600
 
 clean: ## removes what was built
 	$(CARGO) clean

@@ -101,9 +101,10 @@ impl Postgres {
             ("recovery_init_sync_method", "syncfs".to_owned()),
         ];
         if !options.durable {
-            settings.extend(
-                ["fsync", "synchronous_commit", "full_page_writes"].map(|name| (name, "off".to_owned())),
-            );
+            // Books that live for seconds are not worth tidying up, nor a plan for each value that is asked for.
+            let off = ["fsync", "synchronous_commit", "full_page_writes", "autovacuum"];
+            settings.extend(off.map(|name| (name, "off".to_owned())));
+            settings.push(("plan_cache_mode", "force_generic_plan".to_owned()));
         }
         let more = options.settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
         let options = settings.into_iter().chain(more).map(|(name, value)| format!("-c {name}='{value}'"));

@@ -16,8 +16,13 @@ use std::{
     },
 };
 
-/// Steps recur with every block; the first few times are where something new happens.
-const TIMES: u32 = 3;
+/// Steps recur with every block; the first few times are where something new happens. What differs from store to store is
+/// what a step leaves behind, and the first time shows that; `make soak` asks for more.
+pub(crate) fn times() -> u32 {
+    #[expect(clippy::disallowed_methods, reason = "the test has no settings")]
+    let is_soak = std::env::var_os("LEYDEN_SOAK").is_some();
+    if crate::ON_POSTGRES && !is_soak { 1 } else { 3 }
+}
 
 /// Counts steps, and strikes after one of them.
 #[derive(Default)]
@@ -86,12 +91,12 @@ async fn until_struck(world: &World, order: OrderId, reaper: &Reaper) {
     }
 }
 
-/// Every step that a rental takes, each up to [`TIMES`] times.
+/// Every step that a rental takes, each up to [`times`] times.
 async fn all_steps(step_by_step: bool) -> Vec<(&'static str, u32)> {
     let reaper = rental(Arc::new(Reaper { step_by_step, ..Reaper::default() })).await;
     let seen = reaper.seen.lock().unwrap().clone();
     let steps: Vec<_> =
-        seen.iter().flat_map(|(step, times)| (1..=TIMES.min(*times)).map(move |n| (*step, n))).collect();
+        seen.iter().flat_map(|(step, seen)| (1..=times().min(*seen)).map(move |n| (*step, n))).collect();
     assert!(seen.len() >= 12, "the hook sees every kind of step: {seen:?}");
     steps
 }
@@ -102,7 +107,7 @@ async fn strike_everywhere(power_cut: bool, step_by_step: bool) {
         let reaper = Reaper { victim: Some(victim), power_cut, step_by_step, ..Reaper::default() };
         struck += u32::from(rental(Arc::new(reaper)).await.struck());
     }
-    assert!(struck >= 25, "only {struck} strikes");
+    assert!(struck >= 8 * times() + 1, "only {struck} strikes");
 }
 
 #[actix_rt::test]

@@ -100,7 +100,7 @@ async fn strike_everywhere(power_cut: bool) {
     }
     let mut struck = 0;
     for (step, times) in steps {
-        for n in 1..=TIMES.min(*times) {
+        for n in 1..=TIMES.min(crate::killed::times()).min(*times) {
             let reaper = Reaper { victim: Some((step, n)), power_cut, ..Reaper::default() };
             struck += u32::from(refund(Arc::new(reaper)).await.struck());
         }

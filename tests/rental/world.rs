@@ -125,7 +125,9 @@ impl World {
             Some(url) => url,
             None => books::fresh_url(crate::ON_POSTGRES, &clock).await,
         };
-        let store = Arc::new(SqlStore::open(&url, Arc::clone(&clock), OpenOptions::default()).await.unwrap());
+        // Each connection to PostgreSQL learns the schema and plans each statement anew, which takes longer than a rental.
+        let options = OpenOptions { readers: 2, ..OpenOptions::default() };
+        let store = Arc::new(SqlStore::open(&url, Arc::clone(&clock), options).await.unwrap());
         let mut ring = KeyRing::new();
         for n in 0..keys::POOL_ACCOUNTS {
             let address = keys::pool_address(n);

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// How long the newest block is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How often one look may turn back.
+const MOST_TURNS: u32 = 3;
+
 /// A payment: transaction, index in it, amount.
 pub(crate) type Paid = (TxId, u32, i64);
 
@@ -31,6 +34,7 @@ impl Follower {
 
     pub(crate) async fn poll(&mut self) -> Result<(), ChainError> {
         let head = self.pool.head().await?.height();
+        let mut turns = 0;
         loop {
             let wanted = self.blocks.last().map_or(Height::new(1), |(id, _)| id.height().next());
             if wanted > head {
@@ -38,6 +42,11 @@ impl Follower {
             }
             let Some(block) = self.pool.block(wanted).await? else { return Ok(()) };
             if self.blocks.last().is_some_and(|(id, _)| *id != block.parent) {
+                // Two forks that answer by turns are looked at again later, as the block listener does.
+                turns += 1;
+                if turns > MOST_TURNS {
+                    return Ok(());
+                }
                 self.turn_back().await?;
                 continue;
             }

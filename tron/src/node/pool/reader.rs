@@ -105,15 +105,13 @@ impl NodePool {
             endpoint.head().map_or(height.get().saturating_sub(1), |head| head.height().get())
         };
         let theirs = absent.iter().map(|endpoint| head(endpoint)).max().unwrap_or(0);
-        if head(by).max(height.get()).saturating_sub(theirs) < LONGER_FORK {
+        let is_a_strangers = !self.memory().knows_witness(shown.block.witness);
+        if is_a_strangers || head(by).max(height.get()).saturating_sub(theirs) < LONGER_FORK {
             let names: Vec<_> = absent.iter().map(|endpoint| endpoint.name()).collect();
             let (by, others) = (by.name(), names.join(", "));
             return Err(ChainError::Unavailable(format!(
                 "block {height}: {by} and {others} are on different forks"
             )));
-        }
-        if !self.memory().knows_witness(shown.block.witness) {
-            return Ok(());
         }
         for endpoint in absent {
             if let Some(head) = endpoint.head() {
